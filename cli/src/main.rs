@@ -1,0 +1,3 @@
+//! The sluis command: keys, tokens, catalogue and log.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The simulation function: a test verification system and a demo backend.

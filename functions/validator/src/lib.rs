@@ -1,0 +1,1 @@
+//! The validator function, for Cloudflare Workers and for Spin.

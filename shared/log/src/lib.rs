@@ -1,0 +1,1 @@
+//! Audit records, committed log entries and the chain that links them.

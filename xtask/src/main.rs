@@ -1,0 +1,3 @@
+//! Development tasks: dev, test, build, bench.
+
+fn main() {}
