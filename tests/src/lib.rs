@@ -1,1 +1,7 @@
-//! End-to-end tests on both runtimes.
+//! What the end-to-end tests and `cargo xtask dev` are driven with.
+//!
+//! In scope: starting and killing a runtime with the built functions in it, and the parties around it: an HTTP client that can
+//! send what no polite client sends, a backend that remembers what it saw, a server of key sets.
+//! Out of scope: any rule of the validator itself; it is only ever seen from the outside, over HTTP.
+
+pub mod runtime;

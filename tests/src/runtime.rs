@@ -1,0 +1,279 @@
+//! The one face that every runtime shows to the tests: a program that serves a function over HTTP until it is stopped.
+//!
+//! An adapter (`workerd`, `spin`) only says which command serves a function; starting, waiting, stopping and killing are here,
+//! once, so that a SIGKILL means the same on each of them.
+
+use std::any::Any;
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process_group};
+
+/// A runtime may need this long from its start to its first answer, compiling the module included.
+const START_TIMEOUT: Duration = Duration::from_mins(1);
+/// After a polite request to stop, how long until it is killed.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often a state that takes milliseconds to change is looked at.
+const POLL: Duration = Duration::from_millis(10);
+
+/// Which built function to serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Function {
+    /// `functions/validator`.
+    Validator,
+    /// `functions/simulation`.
+    Simulation,
+}
+
+impl Function {
+    /// The name of its artefacts under `dist/`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Validator => "validator",
+            Self::Simulation => "simulation",
+        }
+    }
+}
+
+/// The state that the durable log is in, from the point of view of the validator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogCondition {
+    /// It works.
+    Well,
+    /// It fails in the middle of a call.
+    Throws,
+    /// It answers that it can not serve.
+    Unavailable,
+    /// It never answers.
+    Hangs,
+    /// It has no room left.
+    Full,
+}
+
+/// Everything one run of a function gets from outside.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// The repository; built functions are in its `dist/`.
+    pub root: PathBuf,
+    /// A directory of this run's own. It survives a restart, and so does the log in it.
+    pub state: PathBuf,
+    /// What to serve.
+    pub function: Function,
+    /// Secrets and variables by their upper-case names (`SLUIS_UPSTREAM`, `SLUIS_LOG_KEY`, …).
+    pub variables: Vec<(String, String)>,
+    /// How the log fares.
+    pub log: LogCondition,
+}
+
+/// A command that serves a function, and whatever must live as long as it does (a held lock, a helper process).
+pub struct Launch {
+    /// The command; its output is taken over, and it gets a process group of its own.
+    pub command: Command,
+    /// Dropped after the process has ended.
+    pub guard: Option<Box<dyn Any + Send>>,
+}
+
+impl From<Command> for Launch {
+    fn from(command: Command) -> Self {
+        Self {
+            command,
+            guard: None,
+        }
+    }
+}
+
+impl std::fmt::Debug for Launch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Launch")
+            .field("program", &self.command.get_program())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A program that can serve the functions.
+pub trait Runtime: Send + Sync {
+    /// How test names and messages call it.
+    fn name(&self) -> &'static str;
+
+    /// Whether this runtime can put the log in that condition; if not, why not, in one line.
+    fn supports(&self, log: LogCondition) -> Result<(), String>;
+
+    /// The command that serves `surroundings.function` at `address` (loopback).
+    fn launch(&self, surroundings: &Surroundings, address: SocketAddr) -> Result<Launch>;
+}
+
+/// A runtime that is up. Dropping it kills it.
+pub struct Running {
+    child: Child,
+    address: SocketAddr,
+    output: PathBuf,
+    _guard: Option<Box<dyn Any + Send>>,
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Running")
+            .field("pid", &self.child.id())
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Running {
+    /// Starts `runtime` on a free loopback port and waits until it answers `GET /health`, whatever the answer is.
+    pub fn start(runtime: &dyn Runtime, surroundings: &Surroundings) -> Result<Self> {
+        Self::start_at(runtime, surroundings, free_address()?)
+    }
+
+    /// The same at a given address.
+    pub fn start_at(
+        runtime: &dyn Runtime,
+        surroundings: &Surroundings,
+        address: SocketAddr,
+    ) -> Result<Self> {
+        fs::create_dir_all(&surroundings.state)
+            .with_context(|| format!("creating {}", surroundings.state.display()))?;
+        let output = surroundings
+            .state
+            .join(format!("{}.out", surroundings.function.name()));
+        // Appended, so that what a killed run printed is still there to be searched for leaks.
+        let file = File::options()
+            .create(true)
+            .append(true)
+            .open(&output)
+            .with_context(|| format!("opening {}", output.display()))?;
+        let Launch { mut command, guard } = runtime.launch(surroundings, address)?;
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(file.try_clone()?)
+            .stderr(file)
+            .process_group(0)
+            .spawn()
+            .with_context(|| {
+                format!(
+                    "starting {} ({})",
+                    runtime.name(),
+                    command.get_program().display()
+                )
+            })?;
+        let mut running = Self {
+            child,
+            address,
+            output,
+            _guard: guard,
+        };
+        let mut waited = Duration::ZERO;
+        while !answers(address) {
+            if let Some(status) = running.child.try_wait()? {
+                bail!(
+                    "{} ended at its start with {status}:\n{}",
+                    runtime.name(),
+                    running.output_tail()
+                );
+            }
+            if waited > START_TIMEOUT {
+                bail!(
+                    "{} did not answer at {address} within {START_TIMEOUT:?}:\n{}",
+                    runtime.name(),
+                    running.output_tail()
+                );
+            }
+            thread::sleep(POLL);
+            waited += POLL;
+        }
+        Ok(running)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The process that serves.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Everything that this function's runs with the same state directory printed so far.
+    pub fn output(&self) -> Result<String> {
+        Ok(String::from_utf8_lossy(&fs::read(&self.output)?).into_owned())
+    }
+
+    /// Whether the process still lives.
+    pub fn is_alive(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_none())
+    }
+
+    /// Asks it to stop, and kills it if it does not.
+    pub fn stop(mut self) -> Result<ExitStatus> {
+        self.signal(Signal::TERM);
+        let mut waited = Duration::ZERO;
+        while waited < STOP_TIMEOUT {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            thread::sleep(POLL);
+            waited += POLL;
+        }
+        self.kill()
+    }
+
+    /// SIGKILL to the whole process group: no handler runs, nothing is flushed.
+    pub fn kill(mut self) -> Result<ExitStatus> {
+        self.signal(Signal::KILL);
+        Ok(self.child.wait()?)
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        if let Some(pid) = pid {
+            // Fails only when the group is gone, which is what was asked for.
+            let _ = kill_process_group(pid, signal);
+        }
+    }
+
+    fn output_tail(&self) -> String {
+        let text = self.output().unwrap_or_else(|error| error.to_string());
+        let lines: Vec<&str> = text.lines().collect();
+        lines
+            .get(lines.len().saturating_sub(20)..)
+            .unwrap_or_default()
+            .join("\n")
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.signal(Signal::KILL);
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// A loopback address that nobody listens at just now.
+pub fn free_address() -> Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free loopback port")?;
+    Ok(listener.local_addr()?)
+}
+
+fn answers(address: SocketAddr) -> bool {
+    let Ok(mut stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) else {
+        return false;
+    };
+    let asked = stream
+        .set_read_timeout(Some(Duration::from_secs(5)))
+        .and_then(|()| {
+            stream
+                .write_all(b"GET /health HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n")
+        });
+    let mut start = [0_u8; 7];
+    asked.is_ok() && stream.read_exact(&mut start).is_ok() && &start == b"HTTP/1."
+}
