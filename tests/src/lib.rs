@@ -4,4 +4,7 @@
 //! send what no polite client sends, a backend that remembers what it saw, a server of key sets.
 //! Out of scope: any rule of the validator itself; it is only ever seen from the outside, over HTTP.
 
+pub mod backend;
+pub mod client;
 pub mod runtime;
+pub mod wire;
