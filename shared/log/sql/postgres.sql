@@ -1,0 +1,132 @@
+-- The log in PostgreSQL 14 or later, for several validators that share it.
+-- Apply once, as the owner of the database; applying it again changes nothing.
+--
+-- A validator needs no more than this (the role is yours to name):
+--   GRANT USAGE ON SCHEMA sluis TO validator;
+--   GRANT EXECUTE ON FUNCTION sluis.append TO validator;
+--   GRANT SELECT ON ALL TABLES IN SCHEMA sluis TO validator;
+--   ALTER ROLE validator SET idle_in_transaction_session_timeout = '5s';
+-- It then can append and read, and not change what stands.
+
+BEGIN;
+
+CREATE SCHEMA IF NOT EXISTS sluis;
+
+CREATE TABLE IF NOT EXISTS sluis.log (
+    one    boolean PRIMARY KEY DEFAULT true CHECK (one),
+    origin text NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS sluis.entries (
+    idx    bigint PRIMARY KEY CHECK (idx >= 0),
+    id     bytea NOT NULL UNIQUE CHECK (octet_length(id) = 16),
+    stream smallint NOT NULL CHECK (stream IN (1, 2)),
+    entry  bytea NOT NULL CHECK (octet_length(entry) BETWEEN 1 AND 65535),
+    chain  bytea NOT NULL CHECK (octet_length(chain) = 32)
+);
+
+-- Apart, so that it can be erased.
+CREATE TABLE IF NOT EXISTS sluis.payloads (
+    idx     bigint PRIMARY KEY REFERENCES sluis.entries (idx),
+    random  bytea NOT NULL CHECK (octet_length(random) = 32),
+    payload text NOT NULL
+);
+
+-- Appends one entry and returns its place in the chain. Called in a
+-- transaction of its own (one statement, autocommit), so that the lock is held
+-- for as long as the function runs and no client can keep it.
+--
+-- SQLSTATE SL001: the id stands for another entry. SL002: the stored log has
+-- another origin. 55P03: the lock was not had in time.
+CREATE OR REPLACE FUNCTION sluis.append(
+    p_origin  text,
+    p_id      bytea,
+    p_stream  smallint,
+    p_entry   bytea,
+    p_random  bytea,
+    p_payload text,
+    OUT o_index    bigint,
+    OUT o_previous bytea,
+    OUT o_chain    bytea
+)
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '3s'
+AS $$
+DECLARE
+    v_origin text;
+    v_entry  bytea;
+BEGIN
+    -- "sluis-lg" as a number. One writer at a time: what follows reads the
+    -- head and writes the next one. Each statement of a volatile function sees
+    -- what was committed before it, so also what the last holder wrote.
+    PERFORM pg_advisory_xact_lock(8317151707610836071);
+
+    -- An answer means durable, also where the database trades that for speed.
+    IF current_setting('synchronous_commit') = 'off' THEN
+        PERFORM set_config('synchronous_commit', 'on', true);
+    END IF;
+
+    SELECT l.origin INTO v_origin FROM sluis.log l;
+    IF NOT FOUND THEN
+        INSERT INTO sluis.log (origin) VALUES (p_origin);
+    ELSIF v_origin IS DISTINCT FROM p_origin THEN
+        RAISE EXCEPTION 'the stored log has another origin' USING ERRCODE = 'SL002';
+    END IF;
+
+    -- chain.rs: the chain before index 0.
+    o_previous := sha256(convert_to('sluis log origin v1', 'UTF8') || '\x00'::bytea
+                         || convert_to(p_origin, 'UTF8'));
+
+    SELECT e.idx, e.chain, e.entry, coalesce(p.chain, o_previous)
+      INTO o_index, o_chain, v_entry, o_previous
+      FROM sluis.entries e LEFT JOIN sluis.entries p ON p.idx = e.idx - 1
+     WHERE e.id = p_id;
+    IF FOUND THEN
+        IF v_entry IS DISTINCT FROM p_entry THEN
+            RAISE EXCEPTION 'the id stands for another entry, at index %', o_index
+                USING ERRCODE = 'SL001';
+        END IF;
+        RETURN;
+    END IF;
+
+    SELECT e.idx + 1, e.chain INTO o_index, o_previous
+      FROM sluis.entries e ORDER BY e.idx DESC LIMIT 1;
+    IF NOT FOUND THEN
+        o_index := 0;
+        o_previous := sha256(convert_to('sluis log origin v1', 'UTF8') || '\x00'::bytea
+                             || convert_to(p_origin, 'UTF8'));
+    END IF;
+
+    -- RFC 6962 §2.1 for the leaf, chain.rs for the link.
+    o_chain := sha256(convert_to('sluis log chain v1', 'UTF8') || '\x00'::bytea
+                      || o_previous || sha256('\x00'::bytea || p_entry));
+
+    INSERT INTO sluis.entries (idx, id, stream, entry, chain)
+        VALUES (o_index, p_id, p_stream, p_entry, o_chain);
+    INSERT INTO sluis.payloads (idx, random, payload)
+        VALUES (o_index, p_random, p_payload);
+END
+$$;
+
+REVOKE ALL ON FUNCTION sluis.append FROM PUBLIC;
+
+-- Against accidents. Who owns the database can do anything; the chain tells.
+CREATE OR REPLACE FUNCTION sluis.refuse_change() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'sluis.% are never changed; payloads may be deleted', TG_TABLE_NAME
+        USING ERRCODE = 'SL003';
+END
+$$;
+
+CREATE OR REPLACE TRIGGER entries_stay
+    BEFORE UPDATE OR DELETE OR TRUNCATE ON sluis.entries
+    FOR EACH STATEMENT EXECUTE FUNCTION sluis.refuse_change();
+
+CREATE OR REPLACE TRIGGER payloads_keep
+    BEFORE UPDATE ON sluis.payloads
+    FOR EACH STATEMENT EXECUTE FUNCTION sluis.refuse_change();
+
+COMMIT;

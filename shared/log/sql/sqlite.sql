@@ -1,0 +1,63 @@
+-- The log in SQLite. Statements are separated by empty lines, because some
+-- drivers take one at a time and the triggers hold semicolons.
+--
+-- An append is ONE statement, an insert into the view sluis_append, and so
+-- atomic wherever it runs. Its trigger is a compare-and-swap: it takes only the
+-- next index, behind the very chain value that the writer read. A writer that
+-- lost a race gets an error and starts again; a fork cannot be written.
+
+CREATE TABLE IF NOT EXISTS sluis_log (
+    one    INTEGER PRIMARY KEY CHECK (one = 1),
+    origin TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS sluis_entries (
+    idx    INTEGER PRIMARY KEY CHECK (idx >= 0),
+    id     BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
+    stream INTEGER NOT NULL CHECK (stream IN (1, 2)),
+    entry  BLOB NOT NULL CHECK (length(entry) BETWEEN 1 AND 65535),
+    chain  BLOB NOT NULL CHECK (length(chain) = 32)
+) STRICT;
+
+-- Apart, so that it can be erased.
+CREATE TABLE IF NOT EXISTS sluis_payloads (
+    idx     INTEGER PRIMARY KEY REFERENCES sluis_entries (idx),
+    random  BLOB NOT NULL CHECK (length(random) = 32),
+    payload TEXT NOT NULL
+) STRICT;
+
+CREATE VIEW IF NOT EXISTS sluis_append
+    (origin, idx, previous, id, stream, entry, chain, random, payload)
+AS SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL WHERE FALSE;
+
+CREATE TRIGGER IF NOT EXISTS sluis_append_entry INSTEAD OF INSERT ON sluis_append
+BEGIN
+    INSERT INTO sluis_log (one, origin)
+        SELECT 1, NEW.origin WHERE NOT EXISTS (SELECT 1 FROM sluis_log);
+    SELECT RAISE(ABORT, 'sluis: the stored log has another origin')
+        WHERE NEW.origin IS NOT (SELECT origin FROM sluis_log);
+    SELECT RAISE(ABORT, 'sluis: the head has moved')
+        WHERE NEW.idx IS NOT (SELECT coalesce(max(idx) + 1, 0) FROM sluis_entries)
+           OR (NEW.idx > 0 AND NEW.previous IS NOT
+                  (SELECT chain FROM sluis_entries WHERE idx = NEW.idx - 1));
+    INSERT INTO sluis_entries (idx, id, stream, entry, chain)
+        VALUES (NEW.idx, NEW.id, NEW.stream, NEW.entry, NEW.chain);
+    INSERT INTO sluis_payloads (idx, random, payload)
+        VALUES (NEW.idx, NEW.random, NEW.payload);
+END;
+
+-- Against accidents. Who owns the file can do anything; the chain tells.
+CREATE TRIGGER IF NOT EXISTS sluis_entries_keep BEFORE UPDATE ON sluis_entries
+BEGIN
+    SELECT RAISE(ABORT, 'sluis: entries are never changed');
+END;
+
+CREATE TRIGGER IF NOT EXISTS sluis_entries_stay BEFORE DELETE ON sluis_entries
+BEGIN
+    SELECT RAISE(ABORT, 'sluis: entries are never deleted');
+END;
+
+CREATE TRIGGER IF NOT EXISTS sluis_payloads_keep BEFORE UPDATE ON sluis_payloads
+BEGIN
+    SELECT RAISE(ABORT, 'sluis: payloads are erased, never changed');
+END;

@@ -1,0 +1,83 @@
+//! The two primitives everything here is made of, and their text forms.
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+
+/// Length of a SHA-256 or HMAC-SHA256 value.
+pub const HASH_BYTES: usize = 32;
+/// Block length of SHA-256, to which HMAC pads its key (RFC 2104 §2).
+const BLOCK_BYTES: usize = 64;
+
+/// SHA-256 of the parts, one after the other.
+pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; HASH_BYTES] {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update(part);
+    }
+    hasher.finalize().into()
+}
+
+/// HMAC-SHA256 of the parts, one after the other.
+pub(crate) fn hmac_sha256(key: &[u8; HASH_BYTES], parts: &[&[u8]]) -> [u8; HASH_BYTES] {
+    // RFC 2104 §2 pads a short key with zeros to the block; doing it here makes
+    // the constructor the infallible one.
+    let mut block = [0; BLOCK_BYTES];
+    for (to, from) in block.iter_mut().zip(key) {
+        *to = *from;
+    }
+    let mut mac = Hmac::<Sha256>::new(&block.into());
+    for part in parts {
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
+}
+
+/// base64url without padding (RFC 4648 §5).
+pub(crate) fn base64url(bytes: &[u8]) -> String {
+    Base64UrlUnpadded::encode_string(bytes)
+}
+
+/// Strict reverse of [`base64url`]: no padding, no white space, canonical
+/// trailing bits.
+pub(crate) fn from_base64url(text: &str) -> Option<Vec<u8>> {
+    let bytes = Base64UrlUnpadded::decode_vec(text).ok()?;
+    (base64url(&bytes) == text).then_some(bytes)
+}
+
+/// Lower-case hexadecimal, as `sha256sum` prints it.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hmac_agrees_with_rfc_4231() {
+        // RFC 4231 §4.7 needs a longer key than ours; §4.2 padded with zeros to
+        // 32 bytes is the same HMAC, by RFC 2104 §2.
+        let mut key = [0; 32];
+        key[..20].fill(0x0b);
+        assert_eq!(
+            hex(&hmac_sha256(&key, &[b"Hi ", b"There"])),
+            "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"
+        );
+    }
+
+    #[test]
+    fn base64url_is_strict() {
+        assert_eq!(from_base64url("AA"), Some(vec![0]));
+        for text in ["AB", "AA==", "A", "A A", "AA\n", "+/"] {
+            assert_eq!(from_base64url(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The log in memory: the reference that the stores are compared with.
+
+use std::collections::HashMap;
+
+use thiserror::Error;
+
+use crate::chain::{ChainHash, ChainHead, Origin, link};
+use crate::id::EntryId;
+use crate::pending::{PendingEntry, Receipt};
+use crate::stored::{Opening, StoredEntry};
+
+/// Why a store refused an entry for what it is; a store that fails has errors
+/// of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum AppendError {
+    /// The identifier stands for another entry already.
+    #[error("entry id {id} was used for another entry, at index {index}")]
+    Conflict {
+        /// The identifier.
+        id: EntryId,
+        /// Where it stands.
+        index: u64,
+    },
+}
+
+/// A log in memory. Durable for as long as it lives, which is what a test asks.
+#[derive(Debug, Clone)]
+pub struct MemoryLog {
+    origin: Origin,
+    head: ChainHead,
+    entries: Vec<StoredEntry>,
+    by_id: HashMap<EntryId, Receipt>,
+}
+
+impl MemoryLog {
+    /// The empty log of that origin.
+    pub fn new(origin: Origin) -> Self {
+        let head = ChainHead::genesis(&origin);
+        Self {
+            origin,
+            head,
+            entries: Vec::new(),
+            by_id: HashMap::new(),
+        }
+    }
+
+    /// The log's origin.
+    pub const fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// The log's end.
+    pub const fn head(&self) -> ChainHead {
+        self.head
+    }
+
+    /// Appends an entry. The same entry under the same id again gives the same
+    /// receipt; another entry under that id is refused.
+    pub fn append(&mut self, pending: &PendingEntry) -> Result<Receipt, AppendError> {
+        let id = pending.id();
+        if let Some(receipt) = self.by_id.get(&id) {
+            return if receipt.is_for(pending) {
+                Ok(*receipt)
+            } else {
+                Err(AppendError::Conflict {
+                    id,
+                    index: receipt.index,
+                })
+            };
+        }
+        let previous: ChainHash = self.head.hash;
+        let leaf = pending.leaf_hash();
+        let receipt = Receipt {
+            index: self.head.size,
+            previous,
+            chain: link(previous, leaf),
+        };
+        self.entries.push(StoredEntry {
+            index: receipt.index,
+            id,
+            stream: pending.stream(),
+            entry: pending.entry_bytes().to_vec(),
+            chain: receipt.chain.0.to_vec(),
+            opening: Some(Opening {
+                random: pending.random().as_bytes().to_vec(),
+                payload: pending.payload().to_owned(),
+            }),
+        });
+        self.head = self.head.followed_by(leaf);
+        self.by_id.insert(id, receipt);
+        Ok(receipt)
+    }
+
+    /// Up to `limit` entries from index `from`.
+    pub fn read(&self, from: u64, limit: u32) -> Vec<StoredEntry> {
+        let from = usize::try_from(from).unwrap_or(usize::MAX);
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        self.entries
+            .iter()
+            .skip(from)
+            .take(limit)
+            .cloned()
+            .collect()
+    }
+
+    /// Erases the payload of an entry and its random; the entry stays. Whether
+    /// there was something to erase.
+    pub fn erase(&mut self, index: u64) -> bool {
+        usize::try_from(index)
+            .ok()
+            .and_then(|index| self.entries.get_mut(index))
+            .is_some_and(|stored| stored.opening.take().is_some())
+    }
+}

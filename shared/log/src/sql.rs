@@ -1,0 +1,203 @@
+//! The relational stores: schema and statements, in one place, as data.
+//!
+//! **`SQLite`** (a Durable Object's storage, or a file on one node). Apply
+//! [`sqlite::SCHEMA`] once per start, statement by statement if the driver wants
+//! it so ([`statements`]). To append: look for the id ([`sqlite::BY_ID`], then
+//! [`Existing::receipt`]); if it is not there read the last row
+//! ([`sqlite::LAST`], then [`ChainHead::of_last`]), compute the receipt
+//! ([`ChainHead::receipt_for`]) and run [`sqlite::APPEND`]. The insert refuses a
+//! head that has moved, so no transaction is needed for correctness; where
+//! several connections write, `BEGIN IMMEDIATE` spares the retries.
+//!
+//! **`PostgreSQL`** (several nodes). The operator applies [`postgres::SCHEMA`];
+//! [`postgres::APPEND`] is one call of one function, to be run as a statement of
+//! its own and never inside `BEGIN … COMMIT`: a client that dies in between
+//! would keep the lock.
+//!
+//! Both return the columns of [`Row`] in its order from `READ`.
+//!
+//! [`Row`]: crate::Row
+
+use thiserror::Error;
+
+use crate::chain::{ChainHash, ChainHead, Origin, link};
+use crate::hash::HASH_BYTES;
+use crate::memory::AppendError;
+use crate::pending::{PendingEntry, Receipt};
+
+/// `SQLite`, 3.37 or later (strict tables).
+pub mod sqlite {
+    /// Tables, the view to append through, and the triggers behind it.
+    pub const SCHEMA: &str = include_str!("../sql/sqlite.sql");
+    /// The origin, once an entry was appended. Column: `origin`.
+    pub const ORIGIN: &str = "SELECT origin FROM sluis_log";
+    /// The last row, or none. Columns: `idx`, `chain`; see
+    /// [`ChainHead::of_last`](crate::ChainHead::of_last).
+    pub const LAST: &str = "SELECT idx, chain FROM sluis_entries ORDER BY idx DESC LIMIT 1";
+    /// The row of an id, or none. Parameter: `id`. Columns: `idx`, `entry`,
+    /// `chain`, `previous` (null at index 0); see [`Existing`](super::Existing).
+    pub const BY_ID: &str = "SELECT e.idx, e.entry, e.chain, p.chain AS previous \
+         FROM sluis_entries e LEFT JOIN sluis_entries p ON p.idx = e.idx - 1 WHERE e.id = ?";
+    /// Appends. Parameters: `origin`, `idx`, `previous`, `id`, `stream`,
+    /// `entry`, `chain`, `random`, `payload`.
+    pub const APPEND: &str = "INSERT INTO sluis_append \
+         (origin, idx, previous, id, stream, entry, chain, random, payload) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    /// Reads. Parameters: first index, limit. Columns: as in
+    /// [`Row`](crate::Row).
+    pub const READ: &str = "SELECT e.idx, e.id, e.stream, e.entry, e.chain, p.random, p.payload \
+         FROM sluis_entries e LEFT JOIN sluis_payloads p ON p.idx = e.idx \
+         WHERE e.idx >= ? ORDER BY e.idx LIMIT ?";
+    /// How the database says that another writer was first; try again.
+    pub const HEAD_HAS_MOVED: &str = "sluis: the head has moved";
+    /// How the database says that it holds the log of another origin.
+    pub const OTHER_ORIGIN: &str = "sluis: the stored log has another origin";
+}
+
+/// `PostgreSQL`, 14 or later.
+pub mod postgres {
+    /// Schema `sluis`: tables, the function to append, and the triggers.
+    pub const SCHEMA: &str = include_str!("../sql/postgres.sql");
+    /// The origin, once an entry was appended. Column: `origin`.
+    pub const ORIGIN: &str = "SELECT origin FROM sluis.log";
+    /// The last row, or none. Columns: `idx`, `chain`; see
+    /// [`ChainHead::of_last`](crate::ChainHead::of_last).
+    pub const LAST: &str = "SELECT idx, chain FROM sluis.entries ORDER BY idx DESC LIMIT 1";
+    /// Appends. Parameters: `origin` text, `id` bytea, `stream` smallint,
+    /// `entry` bytea, `random` bytea, `payload` text. Columns: `index` bigint,
+    /// `previous` bytea, `chain` bytea.
+    pub const APPEND: &str = "SELECT o_index AS index, o_previous AS previous, o_chain AS chain \
+         FROM sluis.append($1, $2, $3, $4, $5, $6)";
+    /// Reads. Parameters: first index bigint, limit bigint. Columns: as in
+    /// [`Row`](crate::Row).
+    pub const READ: &str = "SELECT e.idx, e.id, e.stream, e.entry, e.chain, p.random, p.payload \
+         FROM sluis.entries e LEFT JOIN sluis.payloads p ON p.idx = e.idx \
+         WHERE e.idx >= $1 ORDER BY e.idx LIMIT $2";
+    /// SQLSTATE of an id that stands for another entry.
+    pub const CONFLICT: &str = "SL001";
+    /// SQLSTATE of a database that holds the log of another origin.
+    pub const OTHER_ORIGIN: &str = "SL002";
+}
+
+/// The statements of a script, for a driver that takes one at a time.
+pub fn statements(script: &str) -> impl Iterator<Item = &str> {
+    script.split("\n\n").map(str::trim).filter(|statement| {
+        statement
+            .lines()
+            .any(|line| !line.is_empty() && !line.starts_with("--"))
+    })
+}
+
+/// A row of a store is not what this crate writes: it must not be built upon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum DamagedRow {
+    /// The index is negative, or the last one there is.
+    #[error("index {0} of the store is out of range")]
+    Index(i64),
+    /// A chain value has another length.
+    #[error("the chain value of index {index} has {length} bytes")]
+    Chain {
+        /// The row.
+        index: i64,
+        /// The length found.
+        length: usize,
+    },
+    /// The row's chain value does not follow from its entry and the row before.
+    #[error("the chain value of index {index} does not follow")]
+    Link {
+        /// The row.
+        index: u64,
+    },
+}
+
+fn chain_hash(index: i64, bytes: &[u8]) -> Result<ChainHash, DamagedRow> {
+    <[u8; HASH_BYTES]>::try_from(bytes)
+        .map(ChainHash)
+        .map_err(|_| DamagedRow::Chain {
+            index,
+            length: bytes.len(),
+        })
+}
+
+impl ChainHead {
+    /// The head behind the last row of a store (`LAST`), or of an empty one.
+    pub fn of_last(origin: &Origin, last: Option<(i64, &[u8])>) -> Result<Self, DamagedRow> {
+        let Some((index, chain)) = last else {
+            return Ok(Self::genesis(origin));
+        };
+        let size = index
+            .checked_add(1)
+            .and_then(|size| u64::try_from(size).ok())
+            .filter(|size| *size > 0)
+            .ok_or(DamagedRow::Index(index))?;
+        Ok(Self {
+            size,
+            hash: chain_hash(index, chain)?,
+        })
+    }
+
+    /// The receipt of an entry appended behind this head.
+    pub fn receipt_for(&self, pending: &PendingEntry) -> Receipt {
+        let chain = link(self.hash, pending.leaf_hash());
+        Receipt {
+            index: self.size,
+            previous: self.hash,
+            chain,
+        }
+    }
+}
+
+/// The row that an id stands for already ([`sqlite::BY_ID`]).
+#[derive(Debug, Clone, Copy)]
+pub struct Existing<'a> {
+    /// `idx`.
+    pub index: i64,
+    /// `entry`.
+    pub entry: &'a [u8],
+    /// `chain`.
+    pub chain: &'a [u8],
+    /// `previous`; null at index 0.
+    pub previous: Option<&'a [u8]>,
+}
+
+/// Why an id that is there already gives no receipt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum ExistingError {
+    /// It stands for another entry.
+    #[error(transparent)]
+    Conflict(#[from] AppendError),
+    /// The row is damaged.
+    #[error(transparent)]
+    Damaged(#[from] DamagedRow),
+}
+
+impl Existing<'_> {
+    /// The receipt that the first append gave, if it was of this very entry.
+    pub fn receipt(
+        &self,
+        origin: &Origin,
+        pending: &PendingEntry,
+    ) -> Result<Receipt, ExistingError> {
+        let index = u64::try_from(self.index).map_err(|_| DamagedRow::Index(self.index))?;
+        if self.entry != pending.entry_bytes() {
+            return Err(AppendError::Conflict {
+                id: pending.id(),
+                index,
+            }
+            .into());
+        }
+        let previous = match self.previous {
+            Some(previous) => chain_hash(self.index.saturating_sub(1), previous)?,
+            None => ChainHead::genesis(origin).hash,
+        };
+        let receipt = Receipt {
+            index,
+            previous,
+            chain: chain_hash(self.index, self.chain)?,
+        };
+        if !receipt.is_for(pending) {
+            return Err(DamagedRow::Link { index }.into());
+        }
+        Ok(receipt)
+    }
+}

@@ -1,0 +1,293 @@
+//! What a store returns: an entry as it was found, not yet believed.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::chain::{ChainHash, Origin};
+use crate::commitment::CommitmentRandom;
+use crate::entry::{Entry, EntryError, Stream};
+use crate::hash::{base64url, from_base64url};
+use crate::id::EntryId;
+
+/// Most entries of one page.
+pub const MAX_PAGE_ENTRIES: u32 = 1_000;
+
+/// One row of a store.
+///
+/// The byte strings are as found: a row whose entry is damaged is still read
+/// and served, so that a verification can name it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "StoredJson", into = "StoredJson")]
+pub struct StoredEntry {
+    /// Where it stands.
+    pub index: u64,
+    /// Its identifier.
+    pub id: EntryId,
+    /// Its stream.
+    pub stream: Stream,
+    /// The bytes of the leaf.
+    pub entry: Vec<u8>,
+    /// The chain value with it.
+    pub chain: Vec<u8>,
+    /// The erasable part; none once it has been erased.
+    pub opening: Option<Opening>,
+}
+
+/// The erasable part of an entry: what opens its commitment.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Opening {
+    /// The random of the commitment.
+    pub random: Vec<u8>,
+    /// The `CloudEvents` JSON text.
+    pub payload: String,
+}
+
+/// Without the payload, which is personal data.
+impl fmt::Debug for StoredEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredEntry")
+            .field("index", &self.index)
+            .field("id", &self.id)
+            .field("stream", &self.stream)
+            .field("payload_bytes", &self.payload().map(str::len))
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Opening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Opening(..)")
+    }
+}
+
+/// A row as a relational store returns it, column by column; see
+/// [`crate::sql`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// `idx`.
+    pub index: i64,
+    /// `id`.
+    pub id: Vec<u8>,
+    /// `stream`.
+    pub stream: i64,
+    /// `entry`.
+    pub entry: Vec<u8>,
+    /// `chain`.
+    pub chain: Vec<u8>,
+    /// `random`, null when erased.
+    pub random: Option<Vec<u8>>,
+    /// `payload`, null when erased.
+    pub payload: Option<String>,
+}
+
+/// Why a row or a JSON text is no stored entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum StoredError {
+    /// The index is negative.
+    #[error("index {0} is negative")]
+    Index(i64),
+    /// The id does not have 16 bytes.
+    #[error("entry {index}: the id is not 16 bytes")]
+    Id {
+        /// The row.
+        index: u64,
+    },
+    /// The stream is unknown.
+    #[error("entry {index}: unknown stream")]
+    Stream {
+        /// The row.
+        index: u64,
+    },
+    /// Only one of random and payload is there.
+    #[error("entry {index}: random and payload are erased together or not at all")]
+    HalfErased {
+        /// The row.
+        index: u64,
+    },
+    /// A member is not base64url without padding.
+    #[error("entry {index}: {member} is not base64url without padding")]
+    Base64 {
+        /// The row.
+        index: u64,
+        /// The member.
+        member: &'static str,
+    },
+}
+
+/// Why a commitment does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum CommitmentError {
+    /// The entry cannot be decoded.
+    #[error("{0}")]
+    Entry(#[from] EntryError),
+    /// The random does not have 32 bytes.
+    #[error("the random has {0} bytes")]
+    Random(usize),
+    /// The entry commits to another payload, random or id.
+    #[error("the entry does not commit to this payload, random and id")]
+    Mismatch,
+}
+
+/// What is known of an entry's payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommitmentState {
+    /// The payload is there, and it is the one committed to.
+    Opened,
+    /// The payload was erased: the commitment can no longer be opened.
+    Erased,
+}
+
+impl StoredEntry {
+    /// Decodes the leaf.
+    pub fn decode(&self) -> Result<Entry, EntryError> {
+        Entry::decode(&self.entry)
+    }
+
+    /// The payload, unless it was erased.
+    pub fn payload(&self) -> Option<&str> {
+        self.opening
+            .as_ref()
+            .map(|opening| opening.payload.as_str())
+    }
+
+    /// The chain value, when it has the length of one.
+    pub fn chain_hash(&self) -> Option<ChainHash> {
+        self.chain.as_slice().try_into().ok().map(ChainHash)
+    }
+
+    /// Checks that the payload is the one the entry commits to.
+    pub fn verify_commitment(&self) -> Result<CommitmentState, CommitmentError> {
+        let entry = self.decode()?;
+        let Some(Opening { random, payload }) = &self.opening else {
+            return Ok(CommitmentState::Erased);
+        };
+        let random = random
+            .as_slice()
+            .try_into()
+            .map(CommitmentRandom::new)
+            .map_err(|_| CommitmentError::Random(random.len()))?;
+        if entry.commitment.opens(payload, self.id, &random) {
+            Ok(CommitmentState::Opened)
+        } else {
+            Err(CommitmentError::Mismatch)
+        }
+    }
+}
+
+impl TryFrom<Row> for StoredEntry {
+    type Error = StoredError;
+
+    fn try_from(row: Row) -> Result<Self, StoredError> {
+        let index = u64::try_from(row.index).map_err(|_| StoredError::Index(row.index))?;
+        let stream = u8::try_from(row.stream).ok().and_then(Stream::from_code);
+        Ok(Self {
+            index,
+            id: EntryId::from_stored(&row.id).map_err(|_| StoredError::Id { index })?,
+            stream: stream.ok_or(StoredError::Stream { index })?,
+            entry: row.entry,
+            chain: row.chain,
+            opening: opening(index, row.random, row.payload)?,
+        })
+    }
+}
+
+fn opening(
+    index: u64,
+    random: Option<Vec<u8>>,
+    payload: Option<String>,
+) -> Result<Option<Opening>, StoredError> {
+    match (random, payload) {
+        (Some(random), Some(payload)) => Ok(Some(Opening { random, payload })),
+        (None, None) => Ok(None),
+        (Some(_), None) | (None, Some(_)) => Err(StoredError::HalfErased { index }),
+    }
+}
+
+/// The JSON form, binary in base64url without padding:
+/// `{"index","id","stream","entry","chain","random"?,"payload"?}`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredJson {
+    index: u64,
+    id: EntryId,
+    stream: String,
+    entry: String,
+    chain: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    random: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    payload: Option<String>,
+}
+
+impl From<StoredEntry> for StoredJson {
+    fn from(stored: StoredEntry) -> Self {
+        let (random, payload) = match stored.opening {
+            Some(Opening { random, payload }) => (Some(base64url(&random)), Some(payload)),
+            None => (None, None),
+        };
+        Self {
+            index: stored.index,
+            id: stored.id,
+            stream: stored.stream.as_str().to_owned(),
+            entry: base64url(&stored.entry),
+            chain: base64url(&stored.chain),
+            random,
+            payload,
+        }
+    }
+}
+
+impl TryFrom<StoredJson> for StoredEntry {
+    type Error = StoredError;
+
+    fn try_from(json: StoredJson) -> Result<Self, StoredError> {
+        let index = json.index;
+        let bytes =
+            |member, text: &str| from_base64url(text).ok_or(StoredError::Base64 { index, member });
+        let random = json
+            .random
+            .map(|random| bytes("random", &random))
+            .transpose()?;
+        Ok(Self {
+            index,
+            id: json.id,
+            stream: Stream::parse(&json.stream).ok_or(StoredError::Stream { index })?,
+            entry: bytes("entry", &json.entry)?,
+            chain: bytes("chain", &json.chain)?,
+            opening: opening(index, random, json.payload)?,
+        })
+    }
+}
+
+/// One page of `GET /log/entries?from=N&limit=M`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EntryPage {
+    /// The log these entries are of.
+    pub origin: Origin,
+    /// How many entries the log had.
+    pub size: u64,
+    /// Entries in the order of the log, from the index that was asked for.
+    pub items: Vec<StoredEntry>,
+    /// Where the next page begins; absent on the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<u64>,
+}
+
+impl EntryPage {
+    /// Makes a page of what a store returned for its log of `size` entries.
+    pub fn new(origin: Origin, size: u64, items: Vec<StoredEntry>) -> Self {
+        let next = items
+            .last()
+            .and_then(|last| last.index.checked_add(1))
+            .filter(|next| *next < size);
+        Self {
+            origin,
+            size,
+            items,
+            next,
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Instants of records: milliseconds in the payload, minutes in the leaf.
+
+use std::fmt;
+
+use thiserror::Error;
+
+/// The last millisecond of the year 9999, the last that RFC 3339 can write.
+const LAST_MILLIS: u64 = 253_402_300_799_999;
+const MILLIS_PER_MINUTE: u64 = 60_000;
+const MILLIS_PER_DAY: u64 = 86_400_000;
+
+/// An instant, in milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UnixMillis(u64);
+
+/// The instant is past the year 9999.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("{0} ms since 1970 is past the year 9999")]
+pub struct TimeError(pub u64);
+
+impl UnixMillis {
+    /// 1970-01-01T00:00:00Z.
+    pub const EPOCH: Self = Self(0);
+
+    /// Takes milliseconds since 1970, up to the end of the year 9999.
+    pub const fn new(millis: u64) -> Result<Self, TimeError> {
+        if millis > LAST_MILLIS {
+            return Err(TimeError(millis));
+        }
+        Ok(Self(millis))
+    }
+
+    /// Milliseconds since 1970.
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    /// The whole minute the instant falls in, as it stands in a leaf.
+    pub fn minute(self) -> Minute {
+        // The last minute of 9999 is 4 223 371 679, below 2^32.
+        Minute(u32::try_from(self.0 / MILLIS_PER_MINUTE).unwrap_or(u32::MAX))
+    }
+}
+
+/// RFC 3339, UTC, with milliseconds: `2026-01-02T03:04:05.678Z`.
+impl fmt::Display for UnixMillis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (year, month, day) = civil_date(self.0 / MILLIS_PER_DAY);
+        let rest = self.0 % MILLIS_PER_DAY;
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:03}Z",
+            rest / 3_600_000,
+            rest / 60_000 % 60,
+            rest / 1_000 % 60,
+            rest % 1_000
+        )
+    }
+}
+
+/// A whole minute since 1970: the only time that stands in a leaf.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Minute(pub(crate) u32);
+
+impl Minute {
+    /// Minutes since 1970.
+    pub const fn as_minutes(self) -> u32 {
+        self.0
+    }
+}
+
+/// RFC 3339 to the minute, UTC: `2026-01-02T03:04Z`.
+impl fmt::Display for Minute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (year, month, day) = civil_date(u64::from(self.0) / 1_440);
+        let rest = self.0 % 1_440;
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{:02}:{:02}Z",
+            rest / 60,
+            rest % 60
+        )
+    }
+}
+
+/// The proleptic Gregorian date of a day since 1970, by 400-year eras that
+/// begin on 1 March, so that the leap day is the last of its year.
+fn civil_date(days_since_1970: u64) -> (u64, u64, u64) {
+    const DAYS_PER_ERA: u64 = 146_097;
+    let days = days_since_1970 + 719_468;
+    let era = days / DAYS_PER_ERA;
+    let day_of_era = days % DAYS_PER_ERA;
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let march_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * march_month + 2) / 5 + 1;
+    let month = if march_month < 10 {
+        march_month + 3
+    } else {
+        march_month - 9
+    };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    (year, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_are_written_as_rfc_3339() {
+        for (millis, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_399_999, "2000-02-28T23:59:59.999Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (951_868_800_000, "2000-03-01T00:00:00.000Z"),
+            (1_711_922_400_000, "2024-03-31T22:00:00.000Z"),
+            (1_734_476_400_000, "2024-12-17T23:00:00.000Z"),
+            (4_107_542_399_000, "2100-02-28T23:59:59.000Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+            (LAST_MILLIS, "9999-12-31T23:59:59.999Z"),
+        ] {
+            assert_eq!(UnixMillis::new(millis).unwrap().to_string(), text);
+        }
+        assert_eq!(
+            UnixMillis::new(LAST_MILLIS + 1),
+            Err(TimeError(LAST_MILLIS + 1))
+        );
+    }
+
+    #[test]
+    fn a_minute_forgets_the_seconds() {
+        let minute = UnixMillis::new(1_734_476_459_999).unwrap().minute();
+        assert_eq!(minute.to_string(), "2024-12-17T23:00Z");
+        let last = UnixMillis::new(LAST_MILLIS).unwrap().minute();
+        assert_eq!(last.to_string(), "9999-12-31T23:59Z");
+    }
+}
