@@ -1,0 +1,99 @@
+//! Faults on demand, for tests: `--fault-file FILE` names a file that is read at
+//! every call of a database; an absent or empty file means none. Words:
+//!
+//! - `error`: the call fails;
+//! - `slow MILLISECONDS`: the call takes that much longer;
+//! - `hang`: the call never returns;
+//! - `full`: writes fail as on a full disk;
+//! - `readonly`: writes fail as on a read-only file system.
+
+use std::{io::ErrorKind, path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::{Context as _, Result, bail};
+
+/// Where faults are asked for.
+#[derive(Clone, Default)]
+pub(crate) struct Faults(Option<Arc<PathBuf>>);
+
+/// A fault to inject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    Error,
+    Slow(Duration),
+    Hang,
+    Full,
+    ReadOnly,
+}
+
+impl Faults {
+    pub(crate) fn new(file: Option<PathBuf>) -> Self {
+        Self(file.map(Arc::new))
+    }
+
+    /// Wait as a slow or hanging fault asks; then the error that `statement` is
+    /// to fail with, if any.
+    pub(crate) async fn apply(&self, statement: &str) -> Result<(), String> {
+        let fault = self.current().map_err(|error| error.to_string())?;
+        let writes = statement
+            .trim_start()
+            .get(..6)
+            .is_some_and(|word| !word.eq_ignore_ascii_case("select"));
+        match fault {
+            Some(Fault::Error) => Err("injected fault".to_owned()),
+            Some(Fault::Slow(delay)) => {
+                tokio::time::sleep(delay).await;
+                Ok(())
+            }
+            Some(Fault::Hang) => std::future::pending().await,
+            Some(Fault::Full) if writes => Err("database or disk is full".to_owned()),
+            Some(Fault::ReadOnly) if writes => {
+                Err("attempt to write a readonly database".to_owned())
+            }
+            None | Some(Fault::Full | Fault::ReadOnly) => Ok(()),
+        }
+    }
+
+    fn current(&self) -> Result<Option<Fault>> {
+        let Some(file) = &self.0 else {
+            return Ok(None);
+        };
+        match std::fs::read_to_string(file.as_path()) {
+            Ok(text) => Fault::parse(text.trim()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("cannot read {}", file.display())),
+        }
+    }
+}
+
+impl Fault {
+    fn parse(word: &str) -> Result<Option<Self>> {
+        Ok(Some(match word {
+            "" => return Ok(None),
+            "error" => Self::Error,
+            "hang" => Self::Hang,
+            "full" => Self::Full,
+            "readonly" => Self::ReadOnly,
+            _ => {
+                let Some(milliseconds) = word.strip_prefix("slow ") else {
+                    bail!("the fault file says `{word}`, which is no fault");
+                };
+                Self::Slow(Duration::from_millis(milliseconds.parse()?))
+            }
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_known_or_refused() {
+        assert_eq!(Fault::parse("").unwrap(), None);
+        assert_eq!(Fault::parse("hang").unwrap(), Some(Fault::Hang));
+        let slow = Fault::Slow(Duration::from_millis(250));
+        assert_eq!(Fault::parse("slow 250").unwrap(), Some(slow));
+        assert!(Fault::parse("slow down").is_err());
+        assert!(Fault::parse("crash").is_err());
+    }
+}
