@@ -1,0 +1,369 @@
+//! The records, byte for byte: what is written is a format, and stays.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
+mod support;
+
+use serde_json::{Value, json};
+use sluis_log::{
+    CommitmentRandom, DecisionRecord, EntryId, Envelope, Event, EventSource, MAX_CHECKS,
+    MAX_TEXT_BYTES, OperationFacts, PayloadError, PendingEntry, PolicyDigest, Receipt,
+    RefusalAggregate, Stream, TraceId, UnixMillis, seal,
+};
+use support::{AT, sealed, source, with_event};
+
+fn payload(kind: u8) -> Value {
+    serde_json::from_str(sealed(kind, [1; 16], [2; 32], AT).payload()).unwrap()
+}
+
+const ID: &str = "01010101-0101-4101-8101-010101010101";
+const TRACE: &str = "03030303-0303-4303-8303-030303030303";
+
+#[test]
+fn a_granted_access_answers_the_five_questions() {
+    // The references were computed with Python's hmac and hashlib.
+    let hashes = "ca".repeat(32);
+    let expected = json!({
+        "specversion": "1.0",
+        "id": ID,
+        "source": "urn:sluis:validator.example.be",
+        "service": "be.example.sim.validator.v1",
+        "type": "be.example.sim.validator.v1.accesses.notify.granted",
+        "time": "2026-01-02T03:04:05.678Z",
+        "datacontenttype": "application/json",
+        "data": {
+            "traceId": TRACE,
+            "relatedTraceId": "caller-0001",
+            "institution": "SIM institution",
+            "decision": "granted",
+            "operation": "getPensionOverview",
+            "basis": "mandate",
+            "purpose": "simPensionSimulation",
+            "dataCategories": ["simPensionRights"],
+            "verificationSystem": "https://vs.example",
+            "tokenHash": "11".repeat(32),
+            "tokenId": "0b1f7c7e-0000-4000-8000-000000000001",
+            "keyThumbprint": "IiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiI",
+            "referenceKey": "s4IWPKY7aKo",
+            "mandateRef": "0YCkWbZqnNPvGPwTKeNWabnGXdyOMlmUU7K6ttiwps8",
+            "mandateType": "simPensionOverview",
+            "actor": {
+                "type": "organization",
+                "identification": "enterpriseNumber",
+                "holderRef": "wZ9rqbCSX7hWncJVUlTEZ2YaKIDWeLi1dpzD5Kau7mk",
+            },
+            "subjectRef": "0OGQKhEX4rHi3tZE_GqDN88iLTSWyzbZOQHoOA-NGsQ",
+            "channel": "api",
+            "deliberation": "SIM/001",
+            "deliberationVersion": "1",
+            "policyDigest": hashes,
+            "checks": [
+                {"id": "mandateDuration", "requirement": "M-12.5", "outcome": "held", "by": "validator"},
+                {"id": "grantLevel", "requirement": "M-13.2", "outcome": "failed", "by": "validator"},
+            ],
+        },
+    });
+    assert_eq!(payload(0), expected);
+}
+
+#[test]
+fn a_refusal_says_what_is_known_and_nothing_else() {
+    let refused = payload(1);
+    assert_eq!(
+        refused["type"],
+        "be.example.sim.validator.v1.accesses.notify.refused"
+    );
+    assert_eq!(
+        refused["data"],
+        json!({
+            "traceId": TRACE,
+            "institution": "SIM institution",
+            "decision": "refused",
+            "reason": "expired",
+            "problemType": "urn:problem-type:belgif:expiredAccessToken",
+            "httpStatus": 401,
+            "verificationSystem": "https://vs.example",
+            "tokenHash": "11".repeat(32),
+            "keyThumbprint": "IiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiI",
+            "policyDigest": "ca".repeat(32),
+            "checks": [],
+        })
+    );
+}
+
+#[test]
+fn outcomes_name_the_decision_they_follow() {
+    let decision = "04040404-0404-4404-8404-040404040404";
+    for (kind, participle, data) in [
+        (2, "completed", json!({"httpStatus": 200, "durationMs": 12})),
+        (
+            3,
+            "failed",
+            json!({"httpStatus": 502, "durationMs": 30_000, "failure": "timeout"}),
+        ),
+    ] {
+        let outcome = payload(kind);
+        assert_eq!(
+            outcome["type"],
+            format!("be.example.sim.validator.v1.accesses.notify.{participle}")
+        );
+        assert_eq!(outcome["relatedto"], decision);
+        assert_eq!(outcome["relatedtosource"], outcome["source"]);
+        let mut expected = json!({
+            "traceId": TRACE, "relatedTraceId": "caller-0001", "institution": "SIM institution",
+        });
+        let members = expected.as_object_mut().unwrap();
+        members.extend(data.as_object().unwrap().clone());
+        assert_eq!(outcome["data"], expected);
+    }
+}
+
+#[test]
+fn aggregates_and_readings_have_their_own_types() {
+    let counted = payload(4);
+    assert_eq!(
+        counted["type"],
+        "be.example.sim.validator.v1.refusals.notify.counted"
+    );
+    assert_eq!(
+        counted["data"],
+        json!({
+            "institution": "SIM institution",
+            "reason": "signatureMismatch",
+            "count": 17,
+            "from": "2026-01-02T03:04:05.678Z",
+            "until": "2026-01-02T03:05:05.678Z",
+            "policyDigest": "ca".repeat(32),
+        })
+    );
+    let read = payload(5);
+    assert_eq!(
+        read["type"],
+        "be.example.sim.validator.v1.entries.notify.read"
+    );
+    assert_eq!(
+        read["data"],
+        json!({
+            "traceId": TRACE, "relatedTraceId": "caller-0001", "institution": "SIM institution",
+            "auditor": "default", "from": 10, "limit": 100,
+        })
+    );
+}
+
+#[test]
+fn the_streams_are_apart() {
+    for (kind, stream) in [
+        (0, Stream::Accesses),
+        (1, Stream::Refusals),
+        (2, Stream::Accesses),
+        (3, Stream::Accesses),
+        (4, Stream::Refusals),
+        (5, Stream::Accesses),
+    ] {
+        assert_eq!(sealed(kind, [1; 16], [2; 32], AT).stream(), stream);
+    }
+}
+
+fn seal_aggregate(reason: &str) -> Result<PendingEntry, PayloadError> {
+    let at = UnixMillis::new(AT).unwrap();
+    let envelope = Envelope {
+        source: &source(),
+        id: EntryId::from_random([1; 16]),
+        at,
+        policy: PolicyDigest([0; 32]),
+    };
+    let event = Event::RefusalAggregate(RefusalAggregate {
+        reason,
+        count: 1,
+        from: at,
+        until: at,
+    });
+    seal(&envelope, &event, CommitmentRandom::new([0; 32]))
+}
+
+#[test]
+fn text_is_bounded_and_cannot_break_the_json() {
+    let nasty = "\u{0}\n\r\"\\\u{1b}[2J\u{2028}</script>";
+    let sealed = seal_aggregate(nasty).unwrap();
+    assert!(!sealed.payload().bytes().any(|byte| byte < 0x20));
+    let back: Value = serde_json::from_str(sealed.payload()).unwrap();
+    assert_eq!(back["data"]["reason"], nasty);
+
+    assert!(seal_aggregate(&"x".repeat(MAX_TEXT_BYTES)).is_ok());
+    assert_eq!(
+        seal_aggregate(&"x".repeat(MAX_TEXT_BYTES + 1)),
+        Err(PayloadError::TextTooLong {
+            field: "reason",
+            length: MAX_TEXT_BYTES + 1
+        })
+    );
+}
+
+#[test]
+fn lists_and_their_items_are_bounded() {
+    with_event(0, |event| {
+        let Event::Decision(record) = event else {
+            panic!("a decision")
+        };
+        let seal = |record: &DecisionRecord<'_>| {
+            let envelope = Envelope {
+                source: &source(),
+                id: EntryId::from_random([1; 16]),
+                at: UnixMillis::new(AT).unwrap(),
+                policy: PolicyDigest([0; 32]),
+            };
+            seal(
+                &envelope,
+                &Event::Decision(record),
+                CommitmentRandom::new([0; 32]),
+            )
+        };
+        let checks = vec![record.checks[0]; MAX_CHECKS + 1];
+        assert!(
+            seal(&DecisionRecord {
+                checks: &checks[1..],
+                ..**record
+            })
+            .is_ok()
+        );
+        assert_eq!(
+            seal(&DecisionRecord {
+                checks: &checks,
+                ..**record
+            }),
+            Err(PayloadError::ListTooLong {
+                field: "checks",
+                length: 65,
+                limit: 64
+            })
+        );
+        let long = "x".repeat(257);
+        let operation = OperationFacts {
+            data_categories: &[&long],
+            ..record.operation.unwrap()
+        };
+        assert_eq!(
+            seal(&DecisionRecord {
+                operation: Some(operation),
+                ..**record
+            }),
+            Err(PayloadError::TextTooLong {
+                field: "dataCategories[]",
+                length: 257
+            })
+        );
+    });
+}
+
+#[test]
+fn the_source_follows_belgif() {
+    for service in [
+        "",
+        "v1",
+        "validator.v1",
+        "be.example.validator",
+        "be..x.v1",
+        "be.example.v",
+        "be.x.v1a",
+    ] {
+        assert_eq!(
+            EventSource::new(service, "urn:a:b", "i"),
+            Err(PayloadError::Service(service.to_owned())),
+        );
+    }
+    for uri in [
+        "",
+        "/relative",
+        "validator.example",
+        "urn:",
+        "1a:b",
+        "urn:a b",
+    ] {
+        assert_eq!(
+            EventSource::new("be.example.v1", uri, "i"),
+            Err(PayloadError::Source(uri.to_owned())),
+        );
+    }
+    assert_eq!(
+        EventSource::new("be.example.v1", "urn:a:b", ""),
+        Err(PayloadError::Empty("institution"))
+    );
+}
+
+#[test]
+fn a_trace_id_is_short_and_plain() {
+    for text in ["a", "0b1f7c7e-0000-4000-8000-000000000001", "A_b.9-"] {
+        assert_eq!(TraceId::parse(text).unwrap().as_str(), text);
+    }
+    for text in [
+        "",
+        "a b",
+        "a\n",
+        "é",
+        "0b1f7c7e-0000-4000-8000-0000000000012",
+    ] {
+        assert_eq!(TraceId::parse(text), None, "{text}");
+    }
+}
+
+#[test]
+fn nothing_sealed_or_stored_shows_its_payload_in_debug() {
+    let pending = sealed(0, [1; 16], [2; 32], AT);
+    let text = format!("{pending:?} {:?}", pending.random());
+    assert!(
+        !text.contains("simPensionOverview") && !text.contains("[2, 2"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_pending_entry_survives_its_json_form_and_nothing_else_does() {
+    let pending = sealed(0, [1; 16], [2; 32], AT);
+    let json = serde_json::to_value(&pending).unwrap();
+    assert_eq!(
+        serde_json::from_value::<PendingEntry>(json.clone()).unwrap(),
+        pending
+    );
+
+    let other = serde_json::to_value(sealed(0, [1; 16], [3; 32], AT)).unwrap();
+    let with = |name: &str, value: Value| {
+        let mut json = json.clone();
+        json[name] = value;
+        serde_json::from_value::<PendingEntry>(json)
+            .unwrap_err()
+            .to_string()
+    };
+    let mismatch = "the entry does not commit to this payload";
+    assert_eq!(with("random", other["random"].clone()), mismatch);
+    assert_eq!(with("entry", other["entry"].clone()), mismatch);
+    assert_eq!(with("payload", json!("{}")), mismatch);
+    assert_eq!(
+        with("id", json!("01010101-0101-4101-8101-010101010102")),
+        mismatch
+    );
+    assert_eq!(
+        with("id", json!("01010101-0101-1101-8101-010101010101")),
+        "id is not a version 4 UUID"
+    );
+    assert_eq!(with("random", json!("AA")), "random is not 32 bytes");
+    assert_eq!(
+        with("random", json!("AA==")),
+        "random is not base64url without padding"
+    );
+    assert_eq!(
+        with("entry", json!("AQ")),
+        "entry: an entry has 71 bytes, not 1"
+    );
+    assert!(with("extra", json!(1)).contains("unknown field `extra`"));
+}
+
+#[test]
+fn a_receipt_survives_its_json_form() {
+    let mut log = sluis_log::MemoryLog::new(support::origin());
+    let pending = sealed(0, [1; 16], [2; 32], AT);
+    let receipt = log.append(&pending).unwrap();
+    let json = serde_json::to_string(&receipt).unwrap();
+    assert_eq!(serde_json::from_str::<Receipt>(&json).unwrap(), receipt);
+    assert!(receipt.is_for(&pending));
+    assert!(!receipt.is_for(&sealed(0, [1; 16], [3; 32], AT)));
+}

@@ -1,0 +1,146 @@
+//! Events to test with, borrowed from one place.
+
+use sluis_log::{
+    BackendResult, Check, CheckOutcome, CommitmentRandom, DecisionRecord, DeliberationFacts,
+    EntryId, Envelope, Event, EventSource, HolderIdentity, LogRead, MandateFacts, OperationFacts,
+    Origin, OutcomeRecord, PendingEntry, PolicyDigest, ReferenceKey, RefusalAggregate, TokenFacts,
+    Trace, TraceId, UnixMillis, Verdict, seal,
+};
+
+/// 2026-01-02T03:04:05.678Z.
+pub(crate) const AT: u64 = 1_767_323_045_678;
+
+pub(crate) fn origin() -> Origin {
+    Origin::parse("validator.example.be/log").unwrap()
+}
+
+pub(crate) fn source() -> EventSource {
+    EventSource::new(
+        "be.example.sim.validator.v1",
+        "urn:sluis:validator.example.be",
+        "SIM institution",
+    )
+    .unwrap()
+}
+
+pub(crate) fn trace() -> Trace {
+    Trace {
+        id: TraceId::from(EntryId::from_random([3; 16])),
+        related: TraceId::parse("caller-0001"),
+    }
+}
+
+/// Seals an event of the kind that `kind` selects.
+pub(crate) fn sealed(kind: u8, id: [u8; 16], random: [u8; 32], millis: u64) -> PendingEntry {
+    with_event(kind, |event| {
+        let envelope = Envelope {
+            source: &source(),
+            id: EntryId::from_random(id),
+            at: UnixMillis::new(millis).unwrap(),
+            policy: PolicyDigest([0xca; 32]),
+        };
+        seal(&envelope, event, CommitmentRandom::new(random)).unwrap()
+    })
+}
+
+/// Five kinds: granted, refused with little known, outcome, aggregate, reading.
+pub(crate) fn with_event<T>(kind: u8, then: impl FnOnce(&Event<'_>) -> T) -> T {
+    let key = ReferenceKey::new([9; 32]);
+    let issuer = "https://vs.example";
+    let checks = [
+        Check {
+            id: "mandateDuration",
+            requirement: "M-12.5",
+            outcome: CheckOutcome::Held,
+            by: "validator",
+        },
+        Check {
+            id: "grantLevel",
+            requirement: "M-13.2",
+            outcome: CheckOutcome::Failed,
+            by: "validator",
+        },
+    ];
+    let granted = DecisionRecord {
+        verdict: Verdict::Granted,
+        trace: trace(),
+        token: TokenFacts {
+            sha256: [0x11; 32],
+            id: Some("0b1f7c7e-0000-4000-8000-000000000001"),
+            verification_system: issuer,
+            key_thumbprint: [0x22; 32],
+        },
+        mandate: Some(MandateFacts {
+            reference_key: key.id(),
+            mandate: key.mandate_ref(issuer, "b0a7e6b2-0000-4000-8000-000000000002"),
+            mandate_type: "simPensionOverview",
+            subject: key.subject_ref("pairwise-pseudonym"),
+            holder: key.holder_ref(HolderIdentity::EnterpriseNumber("0202239951")),
+            holder_type: "organization",
+            channel: "api",
+        }),
+        deliberation: Some(DeliberationFacts {
+            number: "SIM/001",
+            version: "1",
+        }),
+        operation: Some(OperationFacts {
+            id: "getPensionOverview",
+            basis: "mandate",
+            purpose: "simPensionSimulation",
+            data_categories: &["simPensionRights"],
+        }),
+        checks: &checks,
+    };
+    let refused = DecisionRecord {
+        verdict: Verdict::Refused {
+            reason: "expired",
+            problem_type: "urn:problem-type:belgif:expiredAccessToken",
+            http_status: 401,
+        },
+        trace: Trace {
+            related: None,
+            ..trace()
+        },
+        token: TokenFacts {
+            id: None,
+            ..granted.token
+        },
+        mandate: None,
+        deliberation: None,
+        operation: None,
+        checks: &[],
+    };
+    let at = UnixMillis::new(AT).unwrap();
+    let event = match kind % 6 {
+        0 => Event::Decision(&granted),
+        1 => Event::Decision(&refused),
+        2 => Event::Outcome(OutcomeRecord {
+            decision: EntryId::from_random([4; 16]),
+            trace: trace(),
+            result: BackendResult::Answered { http_status: 200 },
+            duration_ms: 12,
+        }),
+        3 => Event::Outcome(OutcomeRecord {
+            decision: EntryId::from_random([4; 16]),
+            trace: trace(),
+            result: BackendResult::Failed {
+                failure: "timeout",
+                http_status: 502,
+            },
+            duration_ms: 30_000,
+        }),
+        4 => Event::RefusalAggregate(RefusalAggregate {
+            reason: "signatureMismatch",
+            count: 17,
+            from: at,
+            until: UnixMillis::new(AT + 60_000).unwrap(),
+        }),
+        _ => Event::LogRead(LogRead {
+            auditor: "default",
+            trace: trace(),
+            from: 10,
+            limit: 100,
+        }),
+    };
+    then(&event)
+}
