@@ -1,1 +1,110 @@
-//! The token profile: a bearer token is parsed, its key resolved, its signature and claims verified.
+//! The token profile: a bearer token is parsed, its key resolved, its signature
+//! and claims verified.
+//!
+//! In scope, with the numbers of the token profile:
+//! - the request's one bearer token (§1–2), [`BearerRequest`];
+//! - strict parsing (§3–10), [`UntrustedToken`];
+//! - keys of configured issuers (§11–13), [`JwkSet`], [`IssuerKeys`];
+//! - signature, time, issuer, audience and claims (§10–20), [`UntrustedToken::verify`],
+//!   which alone yields a [`VerifiedAccessToken`];
+//! - tokens seen before, [`VerifiedTokenCache`];
+//! - signing, for assertions, the simulation and tests, [`sign`].
+//!
+//! Simulation and production (§21) are kept apart by what is configured: other
+//! issuers, other keys, another audience.
+//!
+//! Out of scope: fetching key sets, sender constraints (a token with a `cnf` claim is
+//! refused), status lists (a token that has one says so), replay, and whether a
+//! mandate suffices, which is the policy's to decide. No I/O and no clock: `now` is
+//! an argument.
+//!
+//! ```
+//! use sluis_token::sign::{SigningKey, jwks_json};
+//! use sluis_token::{
+//!     Algorithm, BearerRequest, IssuerKeys, IssuerRules, JwkSet, KeyRules, UnixTime,
+//!     UntrustedToken,
+//! };
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let key = SigningKey::generate(Algorithm::EdDsa)?;
+//! let rules = IssuerRules::new("https://vs.example", &[Algorithm::EdDsa], 300, 30)?;
+//! let set = JwkSet::parse(jwks_json([&key]).as_bytes(), &KeyRules::default())?;
+//! let keys = IssuerKeys::new(rules, set);
+//!
+//! let claims = serde_json::json!({"iss": "https://vs.example", "aud": "https://api.example"});
+//! let field = format!("Bearer {}", key.sign("at+jwt", &claims)?);
+//! let token = BearerRequest { authorization: Some(&field), query: None, content_type: None }.parse()?;
+//! let now = UnixTime::from_seconds(1_760_000_000).ok_or("out of range")?;
+//! let refusal = UntrustedToken::parse(&token)?
+//!     .verify_locally(&keys, "https://api.example", now)
+//!     .unwrap_err();
+//! assert!(refusal.signature_held());
+//! assert_eq!(refusal.code(), "memberMissing");
+//! # Ok(())
+//! # }
+//! ```
+
+mod algorithm;
+mod authentication_level;
+mod base64url;
+mod bearer;
+mod cache;
+mod claims;
+mod document;
+pub mod ed25519;
+mod enterprise;
+mod fields;
+mod header;
+mod issuer;
+mod jose;
+mod json;
+mod jwk;
+mod mandate;
+mod mandate_detail;
+mod pseudonym;
+mod public_key;
+pub mod sign;
+mod ssin;
+mod time;
+mod untrusted;
+mod verified;
+mod verifier;
+mod verify;
+
+pub use algorithm::Algorithm;
+pub use authentication_level::{AuthenticationLevel, FasContext};
+pub use base64url::Base64UrlError;
+pub use bearer::{AccessToken, BearerError, BearerRequest, MAX_TOKEN_BYTES};
+pub use cache::{CachedToken, DEFAULT_CACHE_CAPACITY, VerifiedTokenCache};
+pub use claims::{
+    Actor, ClaimsError, MAX_AUDIENCES, MAX_CLIENT_ID_BYTES, MAX_IDENTIFIER_BYTES,
+    MAX_TOKEN_ID_BYTES, StatusReference,
+};
+pub use document::{MAX_BODY_DEPTH, MAX_BODY_MEMBERS, text_at_pointer};
+pub use enterprise::{EnterpriseNumber, EnterpriseNumberError};
+pub use fields::{Fault, FieldError};
+pub use header::{FORBIDDEN_PARAMETERS, HeaderError};
+pub use issuer::{
+    IssuerKeys, IssuerRules, IssuerRulesError, MAX_CLOCK_SKEW_SECONDS, MAX_TOKEN_LIFETIME_SECONDS,
+};
+pub use json::{JsonError, MAX_JSON_DEPTH, MAX_JSON_MEMBERS};
+pub use jwk::{
+    IgnoredKey, Jwk, JwkError, JwkSet, JwkSetError, KeyId, KeyRules, KeyRulesError, MAX_JWKS_BYTES,
+    MAX_JWKS_KEYS,
+};
+pub use mandate::{
+    Acceptance, Channel, ConsentItem, Grant, GrantChannel, Grantor, HolderIdentity, HolderType,
+    Mandate, MandateHolder, MandateStatus, MandateUser, TokenFor, Usage,
+};
+pub use mandate_detail::{
+    MAX_AUTHORIZATION_DETAILS, MAX_MANDATE_CODES, MAX_MANDATE_TEXT_BYTES, MandateError,
+};
+pub use pseudonym::{MIN_PSEUDONYM_KEY_BYTES, PseudonymError, SubjectPseudonym};
+pub use public_key::{
+    MAX_RSA_BITS, MAX_RSA_EXPONENT_BYTES, MIN_RSA_BITS, PublicKey, PublicKeyError,
+};
+pub use ssin::{Ssin, SsinError};
+pub use time::{MAX_NUMERIC_DATE, UnixTime};
+pub use untrusted::{ParseError, Part, UntrustedToken};
+pub use verified::VerifiedAccessToken;
+pub use verifier::{CompactJws, LocalVerifier, SignatureError, SignatureVerifier};
+pub use verify::{AuthenticityError, VerifyError};

@@ -1,0 +1,164 @@
+//! Tokens seen before, so that their signatures are not verified again.
+//!
+//! Only the signature is spared. [`CachedToken::recheck`] asks again everything that
+//! can have changed: the time, the issuer's keys and rules, the audience.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::bearer::AccessToken;
+use crate::issuer::IssuerKeys;
+use crate::jwk::KeyId;
+use crate::time::UnixTime;
+use crate::verified::VerifiedAccessToken;
+use crate::verify::{AuthenticityError, VerifyError, check_acceptable};
+
+/// Capacity for a function at the edge: at most 8 KiB a token, some 2 MiB in practice.
+pub const DEFAULT_CACHE_CAPACITY: usize = 1024;
+
+/// Verified tokens by their whole text.
+///
+/// The whole text, since any shorter key would let one token stand for another. Two
+/// generations: a token goes into the young one; when that is full it becomes the
+/// old one and the old one is dropped, so an insertion costs the same whatever the
+/// cache holds, and a token that is used stays. A token whose signature did not hold
+/// is never in it, so rubbish cannot push good tokens out.
+pub struct VerifiedTokenCache {
+    capacity_of_generation: usize,
+    young: HashMap<Arc<str>, VerifiedAccessToken>,
+    old: HashMap<Arc<str>, VerifiedAccessToken>,
+}
+
+impl VerifiedTokenCache {
+    /// A cache of at most `capacity` tokens, and of none when `capacity` is less than 2.
+    pub fn new(capacity: usize) -> Self {
+        Self {
+            capacity_of_generation: capacity / 2,
+            young: HashMap::new(),
+            old: HashMap::new(),
+        }
+    }
+
+    /// The token, if its signature was verified before. It must be rechecked.
+    pub fn get(&mut self, token: &AccessToken) -> Option<CachedToken> {
+        let text = token.as_str();
+        if let Some(verified) = self.young.get(text) {
+            return Some(CachedToken(verified.clone()));
+        }
+        let (text, verified) = self.old.remove_entry(text)?;
+        self.put(text, verified.clone());
+        Some(CachedToken(verified))
+    }
+
+    /// Keeps a verified token. `verified` must come from that very `token`; else it
+    /// is not kept, or one token would get the claims of another.
+    pub fn insert(&mut self, token: &AccessToken, verified: VerifiedAccessToken) {
+        if *verified.verified().token == *token.as_str() {
+            self.old.remove(token.as_str());
+            self.put(token.shared(), verified);
+        }
+    }
+
+    /// Forgets a token, for example one whose recheck failed.
+    pub fn remove(&mut self, token: &AccessToken) {
+        self.young.remove(token.as_str());
+        self.old.remove(token.as_str());
+    }
+
+    /// How many tokens are kept.
+    pub fn len(&self) -> usize {
+        self.young.len() + self.old.len()
+    }
+
+    /// Whether no token is kept.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn put(&mut self, token: Arc<str>, verified: VerifiedAccessToken) {
+        if self.capacity_of_generation == 0 {
+            return;
+        }
+        if self.young.len() >= self.capacity_of_generation && !self.young.contains_key(&token) {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(token, verified);
+    }
+}
+
+impl fmt::Debug for VerifiedTokenCache {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("VerifiedTokenCache")
+            .field("tokens", &self.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A token whose signature was verified before. Of it only what
+/// looks up its key can be seen.
+pub struct CachedToken(VerifiedAccessToken);
+
+impl CachedToken {
+    /// The issuer.
+    pub fn issuer(&self) -> &str {
+        self.0.issuer()
+    }
+
+    /// The key that verified it.
+    pub fn key_id(&self) -> &KeyId {
+        self.0.key_id()
+    }
+
+    /// That key's thumbprint (RFC 7638).
+    pub fn key_thumbprint(&self) -> [u8; 32] {
+        self.0.key_thumbprint()
+    }
+
+    /// Checks everything again but the signature itself: that the key that verified it
+    /// is still in the issuer's set and still for that algorithm, that the algorithm is
+    /// still allowed, and time, lifetime and audience.
+    pub fn recheck(
+        self,
+        keys: &IssuerKeys,
+        audience: &str,
+        now: UnixTime,
+    ) -> Result<VerifiedAccessToken, VerifyError> {
+        let verified = self.0.verified();
+        let not_authentic = |error| Err(VerifyError::NotAuthentic(error));
+        if *verified.issuer != *keys.rules().issuer() {
+            return not_authentic(AuthenticityError::IssuerMismatch);
+        }
+        let algorithm = verified.algorithm;
+        if !keys.rules().allows(algorithm) {
+            return not_authentic(AuthenticityError::AlgorithmNotAllowed { algorithm });
+        }
+        let key = keys
+            .keys()
+            .get(&verified.key_id)
+            .ok_or(VerifyError::UnknownKey {
+                keys: keys.keys().iter().count(),
+            })?;
+        if key.algorithm() != algorithm {
+            return not_authentic(AuthenticityError::AlgorithmMismatch {
+                algorithm,
+                pinned: key.algorithm(),
+            });
+        }
+        if key.thumbprint() != verified.key_thumbprint {
+            return not_authentic(AuthenticityError::KeyReplaced);
+        }
+        check_acceptable(&verified.claims, keys.rules(), audience, now)
+            .map_err(VerifyError::Unacceptable)?;
+        Ok(self.0)
+    }
+}
+
+impl fmt::Debug for CachedToken {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("CachedToken")
+            .finish_non_exhaustive()
+    }
+}
