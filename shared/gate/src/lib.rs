@@ -1,1 +1,50 @@
 //! The one pipeline from request to answer, and the traits a platform implements.
+//!
+//! ```text
+//! request → parse → resolve → verify → decide → record → forward → answer, outcome
+//! ```
+//!
+//! In scope: the order of the steps and what each failure means over HTTP,
+//! configuration, key refresh, subject binding, the permit without which
+//! nothing is forwarded ([`permit`]), and a platform in memory ([`memory`]).
+//! Out of scope: what a token is (`sluis-token`), what is allowed
+//! (`sluis-policy`), what an entry is (`sluis-log`), and every platform's own
+//! calls (the functions).
+
+mod assertion;
+mod config;
+mod error;
+mod gate;
+pub mod headers;
+mod keys;
+pub mod memory;
+mod original;
+pub mod permit;
+mod platform;
+mod problem;
+mod record;
+mod route;
+mod secrets;
+mod serve;
+mod subject;
+mod tally;
+mod trace;
+
+pub use assertion::TYP as ASSERTION_TYP;
+pub use config::{
+    Config, ConfigError, Embedded, MAX_AGGREGATE_INTERVAL_MS, MAX_BUFFERED_BODY_BYTES,
+    MAX_TOKEN_LIFETIME_SECONDS, MAX_UPSTREAM_TIMEOUT_MS,
+};
+pub use error::{Fault, Refusal, Stop, SubjectError};
+pub use gate::{CACHED_TOKENS, Gate};
+pub use keys::{
+    FAILURE_COOL_DOWN_MS, MAX_AGE_MS, MAX_JWKS_BYTES, MAX_STALE_MS, UNKNOWN_KEY_COOL_DOWN_MS,
+};
+pub use permit::{ForwardPermit, RecordedAllowance};
+pub use platform::{
+    AuditLog, BodyError, FetchError, InboundRequest, LogError, LogSlice, Platform, UpstreamError,
+    UpstreamResponse,
+};
+pub use route::{MAX_TARGET_BYTES, RouteError};
+pub use secrets::{KEY_BYTES, MIN_AUDITOR_TOKEN_CHARS, RawSecrets, SecretError, Secrets};
+pub use serve::{Reply, ReplyBody};

@@ -1,0 +1,504 @@
+//! The configuration of one deployment: who the institution is, whose tokens
+//! it takes, which operations exist and where they are served.
+//!
+//! `sluis.toml` is parsed at build time by [`Embedded::from_toml`], so a wrong
+//! file does not build; the function starts from the embedded form and runs
+//! the same checks again.
+
+mod error;
+mod raw;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use sluis_log::{EventSource, Origin};
+use sluis_policy::{Basis, Catalogue, Environment, Operation, VerificationSystem};
+use sluis_token::{IssuerRules, JwkSet, KeyId, KeyRules};
+
+pub use error::ConfigError;
+
+use crate::route::{RouteTable, SubjectLocation};
+pub(crate) use raw::RawSubject;
+use raw::{RawConfig, RawIssuer};
+
+/// Largest lifetime of a token that a configuration may allow, in seconds.
+/// The Belgif security guide asks for "a few minutes".
+pub const MAX_TOKEN_LIFETIME_SECONDS: u64 = 900;
+/// Largest body that may be buffered to find a subject identifier, in bytes.
+pub const MAX_BUFFERED_BODY_BYTES: usize = 1024 * 1024;
+/// Longest time to wait for the upstream's answer head, in milliseconds.
+pub const MAX_UPSTREAM_TIMEOUT_MS: u32 = 120_000;
+/// Longest interval over which refusals are counted before they are recorded,
+/// in milliseconds: a Worker may run for 30 s after its last answer.
+pub const MAX_AGGREGATE_INTERVAL_MS: u32 = 25_000;
+
+/// A configuration as the build embeds it: the parsed file, the JWK sets that
+/// it names by path, and the digest of the file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Embedded {
+    config: RawConfig,
+    /// Issuer to the text of its JWK set file.
+    key_files: BTreeMap<String, String>,
+}
+
+impl Embedded {
+    /// Parses a configuration file. `read` gives the text of a file that the
+    /// configuration names, by the path as written there.
+    pub fn from_toml(
+        text: &str,
+        read: impl Fn(&str) -> Result<String, String>,
+    ) -> Result<Self, ConfigError> {
+        let config: RawConfig = raw::from_toml(text)?;
+        let mut key_files = BTreeMap::new();
+        for issuer in &config.issuers {
+            if let Some(path) = &issuer.jwks.file {
+                let keys = read(path).map_err(|message| ConfigError::KeyFile {
+                    path: path.clone(),
+                    message,
+                })?;
+                key_files.insert(issuer.issuer.clone(), keys);
+            }
+        }
+        let embedded = Self { config, key_files };
+        Config::try_from(embedded.clone())?;
+        Ok(embedded)
+    }
+
+    /// The form that the function starts from.
+    pub fn to_json(&self) -> Result<String, ConfigError> {
+        serde_json::to_string(self).map_err(|error| ConfigError::Embedded {
+            message: error.to_string(),
+        })
+    }
+
+    /// Reads that form back.
+    pub fn from_json(json: &str) -> Result<Self, ConfigError> {
+        serde_json::from_str(json).map_err(|error| ConfigError::Embedded {
+            message: error.to_string(),
+        })
+    }
+}
+
+/// A checked configuration.
+#[derive(Debug)]
+pub struct Config {
+    pub(crate) institution: Institution,
+    pub(crate) environment: Environment,
+    pub(crate) issuers: Vec<IssuerConfig>,
+    pub(crate) routes: RouteTable,
+    pub(crate) upstream: UpstreamConfig,
+    pub(crate) body_limit: usize,
+    pub(crate) aggregate_interval_ms: u32,
+    pub(crate) log: LogConfig,
+}
+
+/// Who gives the answers.
+#[derive(Debug)]
+pub(crate) struct Institution {
+    /// The institution's identifier in records and problem types.
+    pub(crate) id: String,
+    /// The audience that a token must name (profile §15).
+    pub(crate) audience: String,
+    /// `WWW-Authenticate: Bearer realm="…"`.
+    pub(crate) realm: String,
+}
+
+/// A verification system whose tokens are taken.
+#[derive(Debug)]
+pub(crate) struct IssuerConfig {
+    pub(crate) rules: IssuerRules,
+    pub(crate) key_rules: KeyRules,
+    pub(crate) system: VerificationSystem,
+    pub(crate) keys: KeyLocation,
+}
+
+/// Where an issuer's keys come from.
+#[derive(Debug)]
+pub(crate) enum KeyLocation {
+    /// Embedded with the configuration.
+    Embedded(JwkSet),
+    /// Fetched.
+    Url(String),
+}
+
+/// The API behind the gate.
+#[derive(Debug)]
+pub(crate) struct UpstreamConfig {
+    /// Scheme, authority and an optional path prefix, no trailing slash.
+    pub(crate) url: String,
+    pub(crate) timeout_ms: u32,
+    /// Headers forwarded besides the fixed list, for plain holders only.
+    pub(crate) extra_headers: Vec<String>,
+    /// `aud` of the assertion.
+    pub(crate) assertion_audience: String,
+    pub(crate) assertion_lifetime_seconds: u64,
+}
+
+/// Which log records go to, and how they are named in it.
+#[derive(Debug)]
+pub(crate) struct LogConfig {
+    pub(crate) origin: Origin,
+    pub(crate) source: EventSource,
+}
+
+impl TryFrom<Embedded> for Config {
+    type Error = ConfigError;
+
+    fn try_from(embedded: Embedded) -> Result<Self, ConfigError> {
+        let Embedded { config, key_files } = embedded;
+        let environment = config.institution.environment.into();
+        let issuers = config
+            .issuers
+            .into_iter()
+            .map(|issuer| parse_issuer(issuer, environment, &key_files))
+            .collect::<Result<Vec<_>, _>>()?;
+        refuse_repeats("issuers.issuer", issuers.iter().map(|i| i.rules.issuer()))?;
+        if config.limits.buffered_body_bytes > MAX_BUFFERED_BODY_BYTES {
+            return Err(ConfigError::out_of_range(
+                "limits.buffered_body_bytes",
+                &config.limits.buffered_body_bytes,
+                &format!("at most {MAX_BUFFERED_BODY_BYTES} bytes"),
+            ));
+        }
+        let interval = config.log.aggregate_interval_ms;
+        if interval == 0 || interval > MAX_AGGREGATE_INTERVAL_MS {
+            return Err(ConfigError::out_of_range(
+                "log.aggregate_interval_ms",
+                &interval,
+                &format!("1 to {MAX_AGGREGATE_INTERVAL_MS} ms"),
+            ));
+        }
+        Ok(Self {
+            institution: Institution {
+                id: token_text("institution.id", config.institution.id.clone())?,
+                audience: nonempty("institution.audience", config.institution.audience)?,
+                realm: token_text("institution.realm", config.institution.realm)?,
+            },
+            environment,
+            issuers,
+            routes: parse_routes(config.routes)?,
+            upstream: parse_upstream(config.upstream, environment)?,
+            body_limit: config.limits.buffered_body_bytes,
+            aggregate_interval_ms: interval,
+            log: parse_log(&config.log, &config.institution.id)?,
+        })
+    }
+}
+
+impl Config {
+    /// Replaces the upstream's address, for a deployment whose address is only
+    /// known when it starts.
+    pub fn with_upstream(mut self, url: &str) -> Result<Self, ConfigError> {
+        self.upstream.url = parse_base_url("SLUIS_UPSTREAM", url, self.environment)?;
+        Ok(self)
+    }
+
+    /// Replaces the origin of every key URL, in the simulation only and only
+    /// by a loopback address: local runs choose their ports freely.
+    pub fn with_simulation_origin(mut self, origin: &str) -> Result<Self, ConfigError> {
+        let name = "SLUIS_SIMULATION_ORIGIN";
+        if self.environment != Environment::Simulation {
+            return Err(ConfigError::invalid(name, "set", "unset in production"));
+        }
+        let origin = parse_origin(name, origin, self.environment)?;
+        if !is_loopback(&origin) {
+            return Err(ConfigError::invalid(
+                name,
+                "another host",
+                "a loopback origin",
+            ));
+        }
+        for issuer in &mut self.issuers {
+            if let KeyLocation::Url(url) = &mut issuer.keys {
+                let path = url
+                    .split_once("://")
+                    .and_then(|(_, rest)| rest.find('/').map(|at| rest.split_at(at).1))
+                    .unwrap_or("/");
+                *url = format!("{origin}{path}");
+            }
+        }
+        Ok(self)
+    }
+
+    /// The name of this deployment's log, for the store that keeps it.
+    pub fn log_origin(&self) -> &Origin {
+        &self.log.origin
+    }
+
+    /// Checks that the catalogue approves every operation's purpose and data,
+    /// and names every verification system for some mandate type.
+    pub fn check_against(&self, catalogue: &Catalogue) -> Result<(), ConfigError> {
+        for operation in self.routes.operations() {
+            catalogue
+                .check_operation(operation)
+                .map_err(|error| unusable("routes", &error))?;
+        }
+        for issuer in &self.issuers {
+            let system = &issuer.system;
+            if !catalogue.admits_verification_system(system.id(), system.kind()) {
+                return Err(ConfigError::invalid(
+                    "issuers.verification_system",
+                    system.id(),
+                    "one that the catalogue admits for some mandate type (M-16.2)",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn issuer(&self, issuer: &str) -> Option<&IssuerConfig> {
+        self.issuers.iter().find(|i| i.rules.issuer() == issuer)
+    }
+}
+
+fn parse_issuer(
+    raw: RawIssuer,
+    environment: Environment,
+    key_files: &BTreeMap<String, String>,
+) -> Result<IssuerConfig, ConfigError> {
+    let lifetime = raw.max_token_lifetime_seconds;
+    if lifetime == 0 || lifetime > MAX_TOKEN_LIFETIME_SECONDS {
+        return Err(ConfigError::out_of_range(
+            "issuers.max_token_lifetime_seconds",
+            &lifetime,
+            &format!("1 to {MAX_TOKEN_LIFETIME_SECONDS} s"),
+        ));
+    }
+    let algorithms = raw.algorithms.into_iter().map(Into::into).collect::<Vec<_>>();
+    let pins = raw.jwks.algorithms.into_iter().map(|(kid, algorithm)| {
+        let key_id = KeyId::parse(&kid)
+            .ok_or_else(|| ConfigError::invalid("issuers.jwks.algorithms", &kid, "a key id"));
+        key_id.map(|key_id| (key_id, algorithm.into()))
+    });
+    let key_rules = KeyRules::new(pins.collect::<Result<Vec<_>, _>>()?, [])
+        .map_err(|error| unusable("issuers.jwks.algorithms", &error))?;
+    let rules =
+        IssuerRules::new(&raw.issuer, &algorithms, lifetime, raw.clock_skew_seconds)
+            .map_err(|error| unusable("issuers", &error))?;
+    let keys = match (raw.jwks.url, raw.jwks.file) {
+        (Some(url), None) => KeyLocation::Url(parse_key_url(&url, environment)?),
+        (None, Some(path)) => {
+            let text = key_files
+                .get(rules.issuer())
+                .ok_or_else(|| ConfigError::KeyFile {
+                    path: path.clone(),
+                    message: "not embedded".to_owned(),
+                })?;
+            let set = JwkSet::parse(text.as_bytes(), &key_rules).map_err(|error| {
+                ConfigError::KeyFile {
+                    path,
+                    message: error.to_string(),
+                }
+            })?;
+            KeyLocation::Embedded(set)
+        }
+        (Some(_), Some(_)) | (None, None) => {
+            return Err(ConfigError::invalid(
+                "issuers.jwks",
+                "both or none",
+                "exactly one of `url` and `file`",
+            ));
+        }
+    };
+    Ok(IssuerConfig {
+        rules,
+        key_rules,
+        system: VerificationSystem::new(&raw.verification_system, raw.kind.into())
+            .map_err(|error| unusable("issuers.verification_system", &error))?,
+        keys,
+    })
+}
+
+fn parse_log(raw: &raw::RawLog, institution: &str) -> Result<LogConfig, ConfigError> {
+    let source = EventSource::new(&raw.service, &raw.source, institution)
+        .map_err(|error| unusable("log", &error))?;
+    let origin = Origin::parse(&raw.origin).map_err(|error| unusable("log.origin", &error))?;
+    Ok(LogConfig { origin, source })
+}
+
+fn parse_routes(raw: Vec<raw::RawRoute>) -> Result<RouteTable, ConfigError> {
+    refuse_repeats("routes.operation", raw.iter().map(|r| r.operation.as_str()))?;
+    let mut routes = RouteTable::default();
+    for route in raw {
+        let basis = route.basis.into();
+        let subject = match (basis, route.subject) {
+            (_, Some(location)) => Some(SubjectLocation::try_from(location)?),
+            (Basis::Statutory, None) => None,
+            (Basis::Mandate, None) => {
+                return Err(ConfigError::invalid(
+                    "routes.subject",
+                    "missing",
+                    "`{ path = \"name\" }` or `{ body = \"/pointer\" }` for basis `mandate`",
+                ));
+            }
+        };
+        let operation = Operation::new(
+            &route.operation,
+            basis,
+            &route.purpose,
+            &route.data_categories,
+        )
+        .map_err(|error| unusable("routes", &error))?;
+        routes.add(&route.method, &route.path, route.query, subject, operation)?;
+    }
+    Ok(routes)
+}
+
+fn parse_upstream(
+    raw: raw::RawUpstream,
+    environment: Environment,
+) -> Result<UpstreamConfig, ConfigError> {
+    if raw.timeout_ms == 0 || raw.timeout_ms > MAX_UPSTREAM_TIMEOUT_MS {
+        return Err(ConfigError::out_of_range(
+            "upstream.timeout_ms",
+            &raw.timeout_ms,
+            &format!("1 to {MAX_UPSTREAM_TIMEOUT_MS} ms"),
+        ));
+    }
+    if let Some(name) = raw
+        .forward_headers
+        .iter()
+        .find(|name| !crate::headers::may_be_configured(name))
+    {
+        return Err(ConfigError::invalid(
+            "upstream.forward_headers",
+            name,
+            "a lower-case name that is neither hop-by-hop nor an identity header",
+        ));
+    }
+    let lifetime = raw.assertion_lifetime_seconds;
+    if lifetime == 0 || lifetime > 60 {
+        return Err(ConfigError::out_of_range(
+            "upstream.assertion_lifetime_seconds",
+            &lifetime,
+            "1 to 60 s",
+        ));
+    }
+    Ok(UpstreamConfig {
+        url: parse_base_url("upstream.url", &raw.url, environment)?,
+        timeout_ms: raw.timeout_ms,
+        extra_headers: raw.forward_headers,
+        assertion_audience: nonempty("upstream.assertion_audience", raw.assertion_audience)?,
+        assertion_lifetime_seconds: lifetime,
+    })
+}
+
+/// Keys come over https; plain http is for loopback in the simulation (profile §11).
+fn parse_key_url(url: &str, environment: Environment) -> Result<String, ConfigError> {
+    let (scheme_and_host, path) = url
+        .split_once("://")
+        .and_then(|(scheme, rest)| {
+            let at = rest.find('/')?;
+            let (host, path) = rest.split_at(at);
+            Some((format!("{scheme}://{host}"), path))
+        })
+        .ok_or_else(|| ConfigError::invalid("issuers.jwks.url", url, "an absolute URL"))?;
+    let origin = parse_origin("issuers.jwks.url", &scheme_and_host, environment)?;
+    if origin.starts_with("http://") && environment == Environment::Production {
+        return Err(ConfigError::invalid("issuers.jwks.url", url, "https"));
+    }
+    if path.contains(['?', '#']) {
+        return Err(ConfigError::invalid(
+            "issuers.jwks.url",
+            url,
+            "a URL without query and fragment",
+        ));
+    }
+    Ok(format!("{origin}{path}"))
+}
+
+fn parse_origin(
+    field: &str,
+    origin: &str,
+    environment: Environment,
+) -> Result<String, ConfigError> {
+    let expected = "`https://host[:port]`, or `http://` for loopback in the simulation";
+    let bad = || ConfigError::invalid(field, origin, expected);
+    let (scheme, authority) = origin.split_once("://").ok_or_else(bad)?;
+    let plain = authority
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':' | b'[' | b']'));
+    if authority.is_empty() || !plain {
+        return Err(bad());
+    }
+    let allowed = match (scheme, environment) {
+        ("https", _) => true,
+        // In production a plain-text upstream is only the one beside us.
+        ("http", Environment::Simulation | Environment::Production) => is_loopback(origin),
+        _ => false,
+    };
+    if allowed { Ok(origin.to_owned()) } else { Err(bad()) }
+}
+
+/// An origin with an optional path in normal form.
+fn parse_base_url(
+    field: &str,
+    url: &str,
+    environment: Environment,
+) -> Result<String, ConfigError> {
+    let authority_at = url.find("://").map_or(0, |at| at + 3);
+    let (origin, path) = match url.get(authority_at..).and_then(|rest| rest.find('/')) {
+        Some(slash) => url.split_at(authority_at + slash),
+        None => (url, ""),
+    };
+    parse_origin(field, origin, environment)?;
+    if path.is_empty() || crate::route::is_normal_path(path) {
+        Ok(url.to_owned())
+    } else {
+        Err(ConfigError::invalid(
+            field,
+            url,
+            "a path of plain segments without a trailing slash",
+        ))
+    }
+}
+
+fn is_loopback(origin: &str) -> bool {
+    let authority = origin.split_once("://").map_or(origin, |(_, rest)| rest);
+    let host = match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    host == "localhost" || host == "::1" || host.starts_with("127.")
+}
+
+fn unusable(field: &str, error: &impl ToString) -> ConfigError {
+    ConfigError::Unusable {
+        field: field.to_owned(),
+        message: error.to_string(),
+    }
+}
+
+fn nonempty(field: &str, value: String) -> Result<String, ConfigError> {
+    if value.is_empty() || value.chars().any(char::is_control) {
+        return Err(ConfigError::invalid(field, &value, "a non-empty text"));
+    }
+    Ok(value)
+}
+
+/// Text that also stands in a header or a URN: letters, digits, `-._`.
+fn token_text(field: &str, value: String) -> Result<String, ConfigError> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+    if value.is_empty() || !value.bytes().all(plain) {
+        return Err(ConfigError::invalid(
+            field,
+            &value,
+            "letters, digits, `-`, `.` and `_`",
+        ));
+    }
+    Ok(value)
+}
+
+fn refuse_repeats<'a>(
+    field: &str,
+    values: impl Iterator<Item = &'a str>,
+) -> Result<(), ConfigError> {
+    let mut seen = std::collections::BTreeSet::new();
+    for value in values {
+        if !seen.insert(value) {
+            return Err(ConfigError::invalid(field, value, "each value once"));
+        }
+    }
+    Ok(())
+}

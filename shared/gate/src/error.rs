@@ -1,0 +1,175 @@
+//! Whose fault it is: [`Refusal`] is the caller's, [`Fault`] is ours.
+//!
+//! They never mix: a refusal is 4xx and says that this request may not pass; a
+//! fault is 5xx and says that we could not find out. [`crate::problem`] maps
+//! both to HTTP, in one place.
+
+use sluis_policy::DenyReason;
+use sluis_token::{BearerError, ParseError, VerifyError};
+
+use crate::platform::{LogError, UpstreamError};
+use crate::route::RouteError;
+
+/// Why a request may not pass.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It is no operation of this gate.
+    #[error(transparent)]
+    Route(#[from] RouteError),
+    /// It carries no bearer token in the one allowed way (profile §1–2).
+    #[error(transparent)]
+    Bearer(#[from] BearerError),
+    /// A proxy's question names more than one original request, or none.
+    #[error("the original request is named in more than one way, or in none")]
+    Ambiguous,
+    /// The token is malformed (profile §3–9).
+    #[error(transparent)]
+    Parse(#[from] ParseError),
+    /// No configured verification system issued it (profile §11).
+    #[error("the issuer is not a configured verification system")]
+    UnknownIssuer,
+    /// The token does not verify (profile §9–20).
+    #[error(transparent)]
+    Verify(VerifyError),
+    /// The deliberations do not allow it (profile §26–32).
+    #[error(transparent)]
+    Denied(DenyReason),
+    /// It is about another person than the token (profile §17, M-21.5).
+    #[error(transparent)]
+    Subject(#[from] SubjectError),
+    /// The auditor's credential is missing or wrong.
+    #[error("not an auditor")]
+    Auditor,
+}
+
+impl Refusal {
+    /// The stable reason code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Route(RouteError::MalformedTarget) => "targetMalformed",
+            Self::Route(RouteError::NotFound) => "operationUnknown",
+            Self::Route(RouteError::MethodNotAllowed { .. }) => "methodNotAllowed",
+            Self::Route(RouteError::UnknownQueryParameter) => "queryParameterUnknown",
+            Self::Bearer(error) => error.code(),
+            Self::Ambiguous => "originalRequestAmbiguous",
+            Self::Parse(error) => error.code(),
+            Self::UnknownIssuer => "issuerUnknown",
+            Self::Verify(error) => error.code(),
+            Self::Denied(reason) => reason.code(),
+            Self::Subject(error) => error.code(),
+            Self::Auditor => "auditorUnknown",
+        }
+    }
+}
+
+/// Why a request's data subject is not the token's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SubjectError {
+    /// The identifier does not map to the token's `sub`.
+    #[error("the request is about another person than the token")]
+    Mismatch,
+    /// The identifier is no SSIN.
+    #[error("{location}: {name} is no SSIN")]
+    Malformed {
+        /// `path` or `body`.
+        location: &'static str,
+        /// The parameter or pointer.
+        name: String,
+    },
+    /// There is no identifier where the route says.
+    #[error("{location}: {name} is absent")]
+    Absent {
+        /// `path` or `body`.
+        location: &'static str,
+        /// The parameter or pointer.
+        name: String,
+    },
+    /// The body is not one JSON document in plain encoding.
+    #[error("the body is no JSON document")]
+    NotJson,
+    /// The body is too large to look into.
+    #[error("the body is over {limit} bytes")]
+    BodyTooLarge {
+        /// The limit.
+        limit: usize,
+    },
+}
+
+impl SubjectError {
+    /// The stable reason code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Mismatch => "subjectMismatch",
+            Self::Malformed { .. } => "subjectMalformed",
+            Self::Absent { .. } => "subjectAbsent",
+            Self::NotJson => "bodyNotJson",
+            Self::BodyTooLarge { .. } => "bodyTooLarge",
+        }
+    }
+}
+
+/// What we could not do. The request is not forwarded (profile §33).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// The decision could not be recorded.
+    #[error("the decision is not recorded: {0}")]
+    Log(#[from] LogError),
+    /// The issuer's keys cannot be had.
+    #[error("the issuer's keys are unavailable")]
+    Keys,
+    /// The signature could not be checked.
+    #[error("the signature could not be checked")]
+    Verifier,
+    /// The token names a status list, which is not read yet.
+    #[error("the token's status cannot be established")]
+    StatusUnavailable,
+    /// The upstream gave no answer.
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
+    /// The system gave no random bytes.
+    #[error("no random bytes")]
+    Random,
+    /// A record could not be built.
+    #[error("the record could not be built")]
+    Record,
+    /// The assertion could not be signed.
+    #[error("the assertion could not be signed")]
+    Assertion,
+}
+
+impl Fault {
+    /// The stable reason code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Log(_) => "logUnavailable",
+            Self::Keys => "keysUnavailable",
+            Self::Verifier => "verifierUnavailable",
+            Self::StatusUnavailable => "statusUnavailable",
+            Self::Upstream(error) => error.code(),
+            Self::Random => "randomUnavailable",
+            Self::Record => "recordNotBuilt",
+            Self::Assertion => "assertionNotSigned",
+        }
+    }
+}
+
+/// Either.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Stop {
+    /// The caller's fault.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Ours.
+    #[error(transparent)]
+    Failed(#[from] Fault),
+}
+
+impl Stop {
+    /// The stable reason code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(refusal) => refusal.code(),
+            Self::Failed(fault) => fault.code(),
+        }
+    }
+}

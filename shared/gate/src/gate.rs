@@ -1,0 +1,364 @@
+//! The pipeline: parse, resolve, verify, decide, record; then forward.
+//!
+//! Steps are numbered after the token profile.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use sluis_log::{StoredEntry, Stream};
+use sluis_policy::{Allowance, Catalogue, Decision, Outcome, Question, decide};
+use sluis_token::{
+    AccessToken, BearerRequest, UnixTime, UntrustedToken, VerifiedAccessToken, VerifiedTokenCache,
+    VerifyError,
+};
+
+use crate::assertion::{self, AssertionFacts};
+use crate::config::{Config, ConfigError, IssuerConfig};
+use crate::error::{Fault, Refusal, Stop};
+use crate::keys::KeyRing;
+use crate::original::OriginalRequest;
+use crate::permit::{ForwardPermit, RecordedAllowance, append};
+use crate::platform::{InboundRequest, Platform, UpstreamError};
+use crate::record::{self, OutcomeTicket};
+use crate::route::RouteMatch;
+use crate::secrets::Secrets;
+use crate::subject::{self, SubjectSource};
+use crate::tally::{Aggregate, Counted, Tally};
+use crate::trace::Nonces;
+
+/// Verified tokens kept per instance.
+pub const CACHED_TOKENS: usize = 1024;
+
+/// One deployment's gate. An instance holds one and serves every request with it.
+#[derive(Debug)]
+pub struct Gate {
+    pub(crate) config: Config,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) secrets: Secrets,
+    pub(crate) keys: KeyRing,
+    cache: RefCell<VerifiedTokenCache>,
+    tally: Tally,
+    assertion_keys: String,
+}
+
+/// An allowed and recorded request.
+pub(crate) struct Admission {
+    pub(crate) permit: ForwardPermit,
+    pub(crate) outcome: OutcomeTicket,
+}
+
+/// A token whose signature held but whose claims do not.
+struct Unacceptable<'a> {
+    issuer: &'a IssuerConfig,
+    key_thumbprint: [u8; 32],
+    error: VerifyError,
+}
+
+/// What became of a bearer token.
+enum Authentication<'a> {
+    /// It is verified; this is who issued it.
+    Verified(VerifiedAccessToken, &'a IssuerConfig),
+    /// It is authentic and still no good: refused with a record of its own.
+    Unacceptable(Unacceptable<'a>),
+}
+
+impl Gate {
+    /// Starts a gate, if the configuration asks for nothing that the catalogue
+    /// does not know.
+    pub fn new(
+        config: Config,
+        catalogue: Catalogue,
+        secrets: Secrets,
+    ) -> Result<Rc<Self>, ConfigError> {
+        config.check_against(&catalogue)?;
+        Ok(Rc::new(Self {
+            keys: KeyRing::new(&config),
+            cache: RefCell::new(VerifiedTokenCache::new(CACHED_TOKENS)),
+            tally: Tally::default(),
+            assertion_keys: assertion::key_set(&secrets),
+            config,
+            catalogue,
+            secrets,
+        }))
+    }
+
+    /// The JWK set that checks this gate's assertions.
+    pub(crate) fn assertion_keys(&self) -> &str {
+        &self.assertion_keys
+    }
+
+    /// Takes one request from its head to a permit, or stops it.
+    pub(crate) async fn admit<P: Platform>(
+        self: &Rc<Self>,
+        platform: &P,
+        original: &OriginalRequest,
+        source: SubjectSource<'_, P::Request>,
+        nonces: &Nonces,
+    ) -> Result<Admission, Stop> {
+        let found = self
+            .config
+            .routes
+            .find(&original.method, &original.target)
+            .map_err(Refusal::from)?;
+        // Profile §1–2.
+        let bearer = BearerRequest {
+            authorization: original.authorization.as_deref(),
+            query: original.query(),
+            content_type: original.content_type.as_deref(),
+        };
+        let bearer = bearer.parse().map_err(Refusal::from)?;
+        let now_ms = platform.now_ms();
+        let context = record::Context {
+            gate: self,
+            nonces,
+            now_ms,
+            related_trace_id: original.related_trace_id,
+            route: &found,
+        };
+        let (token, issuer) = match self.authenticate(platform, &bearer, now_ms).await? {
+            Authentication::Verified(token, issuer) => (token, issuer),
+            Authentication::Unacceptable(unacceptable) => {
+                let stop = Stop::Refused(Refusal::Verify(unacceptable.error));
+                let entry = context.unacceptable(
+                    &bearer,
+                    unacceptable.issuer.system.id(),
+                    unacceptable.key_thumbprint,
+                    &stop,
+                )?;
+                append(&entry, platform.log()).await?;
+                return Err(stop);
+            }
+        };
+        let judged = self.judge(&found, &token, issuer, source, now_ms).await?;
+        let entry = context.judged(&token, issuer.system.id(), &judged)?;
+        // Profile §33: durable before anything leaves, a refusal too.
+        let allowance = match judged.into_allowance() {
+            Ok(allowance) => allowance,
+            Err(stop) => {
+                append(&entry, platform.log()).await?;
+                return Err(stop);
+            }
+        };
+        let recorded = RecordedAllowance::record(allowance, &entry, platform.log()).await?;
+        let facts = AssertionFacts {
+            gate: self,
+            token: &token,
+            operation: &found.route.operation,
+            entry_id: entry.id(),
+            trace_id: nonces.trace_id(),
+            now_ms,
+        };
+        let assertion = assertion::sign(&facts, &recorded)?;
+        let permit = ForwardPermit::issue(
+            recorded,
+            &self.config.upstream,
+            &original.target,
+            assertion,
+            nonces.upstream_trace_id().as_str().to_owned(),
+        );
+        Ok(Admission {
+            permit,
+            outcome: OutcomeTicket::new(entry.id(), nonces),
+        })
+    }
+
+    /// Profile §2–21: from the bearer token to a verified one.
+    async fn authenticate<P: Platform>(
+        &self,
+        platform: &P,
+        bearer: &AccessToken,
+        now_ms: u64,
+    ) -> Result<Authentication<'_>, Stop> {
+        let now = unix_time(now_ms)?;
+        let audience = &self.config.institution.audience;
+        let cached = self.cache.borrow_mut().get(bearer);
+        if let Some(cached) = cached {
+            let issuer = self.issuer(cached.issuer())?;
+            let keys = self.keys.resolve(platform, issuer, cached.key_id()).await?;
+            let thumbprint = cached.key_thumbprint();
+            return match cached.recheck(&keys, audience, now) {
+                Ok(token) => Ok(Authentication::Verified(token, issuer)),
+                Err(error) => settle(error, issuer, thumbprint),
+            };
+        }
+        let untrusted = UntrustedToken::parse(bearer).map_err(Refusal::from)?;
+        let issuer = self.issuer(untrusted.issuer())?;
+        let keys = self.keys.resolve(platform, issuer, untrusted.key_id()).await?;
+        let key = keys.keys().get(untrusted.key_id());
+        let thumbprint = key.map(|key| key.thumbprint()).unwrap_or_default();
+        match untrusted.verify(&keys, audience, platform.verifier(), now).await {
+            Ok(token) => {
+                self.cache.borrow_mut().insert(bearer, token.clone());
+                Ok(Authentication::Verified(token, issuer))
+            }
+            Err(error) => settle(error, issuer, thumbprint),
+        }
+    }
+
+    fn issuer(&self, issuer: &str) -> Result<&IssuerConfig, Refusal> {
+        self.config.issuer(issuer).ok_or(Refusal::UnknownIssuer)
+    }
+
+    /// Profile §17, §24 and §26–32: everything that must hold besides the token.
+    async fn judge<R: InboundRequest>(
+        &self,
+        found: &RouteMatch<'_>,
+        token: &VerifiedAccessToken,
+        issuer: &IssuerConfig,
+        source: SubjectSource<'_, R>,
+        now_ms: u64,
+    ) -> Result<Judged, Fault> {
+        let question = Question {
+            token,
+            operation: &found.route.operation,
+            environment: self.config.environment,
+            verification_system: &issuer.system,
+            at: unix_time(now_ms)?,
+        };
+        let decision = decide(&self.catalogue, &question);
+        let stop = match decision.outcome() {
+            Outcome::Deny(reason) => Some(Refusal::Denied(reason.clone()).into()),
+            // A status list is not read yet; a token that has one is not
+            // allowed without it (fail closed).
+            Outcome::Allow(_) if token.status_reference().is_some() => {
+                Some(Fault::StatusUnavailable.into())
+            }
+            Outcome::Allow(_) => {
+                let key = &self.secrets.pseudonym_key;
+                let limit = self.config.body_limit;
+                subject::bind(found, token, key, source, limit).await.err()
+            }
+        };
+        Ok(Judged { decision, stop })
+    }
+
+    /// Counts a stop that left no entry of its own.
+    pub(crate) fn count<P: Platform>(self: &Rc<Self>, platform: &P, stop: &Stop) {
+        if !leaves_no_entry(stop) {
+            return;
+        }
+        let reason = stop.code();
+        let Counted::First(first) = self.tally.count(reason, platform.now_ms()) else {
+            return;
+        };
+        let (gate, later) = (Rc::clone(self), platform.clone());
+        platform.defer(async move {
+            gate.record_count(&later, first).await;
+            later.sleep(gate.config.aggregate_interval_ms).await;
+            if let Some(rest) = gate.tally.close(reason) {
+                gate.record_count(&later, rest).await;
+            }
+        });
+    }
+
+    async fn record_count<P: Platform>(&self, platform: &P, aggregate: Aggregate) {
+        let recorded = match record::aggregate(self, &aggregate, platform.now_ms()) {
+            Ok(entry) => append(&entry, platform.log()).await,
+            Err(fault) => Err(fault),
+        };
+        if recorded.is_err() {
+            self.tally.restore(aggregate);
+        }
+    }
+
+    /// Records what became of a forwarded request, after its answer.
+    pub(crate) fn record_outcome<P: Platform>(
+        self: &Rc<Self>,
+        platform: &P,
+        ticket: OutcomeTicket,
+        result: Result<u16, UpstreamError>,
+        duration_ms: u64,
+    ) {
+        let (gate, later) = (Rc::clone(self), platform.clone());
+        platform.defer(async move {
+            let now_ms = later.now_ms();
+            // The decision is durable; an outcome that cannot be recorded
+            // leaves it open, which the log shows.
+            if let Ok(entry) = ticket.seal(&gate, result, duration_ms, now_ms) {
+                let _ = append(&entry, later.log()).await;
+            }
+        });
+    }
+
+    /// Records that an auditor read records of accesses (M-25.1). Reading
+    /// only such records leaves none, or following the log would never end.
+    pub(crate) async fn record_reading<P: Platform>(
+        &self,
+        platform: &P,
+        (from, limit): (u64, u32),
+        items: &[StoredEntry],
+        nonces: &Nonces,
+    ) -> Result<(), Fault> {
+        if items.iter().all(|item| item.stream != Stream::Accesses) {
+            return Ok(());
+        }
+        let entry = record::reading(self, (from, limit), nonces, platform.now_ms())?;
+        append(&entry, platform.log()).await.map(drop)
+    }
+}
+
+/// A decision, and what stops the request in spite or because of it.
+pub(crate) struct Judged {
+    pub(crate) decision: Decision,
+    pub(crate) stop: Option<Stop>,
+}
+
+impl Judged {
+    /// The allowance, if nothing stops the request.
+    fn into_allowance(self) -> Result<Allowance, Stop> {
+        match (self.stop, self.decision.into_outcome()) {
+            (None, Outcome::Allow(allowance)) => Ok(allowance),
+            (Some(stop), Outcome::Allow(_) | Outcome::Deny(_)) => Err(stop),
+            (None, Outcome::Deny(reason)) => Err(Refusal::Denied(reason).into()),
+        }
+    }
+}
+
+/// What follows from a token that did not verify.
+fn settle<'a>(
+    error: VerifyError,
+    issuer: &'a IssuerConfig,
+    key_thumbprint: [u8; 32],
+) -> Result<Authentication<'a>, Stop> {
+    match error {
+        VerifyError::Unavailable { .. } => Err(Fault::Verifier.into()),
+        VerifyError::UnknownKey { .. } | VerifyError::NotAuthentic(_) => {
+            Err(Refusal::Verify(error).into())
+        }
+        VerifyError::Unacceptable(_) => Ok(Authentication::Unacceptable(Unacceptable {
+            issuer,
+            key_thumbprint,
+            error,
+        })),
+    }
+}
+
+/// Whether a stop came before a signature held, or is a fault that no entry names.
+fn leaves_no_entry(stop: &Stop) -> bool {
+    match stop {
+        Stop::Refused(refusal) => match refusal {
+            Refusal::Route(_)
+            | Refusal::Bearer(_)
+            | Refusal::Ambiguous
+            | Refusal::Parse(_)
+            | Refusal::UnknownIssuer
+            | Refusal::Auditor => true,
+            Refusal::Verify(error) => !error.signature_held(),
+            Refusal::Denied(_) | Refusal::Subject(_) => false,
+        },
+        Stop::Failed(fault) => match fault {
+            Fault::Keys | Fault::Verifier => true,
+            // A log that is down takes no count either; the others have entries.
+            Fault::Log(_)
+            | Fault::StatusUnavailable
+            | Fault::Upstream(_)
+            | Fault::Random
+            | Fault::Record
+            | Fault::Assertion => false,
+        },
+    }
+}
+
+pub(crate) fn unix_time(now_ms: u64) -> Result<UnixTime, Fault> {
+    UnixTime::from_seconds(now_ms / 1000).ok_or(Fault::Record)
+}

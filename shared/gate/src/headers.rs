@@ -1,0 +1,100 @@
+//! Which headers cross the gate, and by what names.
+//!
+//! Towards the backend the list is an allow-list: an identity header, a trace
+//! context from outside the trust boundary or a certificate header of the
+//! client does not pass because nothing passes that is not named here
+//! (profile §23, §34; M-15.2, M-21.3).
+
+/// The signed assertion of the decision, for the backend.
+pub const ASSERTION: &str = "sluis-assertion";
+/// Belgif's trace header, on requests and responses.
+pub const TRACE_ID: &str = "belgov-trace-id";
+/// The trace id of the request that a response answers.
+pub const RELATED_TRACE_ID: &str = "belgov-related-trace-id";
+/// What every answer about a person carries (Belgif security guide).
+pub const NO_STORE: (&str, &str) = ("cache-control", "no-store, max-age=0");
+
+/// Content negotiation, conditions and the body's description: what an API
+/// needs and what names nobody.
+pub const FORWARDED: [&str; 10] = [
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-unmodified-since",
+];
+
+/// Hop-by-hop fields (RFC 9110 §7.6.1) and their kin, which an adapter removes
+/// from the upstream's answer.
+pub const HOP_BY_HOP: [&str; 10] = [
+    "connection",
+    "http2-settings",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Names that no configuration can let through to the backend.
+const NEVER_FORWARDED: [&str; 12] = [
+    "authorization",
+    "baggage",
+    "client-cert",
+    "client-cert-chain",
+    "cookie",
+    "dpop",
+    "forwarded",
+    "host",
+    "traceparent",
+    "tracestate",
+    "via",
+    TRACE_ID,
+];
+
+/// Whether a configuration may add this header to the forwarded ones.
+pub(crate) fn may_be_configured(name: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    !name.is_empty()
+        && name.bytes().all(plain)
+        && !HOP_BY_HOP.contains(&name)
+        && !NEVER_FORWARDED.contains(&name)
+        && !["x-forwarded-", "cf-", "sluis-", "x-client-"]
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
+}
+
+/// Whether a header of the upstream's answer passes to the caller.
+pub fn passes_back(name: &str) -> bool {
+    !HOP_BY_HOP.contains(&name)
+        && !matches!(name, "cache-control" | TRACE_ID | RELATED_TRACE_ID | ASSERTION)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_configuration_lets_an_identity_header_through() {
+        for name in [
+            "authorization", "cookie", "forwarded", "x-forwarded-for", "client-cert", "dpop",
+            "traceparent", "te", "host", "cf-connecting-ip", "sluis-assertion", "Prefer", "", "a b",
+        ] {
+            assert!(!may_be_configured(name), "{name}");
+        }
+        assert!(may_be_configured("prefer"));
+    }
+
+    #[test]
+    fn the_fixed_list_is_itself_admissible() {
+        assert!(FORWARDED.iter().all(|name| may_be_configured(name)));
+    }
+}

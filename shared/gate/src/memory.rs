@@ -1,0 +1,305 @@
+//! An in-memory platform with faults to order, for tests and benchmarks.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap};
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use sluis_log::{ChainHash, MemoryLog, Origin, PendingEntry, Receipt, StoredEntry};
+use sluis_token::LocalVerifier;
+
+use crate::permit::ForwardPermit;
+use crate::platform::{
+    AuditLog, BodyError, FetchError, InboundRequest, LogError, LogSlice, Platform, UpstreamError,
+    UpstreamResponse,
+};
+
+/// A request in memory.
+#[derive(Debug, Clone)]
+pub struct MemoryRequest {
+    method: String,
+    target: String,
+    headers: BTreeMap<String, String>,
+    body: Vec<u8>,
+}
+
+impl MemoryRequest {
+    /// A request without headers and body.
+    pub fn new(method: &str, target: &str) -> Self {
+        Self {
+            method: method.to_owned(),
+            target: target.to_owned(),
+            headers: BTreeMap::new(),
+            body: Vec::new(),
+        }
+    }
+
+    /// Adds a header; a second one of the same name is joined (RFC 9110 §5.3).
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers
+            .entry(name.to_owned())
+            .and_modify(|old| {
+                old.push_str(", ");
+                old.push_str(value);
+            })
+            .or_insert_with(|| value.to_owned());
+        self
+    }
+
+    /// Sets the body.
+    #[must_use]
+    pub fn body(mut self, body: &str) -> Self {
+        body.as_bytes().clone_into(&mut self.body);
+        self
+    }
+}
+
+impl InboundRequest for MemoryRequest {
+    fn method(&self) -> String {
+        self.method.clone()
+    }
+
+    fn target(&self) -> String {
+        self.target.clone()
+    }
+
+    fn header(&self, name: &str) -> Option<String> {
+        self.headers.get(name).cloned()
+    }
+
+    async fn buffer_body(&mut self, limit: usize) -> Result<Vec<u8>, BodyError> {
+        if self.body.len() > limit {
+            return Err(BodyError::TooLarge { limit });
+        }
+        Ok(self.body.clone())
+    }
+}
+
+/// An answer in memory.
+#[derive(Debug, Clone, Copy)]
+pub struct MemoryResponse {
+    status: u16,
+}
+
+impl UpstreamResponse for MemoryResponse {
+    fn status(&self) -> u16 {
+        self.status
+    }
+}
+
+/// What the backend saw of one request.
+#[derive(Debug, Clone)]
+pub struct Forwarded {
+    /// Method.
+    pub method: String,
+    /// Absolute URL.
+    pub url: String,
+    /// Headers, those of the caller that passed and those the gate set.
+    pub headers: BTreeMap<String, String>,
+    /// Body.
+    pub body: Vec<u8>,
+}
+
+/// How the log fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFault {
+    /// It works.
+    #[default]
+    None,
+    /// It takes nothing and says so.
+    Unavailable,
+    /// It takes nothing and does not answer.
+    Timeout,
+    /// It takes the entry and crashes before it answers.
+    CrashAfterWrite,
+    /// It answers with a receipt for something else.
+    ForkedReceipt,
+}
+
+/// The log in memory.
+#[derive(Debug)]
+pub struct MemoryAuditLog {
+    entries: RefCell<MemoryLog>,
+    fault: Cell<LogFault>,
+}
+
+impl AuditLog for MemoryAuditLog {
+    async fn append(&self, entry: &PendingEntry) -> Result<Receipt, LogError> {
+        let write = || {
+            let mut entries = self.entries.borrow_mut();
+            entries.append(entry).map_err(|_| LogError::Conflict)
+        };
+        match self.fault.get() {
+            LogFault::None => write(),
+            LogFault::Unavailable => Err(LogError::Unavailable),
+            LogFault::Timeout => Err(LogError::Timeout { limit_ms: 0 }),
+            LogFault::CrashAfterWrite => {
+                write()?;
+                Err(LogError::Timeout { limit_ms: 0 })
+            }
+            LogFault::ForkedReceipt => {
+                let mut receipt = write()?;
+                receipt.previous = ChainHash([0xff; 32]);
+                Ok(receipt)
+            }
+        }
+    }
+
+    async fn read(&self, from: u64, limit: u32) -> Result<LogSlice, LogError> {
+        match self.fault.get() {
+            LogFault::None | LogFault::CrashAfterWrite | LogFault::ForkedReceipt => {
+                let entries = self.entries.borrow();
+                Ok(LogSlice {
+                    size: entries.head().size,
+                    items: entries.read(from, limit),
+                })
+            }
+            LogFault::Unavailable | LogFault::Timeout => Err(LogError::Unavailable),
+        }
+    }
+}
+
+struct Inner {
+    now_ms: Cell<u64>,
+    log: MemoryAuditLog,
+    keys: RefCell<HashMap<String, Vec<u8>>>,
+    fetches: Cell<usize>,
+    upstream: Cell<Result<u16, UpstreamError>>,
+    forwarded: RefCell<Vec<Forwarded>>,
+    deferred: RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>,
+}
+
+/// The platform in memory. Clones share their state.
+#[derive(Clone)]
+pub struct MemoryPlatform(Rc<Inner>);
+
+impl MemoryPlatform {
+    /// A platform whose clock stands at `now_ms`, with an empty log.
+    pub fn new(now_ms: u64, origin: Origin) -> Self {
+        Self(Rc::new(Inner {
+            now_ms: Cell::new(now_ms),
+            log: MemoryAuditLog {
+                entries: RefCell::new(MemoryLog::new(origin)),
+                fault: Cell::default(),
+            },
+            keys: RefCell::default(),
+            fetches: Cell::new(0),
+            upstream: Cell::new(Ok(200)),
+            forwarded: RefCell::default(),
+            deferred: RefCell::default(),
+        }))
+    }
+
+    /// Moves the clock.
+    pub fn advance_ms(&self, by: u64) {
+        self.0.now_ms.set(self.0.now_ms.get() + by);
+    }
+
+    /// Serves a key set at a URL; an unknown URL is unreachable.
+    pub fn serve_keys(&self, url: &str, jwks: &str) {
+        let mut keys = self.0.keys.borrow_mut();
+        keys.insert(url.to_owned(), jwks.as_bytes().to_vec());
+    }
+
+    /// Stops serving a URL.
+    pub fn drop_keys(&self, url: &str) {
+        self.0.keys.borrow_mut().remove(url);
+    }
+
+    /// How many key sets were asked for.
+    pub fn fetches(&self) -> usize {
+        self.0.fetches.get()
+    }
+
+    /// Lets the log fail.
+    pub fn break_log(&self, fault: LogFault) {
+        self.0.log.fault.set(fault);
+    }
+
+    /// Sets what the upstream answers.
+    pub fn answer(&self, upstream: Result<u16, UpstreamError>) {
+        self.0.upstream.set(upstream);
+    }
+
+    /// What the backend saw.
+    pub fn forwarded(&self) -> Vec<Forwarded> {
+        self.0.forwarded.borrow().clone()
+    }
+
+    /// The log's entries, whatever fault is on.
+    pub fn entries(&self) -> Vec<StoredEntry> {
+        self.0.log.entries.borrow().read(0, u32::MAX)
+    }
+
+    /// Runs what was put off until after the answers.
+    pub async fn run_deferred(&self) {
+        loop {
+            let next = self.0.deferred.borrow_mut().pop();
+            match next {
+                Some(work) => work.await,
+                None => return,
+            }
+        }
+    }
+}
+
+impl Platform for MemoryPlatform {
+    type Request = MemoryRequest;
+    type Response = MemoryResponse;
+    type Verifier = LocalVerifier;
+    type Log = MemoryAuditLog;
+
+    fn now_ms(&self) -> u64 {
+        self.0.now_ms.get()
+    }
+
+    fn verifier(&self) -> &LocalVerifier {
+        &LocalVerifier
+    }
+
+    fn log(&self) -> &MemoryAuditLog {
+        &self.0.log
+    }
+
+    async fn fetch_jwks(&self, url: &str, limit: usize) -> Result<Vec<u8>, FetchError> {
+        self.0.fetches.set(self.0.fetches.get() + 1);
+        let keys = self.0.keys.borrow();
+        let set = keys.get(url).ok_or(FetchError::Unreachable)?;
+        if set.len() > limit {
+            return Err(FetchError::TooLarge { limit });
+        }
+        Ok(set.clone())
+    }
+
+    async fn forward(
+        &self,
+        permit: ForwardPermit,
+        request: MemoryRequest,
+    ) -> Result<MemoryResponse, UpstreamError> {
+        let status = self.0.upstream.get()?;
+        let mut headers: BTreeMap<String, String> = permit
+            .passing()
+            .filter_map(|name| Some((name.to_owned(), InboundRequest::header(&request, name)?)))
+            .collect();
+        for (name, value) in permit.headers() {
+            headers.insert((*name).to_owned(), value.clone());
+        }
+        self.0.forwarded.borrow_mut().push(Forwarded {
+            method: request.method,
+            url: permit.url().to_owned(),
+            headers,
+            body: request.body,
+        });
+        Ok(MemoryResponse { status })
+    }
+
+    fn defer(&self, work: impl Future<Output = ()> + 'static) {
+        self.0.deferred.borrow_mut().push(Box::pin(work));
+    }
+
+    async fn sleep(&self, milliseconds: u32) {
+        self.advance_ms(milliseconds.into());
+    }
+}

@@ -1,0 +1,198 @@
+//! What a platform gives the gate: a clock, a verifier, a log, outbound HTTP.
+//!
+//! Plain `async fn` in traits with static dispatch: each function is compiled
+//! for exactly one platform, so nothing is boxed on the way of a request. The
+//! futures are not `Send`; Workers and Spin run one instance on one thread.
+
+use std::future::Future;
+
+use sluis_log::{PendingEntry, Receipt, StoredEntry};
+use sluis_token::SignatureVerifier;
+
+use crate::permit::ForwardPermit;
+
+/// The instance the gate runs on. Cloudflare, Spin and [`crate::memory`]
+/// each implement it once.
+#[expect(
+    async_fn_in_trait,
+    reason = "single-threaded runtimes: no caller needs a Send bound"
+)]
+pub trait Platform: Clone + 'static {
+    /// The request as the platform hands it over.
+    type Request: InboundRequest;
+    /// The upstream's answer, its body not yet read.
+    type Response: UpstreamResponse;
+    /// Checks signatures, in WebAssembly or through the platform's own cryptography.
+    type Verifier: SignatureVerifier;
+    /// The durable log.
+    type Log: AuditLog;
+
+    /// Milliseconds since the Unix epoch.
+    fn now_ms(&self) -> u64;
+
+    /// The signature verifier.
+    fn verifier(&self) -> &Self::Verifier;
+
+    /// The audit log.
+    fn log(&self) -> &Self::Log;
+
+    /// Fetches a JWK set: GET, no redirects, at most `limit` bytes, bounded in time.
+    async fn fetch_jwks(&self, url: &str, limit: usize) -> Result<Vec<u8>, FetchError>;
+
+    /// Sends the request on to the institution's API. The permit is taken by
+    /// value: one decision forwards one request.
+    async fn forward(
+        &self,
+        permit: ForwardPermit,
+        request: Self::Request,
+    ) -> Result<Self::Response, UpstreamError>;
+
+    /// Runs a future after the answer has left.
+    fn defer(&self, work: impl Future<Output = ()> + 'static);
+
+    /// Waits. Used by deferred work only.
+    async fn sleep(&self, milliseconds: u32);
+}
+
+/// A request that came in.
+#[expect(
+    async_fn_in_trait,
+    reason = "single-threaded runtimes: no caller needs a Send bound"
+)]
+pub trait InboundRequest {
+    /// The method, upper case as received.
+    fn method(&self) -> String;
+
+    /// Path and query as received: `/a/b?c=d`.
+    fn target(&self) -> String;
+
+    /// A header by its lower-case name. Repeated fields are joined with `, `
+    /// (RFC 9110 §5.3); a value that is not visible ASCII counts as present
+    /// and is returned lossily, so that it is refused and not overlooked.
+    fn header(&self, name: &str) -> Option<String>;
+
+    /// Reads the whole body, at most `limit` bytes, and keeps it so that the
+    /// request can still be forwarded.
+    async fn buffer_body(&mut self, limit: usize) -> Result<Vec<u8>, BodyError>;
+}
+
+/// The upstream's answer.
+pub trait UpstreamResponse {
+    /// The HTTP status code.
+    fn status(&self) -> u16;
+}
+
+/// The durable log as the gate sees it.
+#[expect(
+    async_fn_in_trait,
+    reason = "single-threaded runtimes: no caller needs a Send bound"
+)]
+pub trait AuditLog {
+    /// Makes an entry durable and tells where it stands. Idempotent on the
+    /// entry's id. Returns only once the entry survives a crash.
+    async fn append(&self, entry: &PendingEntry) -> Result<Receipt, LogError>;
+
+    /// Entries from index `from`, at most `limit`, in order, and how many
+    /// there are in all. A limit of 0 asks for the size alone.
+    async fn read(&self, from: u64, limit: u32) -> Result<LogSlice, LogError>;
+}
+
+/// A part of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogSlice {
+    /// How many entries the log holds.
+    pub size: u64,
+    /// Those that were asked for.
+    pub items: Vec<StoredEntry>,
+}
+
+/// Why the log did not take or give an entry. All of them are our fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LogError {
+    /// The store answered with an error or could not be reached.
+    #[error("the log store is unavailable")]
+    Unavailable,
+    /// The store did not answer in time; the entry may or may not be there.
+    #[error("the log store did not answer within {limit_ms} ms")]
+    Timeout {
+        /// The limit that passed.
+        limit_ms: u32,
+    },
+    /// The store holds another entry under this id.
+    #[error("the log store holds another entry under the same id")]
+    Conflict,
+    /// The store answered with something that is no receipt.
+    #[error("the log store's answer is malformed")]
+    Malformed,
+    /// The receipt does not extend the chain by this entry.
+    #[error("the log store's receipt does not cover the entry")]
+    ReceiptMismatch,
+}
+
+/// Why a JWK set could not be fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FetchError {
+    /// No connection, or it broke.
+    #[error("no connection to the key server")]
+    Unreachable,
+    /// No whole answer in time.
+    #[error("the key server did not answer within {limit_ms} ms")]
+    Timeout {
+        /// The limit that passed.
+        limit_ms: u32,
+    },
+    /// Any answer but 200; redirects are not followed.
+    #[error("the key server answered {status}")]
+    Status {
+        /// What it answered.
+        status: u16,
+    },
+    /// More bytes than allowed.
+    #[error("the key server's answer is over {limit} bytes")]
+    TooLarge {
+        /// The limit.
+        limit: usize,
+    },
+}
+
+/// Why the upstream gave no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum UpstreamError {
+    /// No connection, or it broke before the answer's head.
+    #[error("no connection to the upstream")]
+    Unreachable,
+    /// No answer's head in time.
+    #[error("the upstream did not answer within {limit_ms} ms")]
+    Timeout {
+        /// The limit that passed.
+        limit_ms: u32,
+    },
+    /// The platform refused to send the request (a URL or header it rejects).
+    #[error("the request could not be sent")]
+    NotSent,
+}
+
+impl UpstreamError {
+    /// The stable code that the outcome record carries.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Unreachable => "upstreamUnreachable",
+            Self::Timeout { .. } => "upstreamTimeout",
+            Self::NotSent => "upstreamNotSent",
+        }
+    }
+}
+
+/// Why a body could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BodyError {
+    /// More bytes than allowed.
+    #[error("the body is over {limit} bytes")]
+    TooLarge {
+        /// The limit.
+        limit: usize,
+    },
+    /// The client stopped sending.
+    #[error("the body ended early")]
+    Incomplete,
+}

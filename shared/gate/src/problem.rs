@@ -1,0 +1,356 @@
+//! Belgif problem details (RFC 9457): what a caller sees of a refusal or a fault.
+//!
+//! [`Kind::of`] is the one place where a [`Stop`] becomes an HTTP answer. The
+//! body never depends on *why* a token is invalid: it is no oracle. The reason
+//! is in the log.
+
+use serde::Serialize;
+use sluis_policy::DenyReason;
+use sluis_token::{BearerError, ClaimsError, VerifyError};
+
+use crate::error::{Fault, Refusal, Stop, SubjectError};
+use crate::headers;
+use crate::route::RouteError;
+use crate::serve::{Reply, ReplyBody};
+
+/// Seconds after which a caller may try again when we are at fault.
+const RETRY_AFTER_SECONDS: u32 = 5;
+
+/// The problem types in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    BadRequest,
+    NoAccessToken,
+    InvalidAccessToken,
+    ExpiredAccessToken,
+    MissingScope,
+    MissingPermission,
+    ResourceNotFound,
+    MethodNotAllowed,
+    PayloadTooLarge,
+    InternalServerError,
+    BadGateway,
+    ServiceUnavailable,
+}
+
+impl Kind {
+    /// The kind of problem that a stop is to its caller.
+    pub(crate) fn of(stop: &Stop) -> Self {
+        match stop {
+            Stop::Refused(refusal) => Self::of_refusal(refusal),
+            Stop::Failed(fault) => match fault {
+                Fault::Log(_) | Fault::Keys | Fault::Verifier | Fault::StatusUnavailable => {
+                    Self::ServiceUnavailable
+                }
+                Fault::Upstream(_) => Self::BadGateway,
+                Fault::Random | Fault::Record | Fault::Assertion => Self::InternalServerError,
+            },
+        }
+    }
+
+    fn of_refusal(refusal: &Refusal) -> Self {
+        match refusal {
+            Refusal::Route(error) => match error {
+                RouteError::MalformedTarget | RouteError::UnknownQueryParameter => Self::BadRequest,
+                RouteError::NotFound => Self::ResourceNotFound,
+                RouteError::MethodNotAllowed { .. } => Self::MethodNotAllowed,
+            },
+            Refusal::Bearer(error) => match error {
+                BearerError::Missing | BearerError::UnsupportedScheme => Self::NoAccessToken,
+                BearerError::Ambiguous | BearerError::InQuery | BearerError::InForm => {
+                    Self::BadRequest
+                }
+                BearerError::TooLarge { .. } | BearerError::NotToken68 => Self::InvalidAccessToken,
+            },
+            Refusal::Ambiguous => Self::BadRequest,
+            Refusal::Parse(_) | Refusal::UnknownIssuer | Refusal::Auditor => {
+                Self::InvalidAccessToken
+            }
+            Refusal::Verify(error) => match error {
+                VerifyError::Unacceptable(ClaimsError::Expired { .. }) => Self::ExpiredAccessToken,
+                VerifyError::UnknownKey { .. }
+                | VerifyError::NotAuthentic(_)
+                | VerifyError::Unavailable { .. }
+                | VerifyError::Unacceptable(_) => Self::InvalidAccessToken,
+            },
+            Refusal::Denied(reason) => match required_scope(reason) {
+                Some(_) => Self::MissingScope,
+                None => Self::MissingPermission,
+            },
+            Refusal::Subject(error) => match error {
+                SubjectError::Mismatch => Self::MissingPermission,
+                SubjectError::Malformed { .. }
+                | SubjectError::Absent { .. }
+                | SubjectError::NotJson => Self::BadRequest,
+                SubjectError::BodyTooLarge { .. } => Self::PayloadTooLarge,
+            },
+        }
+    }
+
+    fn name(self) -> &'static str {
+        let urn = self.urn();
+        urn.rsplit(':').next().unwrap_or(urn)
+    }
+
+    /// The problem's type.
+    pub(crate) fn urn(self) -> &'static str {
+        match self {
+            // Belgif names no type for 405; the generic one fits.
+            Self::BadRequest | Self::MethodNotAllowed => "urn:problem-type:belgif:badRequest",
+            Self::NoAccessToken => "urn:problem-type:belgif:noAccessToken",
+            Self::InvalidAccessToken => "urn:problem-type:belgif:invalidAccessToken",
+            Self::ExpiredAccessToken => "urn:problem-type:belgif:expiredAccessToken",
+            Self::MissingScope => "urn:problem-type:belgif:missingScope",
+            Self::MissingPermission => "urn:problem-type:belgif:missingPermission",
+            Self::ResourceNotFound => "urn:problem-type:belgif:resourceNotFound",
+            Self::PayloadTooLarge => "urn:problem-type:belgif:payloadTooLarge",
+            Self::InternalServerError => "urn:problem-type:belgif:internalServerError",
+            Self::BadGateway => "urn:problem-type:belgif:badGateway",
+            Self::ServiceUnavailable => "urn:problem-type:belgif:serviceUnavailable",
+        }
+    }
+
+    /// The HTTP status code.
+    pub(crate) fn status(self) -> u16 {
+        match self {
+            Self::BadRequest => 400,
+            Self::NoAccessToken | Self::InvalidAccessToken | Self::ExpiredAccessToken => 401,
+            Self::MissingScope | Self::MissingPermission => 403,
+            Self::ResourceNotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::PayloadTooLarge => 413,
+            Self::InternalServerError => 500,
+            Self::BadGateway => 502,
+            Self::ServiceUnavailable => 503,
+        }
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::BadRequest => "Bad Request",
+            Self::NoAccessToken => "No Access Token",
+            Self::InvalidAccessToken => "Invalid Access Token",
+            Self::ExpiredAccessToken => "Expired Access Token",
+            Self::MissingScope => "Missing Scope",
+            Self::MissingPermission => "Missing Permission",
+            Self::ResourceNotFound => "Resource Not Found",
+            Self::MethodNotAllowed => "Method Not Allowed",
+            Self::PayloadTooLarge => "Payload Too Large",
+            Self::InternalServerError => "Internal Server Error",
+            Self::BadGateway => "Bad Gateway",
+            Self::ServiceUnavailable => "Service is unavailable",
+        }
+    }
+
+    fn detail(self) -> Option<&'static str> {
+        match self {
+            Self::BadRequest => Some("The input message is incorrect"),
+            Self::NoAccessToken => {
+                Some("No Bearer access token found in Authorization HTTP header")
+            }
+            Self::InvalidAccessToken => {
+                Some("The Bearer access token found in the Authorization HTTP header is invalid")
+            }
+            Self::ExpiredAccessToken => {
+                Some("The Bearer access token found in the Authorization HTTP header has expired")
+            }
+            Self::MissingScope => Some("Forbidden to consult the resource"),
+            Self::MissingPermission => Some("Not permitted to perform the request"),
+            Self::BadGateway => Some("Error in communication with upstream service"),
+            Self::ResourceNotFound
+            | Self::MethodNotAllowed
+            | Self::PayloadTooLarge
+            | Self::InternalServerError
+            | Self::ServiceUnavailable => None,
+        }
+    }
+}
+
+/// A problem in Belgif's member order.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Problem<'a> {
+    #[serde(rename = "type")]
+    urn: &'a str,
+    href: String,
+    status: u16,
+    title: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    required_scopes: Option<[&'a str; 1]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_sec: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issues: Option<[Issue<'a>; 1]>,
+}
+
+/// One issue of a `badRequest`. Never carries the value.
+#[derive(Debug, Serialize)]
+struct Issue<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    href: &'static str,
+    title: &'static str,
+    #[serde(rename = "in")]
+    location: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+}
+
+/// Type, href and title of the issues in use.
+type IssueKind = (&'static str, &'static str, &'static str);
+
+const INVALID_STRUCTURE: IssueKind = (
+    "urn:problem-type:belgif-ext:input-validation:invalidStructure",
+    "https://www.belgif.be/specification/rest/api-guide/issues/ext/invalidStructure.html",
+    "Input value has invalid structure",
+);
+const REQUIRED_INPUT: IssueKind = (
+    "urn:problem-type:belgif-ext:input-validation:requiredInput",
+    "https://www.belgif.be/specification/rest/api-guide/issues/ext/requiredInput.html",
+    "Input is required",
+);
+const SCHEMA_VIOLATION: IssueKind = (
+    "urn:problem-type:belgif:input-validation:schemaViolation",
+    "https://www.belgif.be/specification/rest/api-guide/issues/schemaViolation.html",
+    "Input isn't valid with respect to schema",
+);
+const UNKNOWN_INPUT: IssueKind = (
+    "urn:problem-type:belgif:input-validation:unknownInput",
+    "https://www.belgif.be/specification/rest/api-guide/issues/unknownInput.html",
+    "Unknown input",
+);
+
+/// The answer to a stopped request.
+pub(crate) fn answer<B>(stop: &Stop, realm: &str) -> Reply<B> {
+    let kind = Kind::of(stop);
+    let retry = (kind == Kind::ServiceUnavailable).then_some(RETRY_AFTER_SECONDS);
+    let scope = match stop {
+        Stop::Refused(Refusal::Denied(reason)) => required_scope(reason),
+        Stop::Refused(_) | Stop::Failed(_) => None,
+    };
+    let limit = match stop {
+        Stop::Refused(Refusal::Subject(SubjectError::BodyTooLarge { limit })) => Some(*limit),
+        Stop::Refused(_) | Stop::Failed(_) => None,
+    };
+    let issue = match stop {
+        Stop::Refused(refusal) => issue(refusal),
+        Stop::Failed(_) => None,
+    };
+    let problem = Problem {
+        urn: kind.urn(),
+        href: format!(
+            "https://www.belgif.be/specification/rest/api-guide/problems/{}.html",
+            kind.name()
+        ),
+        status: kind.status(),
+        title: kind.title(),
+        detail: kind.detail(),
+        required_scopes: scope.map(|scope| [scope]),
+        limit,
+        retry_after_sec: retry,
+        issues: issue.map(|issue| [issue]),
+    };
+    let mut headers = vec![
+        ("content-type", "application/problem+json".to_owned()),
+        (headers::NO_STORE.0, headers::NO_STORE.1.to_owned()),
+    ];
+    if let Some(seconds) = retry {
+        headers.push(("retry-after", seconds.to_string()));
+    }
+    if let Some(challenge) = challenge(stop, kind, scope, realm) {
+        headers.push(("www-authenticate", challenge));
+    }
+    if let Stop::Refused(Refusal::Route(RouteError::MethodNotAllowed { allow })) = stop {
+        headers.push(("allow", allow.clone()));
+    }
+    Reply {
+        status: kind.status(),
+        headers,
+        // Only a map with non-text keys could fail to serialise; there is none.
+        body: ReplyBody::Text(serde_json::to_string(&problem).unwrap_or_default()),
+    }
+}
+
+/// The purpose or category that the operation needs and the token lacks: it is
+/// the API's own and says nothing of the token.
+fn required_scope(reason: &DenyReason) -> Option<&str> {
+    if let DenyReason::PurposeNotCovered { purpose: scope }
+    | DenyReason::DataCategoryNotCovered { category: scope } = reason
+    {
+        Some(scope)
+    } else {
+        None
+    }
+}
+
+/// What is wrong with the input, where a caller can mend it.
+fn issue(refusal: &Refusal) -> Option<Issue<'_>> {
+    let (kind, location, name): (IssueKind, _, Option<&str>) = match refusal {
+        Refusal::Route(RouteError::MalformedTarget) => (SCHEMA_VIOLATION, "path", None),
+        Refusal::Route(RouteError::UnknownQueryParameter)
+        | Refusal::Bearer(BearerError::InQuery) => (UNKNOWN_INPUT, "query", None),
+        Refusal::Bearer(BearerError::Ambiguous) => {
+            (SCHEMA_VIOLATION, "header", Some("Authorization"))
+        }
+        Refusal::Bearer(BearerError::InForm) | Refusal::Subject(SubjectError::NotJson) => {
+            (SCHEMA_VIOLATION, "body", None)
+        }
+        Refusal::Ambiguous => (SCHEMA_VIOLATION, "header", None),
+        Refusal::Subject(SubjectError::Malformed { location, name }) => {
+            (INVALID_STRUCTURE, location, Some(name))
+        }
+        Refusal::Subject(SubjectError::Absent { location, name }) => {
+            (REQUIRED_INPUT, location, Some(name))
+        }
+        Refusal::Route(RouteError::NotFound | RouteError::MethodNotAllowed { .. })
+        | Refusal::Bearer(
+            BearerError::Missing
+            | BearerError::UnsupportedScheme
+            | BearerError::TooLarge { .. }
+            | BearerError::NotToken68,
+        )
+        | Refusal::Parse(_)
+        | Refusal::UnknownIssuer
+        | Refusal::Verify(_)
+        | Refusal::Denied(_)
+        | Refusal::Subject(SubjectError::Mismatch | SubjectError::BodyTooLarge { .. })
+        | Refusal::Auditor => return None,
+    };
+    let (kind, href, title) = kind;
+    Some(Issue {
+        kind,
+        href,
+        title,
+        location,
+        name,
+    })
+}
+
+/// `WWW-Authenticate` (RFC 6750 §3). The realm is restricted to plain
+/// characters by the configuration and a scope by the catalogue, so nothing
+/// needs quoting.
+fn challenge(stop: &Stop, kind: Kind, scope: Option<&str>, realm: &str) -> Option<String> {
+    let error = match (kind, scope) {
+        // RFC 6750 §3.1: no error code where no authentication was attempted.
+        (Kind::NoAccessToken, _) => String::new(),
+        (Kind::InvalidAccessToken, _) => {
+            ", error=\"invalid_token\", error_description=\"The access token is invalid\"".to_owned()
+        }
+        (Kind::ExpiredAccessToken, _) => {
+            ", error=\"invalid_token\", error_description=\"The access token expired\"".to_owned()
+        }
+        (Kind::MissingScope, Some(scope)) => format!(
+            ", error=\"insufficient_scope\", \
+             error_description=\"Missing scope to perform request\", scope=\"{scope}\""
+        ),
+        (Kind::BadRequest, _) if matches!(stop, Stop::Refused(Refusal::Bearer(_))) => {
+            ", error=\"invalid_request\"".to_owned()
+        }
+        (_, _) => return None,
+    };
+    Some(format!("Bearer realm=\"{realm}\"{error}"))
+}

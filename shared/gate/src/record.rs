@@ -1,0 +1,256 @@
+//! From what the pipeline knows to what the log takes.
+
+use sluis_log::{
+    BackendResult, Check, CheckOutcome, CommitmentRandom, DecisionRecord, DeliberationFacts,
+    EntryId, Envelope, Event, HolderIdentity, LogRead, MandateFacts, OperationFacts, OutcomeRecord,
+    PendingEntry, PolicyDigest, RefusalAggregate, TokenFacts, Trace, TraceId, UnixMillis, Verdict,
+    seal,
+};
+use sluis_token::{AccessToken, HolderIdentity as TokenHolder, VerifiedAccessToken};
+
+use crate::error::{Fault, Stop};
+use crate::gate::{Gate, Judged};
+use crate::platform::UpstreamError;
+use crate::problem;
+use crate::route::RouteMatch;
+use crate::tally::Aggregate;
+use crate::trace::Nonces;
+
+/// Who performed the checks of a record (M-21.2).
+const CHECKED_BY: &str = "sluis";
+/// How the one auditor credential of a deployment is named in records.
+const AUDITOR: &str = "auditor";
+
+/// What every record of one request shares.
+pub(crate) struct Context<'a> {
+    pub(crate) gate: &'a Gate,
+    pub(crate) nonces: &'a Nonces,
+    pub(crate) now_ms: u64,
+    pub(crate) related_trace_id: Option<TraceId>,
+    pub(crate) route: &'a RouteMatch<'a>,
+}
+
+impl Context<'_> {
+    /// The record of a decision over a verified token.
+    pub(crate) fn judged(
+        &self,
+        token: &VerifiedAccessToken,
+        verification_system: &str,
+        judged: &Judged,
+    ) -> Result<PendingEntry, Fault> {
+        let key = &self.gate.secrets.log_key;
+        let mandate = token.mandate();
+        let decision = &judged.decision;
+        let checks: Vec<Check<'_>> = decision
+            .rules()
+            .iter()
+            .map(|rule| Check {
+                id: rule.check(),
+                requirement: rule.requirement(),
+                outcome: if rule.held() {
+                    CheckOutcome::Held
+                } else {
+                    CheckOutcome::Failed
+                },
+                by: CHECKED_BY,
+            })
+            .collect();
+        let holder = match mandate.holder().identity() {
+            TokenHolder::EnterpriseNumber(number) => HolderIdentity::EnterpriseNumber(number.as_str()),
+            TokenHolder::Pseudonym(pseudonym) => HolderIdentity::Pseudonym {
+                issuer: token.issuer(),
+                pseudonym,
+            },
+        };
+        let facts = MandateFacts {
+            reference_key: key.id(),
+            mandate: key.mandate_ref(token.issuer(), mandate.id()),
+            mandate_type: mandate.mandate_type(),
+            subject: key.subject_ref(&token.subject().to_base64url()),
+            holder: key.holder_ref(holder),
+            holder_type: mandate.holder().kind().as_str(),
+            channel: mandate.channel().as_str(),
+        };
+        let version = decision.deliberation();
+        let number = version.map(|v| v.version().to_string());
+        self.seal(&DecisionRecord {
+            verdict: verdict(judged.stop.as_ref()),
+            trace: self.trace(),
+            token: TokenFacts {
+                sha256: token.token_sha256(),
+                id: Some(token.token_id()),
+                verification_system,
+                key_thumbprint: token.key_thumbprint(),
+            },
+            mandate: Some(facts),
+            deliberation: version.zip(number.as_deref()).map(|(v, version)| DeliberationFacts {
+                number: v.number(),
+                version,
+            }),
+            operation: None,
+            checks: &checks,
+        })
+    }
+
+    /// The record of a token whose signature held and whose claims do not:
+    /// nothing of its claims is taken over.
+    pub(crate) fn unacceptable(
+        &self,
+        bearer: &AccessToken,
+        verification_system: &str,
+        key_thumbprint: [u8; 32],
+        stop: &Stop,
+    ) -> Result<PendingEntry, Fault> {
+        self.seal(&DecisionRecord {
+            verdict: verdict(Some(stop)),
+            trace: self.trace(),
+            token: TokenFacts {
+                sha256: bearer.sha256(),
+                id: None,
+                verification_system,
+                key_thumbprint,
+            },
+            mandate: None,
+            deliberation: None,
+            operation: None,
+            checks: &[],
+        })
+    }
+
+    fn trace(&self) -> Trace {
+        Trace {
+            id: self.nonces.trace_id(),
+            related: self.related_trace_id,
+        }
+    }
+
+    fn seal(&self, decision: &DecisionRecord<'_>) -> Result<PendingEntry, Fault> {
+        let operation = &self.route.route.operation;
+        let categories: Vec<&str> =
+            operation.data_categories().collect();
+        let decision = DecisionRecord {
+            operation: Some(OperationFacts {
+                id: operation.id(),
+                basis: operation.basis().as_str(),
+                purpose: operation.purpose(),
+                data_categories: &categories,
+            }),
+            ..*decision
+        };
+        let entry = self.nonces.decision_entry();
+        seal_event(self.gate, entry, self.now_ms, &Event::Decision(&decision))
+    }
+}
+
+fn verdict(stop: Option<&Stop>) -> Verdict<'_> {
+    match stop {
+        None => Verdict::Granted,
+        Some(stop) => {
+            let kind = problem::Kind::of(stop);
+            Verdict::Refused {
+                reason: stop.code(),
+                problem_type: kind.urn(),
+                http_status: kind.status(),
+            }
+        }
+    }
+}
+
+/// What an outcome record needs of the decision it follows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OutcomeTicket {
+    decision: EntryId,
+    trace: Trace,
+    entry: (EntryId, CommitmentRandom),
+}
+
+impl OutcomeTicket {
+    /// The outgoing call has a trace id of its own; it relates to that of the
+    /// answer, which the decision's record carries.
+    pub(crate) fn new(decision: EntryId, nonces: &Nonces) -> Self {
+        Self {
+            decision,
+            trace: Trace {
+                id: nonces.upstream_trace_id(),
+                related: Some(nonces.trace_id()),
+            },
+            entry: nonces.outcome_entry(),
+        }
+    }
+
+    pub(crate) fn seal(
+        self,
+        gate: &Gate,
+        result: Result<u16, UpstreamError>,
+        duration_ms: u64,
+        now_ms: u64,
+    ) -> Result<PendingEntry, Fault> {
+        let result = match result {
+            Ok(http_status) => BackendResult::Answered { http_status },
+            Err(error) => BackendResult::Failed {
+                failure: error.code(),
+                http_status: 502,
+            },
+        };
+        let event = Event::Outcome(OutcomeRecord {
+            decision: self.decision,
+            trace: self.trace,
+            result,
+            duration_ms,
+        });
+        seal_event(gate, self.entry, now_ms, &event)
+    }
+}
+
+/// The record of refusals that were only counted.
+pub(crate) fn aggregate(
+    gate: &Gate,
+    aggregate: &Aggregate,
+    now_ms: u64,
+) -> Result<PendingEntry, Fault> {
+    let event = Event::RefusalAggregate(RefusalAggregate {
+        reason: aggregate.reason,
+        count: aggregate.count,
+        from: millis(aggregate.first_ms)?,
+        until: millis(aggregate.last_ms)?,
+    });
+    seal_event(gate, Nonces::draw()?.decision_entry(), now_ms, &event)
+}
+
+/// The record of an auditor's reading.
+pub(crate) fn reading(
+    gate: &Gate,
+    (from, limit): (u64, u32),
+    nonces: &Nonces,
+    now_ms: u64,
+) -> Result<PendingEntry, Fault> {
+    let event = Event::LogRead(LogRead {
+        auditor: AUDITOR,
+        trace: Trace {
+            id: nonces.trace_id(),
+            related: None,
+        },
+        from,
+        limit,
+    });
+    seal_event(gate, nonces.decision_entry(), now_ms, &event)
+}
+
+fn seal_event(
+    gate: &Gate,
+    (id, random): (EntryId, CommitmentRandom),
+    now_ms: u64,
+    event: &Event<'_>,
+) -> Result<PendingEntry, Fault> {
+    let envelope = Envelope {
+        source: &gate.config.log.source,
+        id,
+        at: millis(now_ms)?,
+        policy: PolicyDigest(gate.catalogue.digest()),
+    };
+    seal(&envelope, event, random).map_err(|_| Fault::Record)
+}
+
+fn millis(ms: u64) -> Result<UnixMillis, Fault> {
+    UnixMillis::new(ms).map_err(|_| Fault::Record)
+}

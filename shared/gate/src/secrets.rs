@@ -1,0 +1,111 @@
+//! The secrets of a deployment. They come from the platform's secret store,
+//! never from a file that is built in.
+
+use sha2::{Digest, Sha256};
+use sluis_log::ReferenceKey;
+use sluis_token::sign::SigningKey;
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+/// Length of the pseudonym and the log key, in bytes.
+pub const KEY_BYTES: usize = 32;
+/// Shortest auditor token, in characters.
+pub const MIN_AUDITOR_TOKEN_CHARS: usize = 32;
+
+/// The secrets as text, by the names that operators use.
+pub struct RawSecrets {
+    /// `SLUIS_PSEUDONYM_KEY`: base64url, 32 bytes. Maps an SSIN to
+    /// the `sub` of tokens.
+    pub pseudonym_key: String,
+    /// `SLUIS_LOG_KEY`: base64url, 32 bytes. Keys every reference in
+    /// the log.
+    pub log_key: String,
+    /// `SLUIS_ASSERTION_KEY`: a private JWK that signs the assertions.
+    pub assertion_key: String,
+    /// `SLUIS_AUDITOR_TOKEN`: at least 32 characters.
+    pub auditor_token: String,
+}
+
+/// The secrets, parsed.
+pub struct Secrets {
+    pub(crate) pseudonym_key: Zeroizing<Vec<u8>>,
+    pub(crate) log_key: ReferenceKey,
+    pub(crate) assertion_key: SigningKey,
+    auditor_digest: [u8; 32],
+}
+
+/// A secret that cannot be used. Never says what it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SecretError {
+    /// No base64url, or too short.
+    #[error("{name}: expected base64url of {KEY_BYTES} bytes")]
+    Key {
+        /// Name of the secret.
+        name: &'static str,
+    },
+    /// No usable private JWK.
+    #[error("{name}: expected a private JWK as `sluis keys generate` writes it")]
+    Jwk {
+        /// Name of the secret.
+        name: &'static str,
+    },
+    /// Too short.
+    #[error("{name}: expected at least {MIN_AUDITOR_TOKEN_CHARS} characters")]
+    AuditorToken {
+        /// Name of the secret.
+        name: &'static str,
+    },
+}
+
+impl TryFrom<RawSecrets> for Secrets {
+    type Error = SecretError;
+
+    fn try_from(raw: RawSecrets) -> Result<Self, SecretError> {
+        if raw.auditor_token.chars().count() < MIN_AUDITOR_TOKEN_CHARS {
+            return Err(SecretError::AuditorToken {
+                name: "SLUIS_AUDITOR_TOKEN",
+            });
+        }
+        Ok(Self {
+            pseudonym_key: parse_key("SLUIS_PSEUDONYM_KEY", &raw.pseudonym_key)?,
+            log_key: ReferenceKey::from_base64url(raw.log_key.trim()).map_err(|_| {
+                SecretError::Key {
+                    name: "SLUIS_LOG_KEY",
+                }
+            })?,
+            assertion_key: SigningKey::from_jwk_json(&raw.assertion_key).map_err(|_| {
+                SecretError::Jwk {
+                    name: "SLUIS_ASSERTION_KEY",
+                }
+            })?,
+            auditor_digest: Sha256::digest(raw.auditor_token.as_bytes()).into(),
+        })
+    }
+}
+
+impl Secrets {
+    /// Whether an `Authorization` value is the auditor's. Digests are compared
+    /// in constant time, so neither content nor length leaks.
+    pub(crate) fn is_auditor(&self, authorization: Option<&str>) -> bool {
+        let Some((scheme, token)) = authorization.and_then(|value| value.split_once(' ')) else {
+            return false;
+        };
+        let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+        scheme.eq_ignore_ascii_case("bearer") && bool::from(digest.ct_eq(&self.auditor_digest))
+    }
+}
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secrets(redacted)")
+    }
+}
+
+fn parse_key(name: &'static str, text: &str) -> Result<Zeroizing<Vec<u8>>, SecretError> {
+    use base64ct::{Base64UrlUnpadded, Encoding as _};
+    let bytes = Base64UrlUnpadded::decode_vec(text.trim()).map_err(|_| SecretError::Key { name })?;
+    if bytes.len() != KEY_BYTES {
+        return Err(SecretError::Key { name });
+    }
+    Ok(Zeroizing::new(bytes))
+}

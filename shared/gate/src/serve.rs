@@ -1,0 +1,213 @@
+//! From a request to its answer: the gate's own endpoints and the proxy.
+//!
+//! | path | answer |
+//! |---|---|
+//! | `/health` | state of this gate |
+//! | `/.well-known/jwks.json` | the key that checks its assertions |
+//! | `/decide`, `/decide/…` | a decision for a proxy |
+//! | `/log/entries` | the log, for auditors |
+//! | anything else | in line: decide, record, forward |
+
+use std::rc::Rc;
+
+use sluis_log::{EntryPage, MAX_PAGE_ENTRIES, TraceId};
+
+use crate::error::{Fault, Refusal, Stop};
+use crate::gate::{Admission, Gate};
+use crate::headers;
+use crate::original::{DECIDE_PATH, OriginalRequest};
+use crate::platform::{AuditLog as _, InboundRequest as _, Platform, UpstreamResponse as _};
+use crate::problem;
+use crate::subject::SubjectSource;
+use crate::trace::Nonces;
+
+const HEALTH_PATH: &str = "/health";
+const KEYS_PATH: &str = "/.well-known/jwks.json";
+const LOG_PATH: &str = "/log/entries";
+
+/// An answer, for the platform to send.
+#[derive(Debug)]
+pub struct Reply<B> {
+    /// The HTTP status code. With [`ReplyBody::Upstream`] it is the upstream's.
+    pub status: u16,
+    /// Headers to set, lower-case names, each once. They replace the
+    /// upstream's of the same name.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: ReplyBody<B>,
+}
+
+/// Where an answer's body comes from.
+#[derive(Debug)]
+pub enum ReplyBody<B> {
+    /// The gate itself; set `content-length`.
+    Text(String),
+    /// The upstream's answer, streamed on with the headers that
+    /// [`headers::passes_back`].
+    Upstream(B),
+}
+
+/// Whether a path is one of the gate's own.
+pub(crate) fn is_own_path(path: &str) -> bool {
+    ["/health", "/decide", "/log", "/.well-known"].iter().any(|own| {
+        path.strip_prefix(own)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })
+}
+
+impl Gate {
+    /// Answers one request. Total: every failure is a [`Reply`].
+    pub async fn serve<P: Platform>(
+        self: &Rc<Self>,
+        platform: &P,
+        mut request: P::Request,
+    ) -> Reply<P::Response> {
+        let Ok(nonces) = Nonces::draw() else {
+            return problem::answer(&Fault::Random.into(), &self.config.institution.realm);
+        };
+        let target = request.target();
+        let path = target.split('?').next().unwrap_or_default();
+        if !is_own_path(path) {
+            let original = OriginalRequest::inline(&request);
+            let answer = self.forward(platform, request, &original, &nonces).await;
+            return self.finish(platform, answer, &nonces, original.related_trace_id);
+        }
+        let related = OriginalRequest::inline(&request).related_trace_id;
+        let answer = match path {
+            HEALTH_PATH => Ok(self.health(platform).await),
+            KEYS_PATH => Ok(json(200, self.assertion_keys().to_owned(), "public, max-age=300")),
+            LOG_PATH => self.read_log(platform, &request, &nonces).await,
+            _ if path == DECIDE_PATH || path.starts_with("/decide/") => {
+                self.decide(platform, &mut request, &nonces).await
+            }
+            _ => Err(Refusal::Route(crate::route::RouteError::NotFound).into()),
+        };
+        self.finish(platform, answer, &nonces, related)
+    }
+
+    /// Decide, record, forward.
+    async fn forward<P: Platform>(
+        self: &Rc<Self>,
+        platform: &P,
+        mut request: P::Request,
+        original: &OriginalRequest,
+        nonces: &Nonces,
+    ) -> Result<Reply<P::Response>, Stop> {
+        let source = SubjectSource::Request(&mut request);
+        let admission = self.admit(platform, original, source, nonces).await?;
+        let Admission { permit, outcome } = admission;
+        let started_ms = platform.now_ms();
+        let result = platform.forward(permit, request).await;
+        let duration_ms = platform.now_ms().saturating_sub(started_ms);
+        let status = result.as_ref().map(P::Response::status).map_err(|e| *e);
+        self.record_outcome(platform, outcome, status, duration_ms);
+        let response = result.map_err(Fault::Upstream)?;
+        Ok(Reply {
+            status: response.status(),
+            headers: vec![(headers::NO_STORE.0, headers::NO_STORE.1.to_owned())],
+            body: ReplyBody::Upstream(response),
+        })
+    }
+
+    /// Decide and record; the proxy that asks does the forwarding.
+    async fn decide<P: Platform>(
+        self: &Rc<Self>,
+        platform: &P,
+        request: &mut P::Request,
+        nonces: &Nonces,
+    ) -> Result<Reply<P::Response>, Stop> {
+        let original = OriginalRequest::asked(request)?;
+        let source = if original.has_body_here {
+            SubjectSource::Request(request)
+        } else {
+            SubjectSource::HeadOnly
+        };
+        let admission = self.admit(platform, &original, source, nonces).await?;
+        let no_store = (headers::NO_STORE.0, headers::NO_STORE.1.to_owned());
+        let assertion = admission.permit.into_assertion();
+        Ok(Reply {
+            status: 200,
+            headers: assertion.into_iter().chain([no_store]).collect(),
+            body: ReplyBody::Text(String::new()),
+        })
+    }
+
+    /// `UP`, `DEGRADED` when an issuer's keys are old, `DOWN` when the log
+    /// does not answer: then no request could pass anyway.
+    async fn health<P: Platform>(&self, platform: &P) -> Reply<P::Response> {
+        let (status, state) = if platform.log().read(0, 0).await.is_err() {
+            (503, "DOWN")
+        } else if self.keys.is_degraded(&self.config, platform.now_ms()) {
+            (200, "DEGRADED")
+        } else {
+            (200, "UP")
+        };
+        json(status, format!("{{\"status\":\"{state}\"}}"), headers::NO_STORE.1)
+    }
+
+    async fn read_log<P: Platform>(
+        self: &Rc<Self>,
+        platform: &P,
+        request: &P::Request,
+        nonces: &Nonces,
+    ) -> Result<Reply<P::Response>, Stop> {
+        if !self.secrets.is_auditor(request.header("authorization").as_deref()) {
+            return Err(Refusal::Auditor.into());
+        }
+        let target = request.target();
+        let (from, limit) = page_bounds(&target)?;
+        let slice = platform.log().read(from, limit).await.map_err(Fault::Log)?;
+        self.record_reading(platform, (from, limit), &slice.items, nonces).await?;
+        let origin = self.config.log.origin.clone();
+        let page = EntryPage::new(origin, slice.size, slice.items);
+        let body = serde_json::to_string(&page).map_err(|_| Fault::Record)?;
+        Ok(json(200, body, headers::NO_STORE.1))
+    }
+
+    /// Turns a stop into its problem, counts it where nothing was recorded,
+    /// and sets the trace headers.
+    fn finish<P: Platform>(
+        self: &Rc<Self>,
+        platform: &P,
+        answer: Result<Reply<P::Response>, Stop>,
+        nonces: &Nonces,
+        related_trace_id: Option<TraceId>,
+    ) -> Reply<P::Response> {
+        let mut reply = answer.unwrap_or_else(|stop| {
+            self.count(platform, &stop);
+            problem::answer(&stop, &self.config.institution.realm)
+        });
+        // Generated here and never copied from the request (Belgif).
+        reply.headers.push((headers::TRACE_ID, nonces.trace_id().as_str().to_owned()));
+        if let Some(related) = related_trace_id {
+            reply.headers.push((headers::RELATED_TRACE_ID, related.as_str().to_owned()));
+        }
+        reply
+    }
+}
+
+fn json<B>(status: u16, body: String, cache_control: &str) -> Reply<B> {
+    Reply {
+        status,
+        headers: vec![
+            ("content-type", "application/json".to_owned()),
+            ("cache-control", cache_control.to_owned()),
+        ],
+        body: ReplyBody::Text(body),
+    }
+}
+
+/// `from` and `limit` of a log query; anything else is refused.
+fn page_bounds(target: &str) -> Result<(u64, u32), Refusal> {
+    let unknown = || Refusal::Route(crate::route::RouteError::UnknownQueryParameter);
+    let (mut from, mut limit) = (0, MAX_PAGE_ENTRIES);
+    let query = target.split_once('?').map(|(_, query)| query);
+    for pair in query.into_iter().flat_map(|query| query.split('&')) {
+        match pair.split_once('=') {
+            Some(("from", value)) => from = value.parse().map_err(|_| unknown())?,
+            Some(("limit", value)) => limit = value.parse().map_err(|_| unknown())?,
+            Some(_) | None => return Err(unknown()),
+        }
+    }
+    Ok((from, limit.clamp(1, MAX_PAGE_ENTRIES)))
+}

@@ -1,0 +1,371 @@
+//! The pipeline on the in-memory platform: what passes, what is recorded,
+//! what the backend sees, and what happens when a part fails.
+
+mod support;
+
+use serde_json::{Value, json};
+use sluis_gate::memory::{LogFault, MemoryRequest};
+use sluis_gate::{LogError, ReplyBody, UpstreamError};
+use support::{Bench, SSIN, body_of, header};
+
+fn outcomes(bench: &Bench) -> Vec<String> {
+    bench
+        .events()
+        .iter()
+        .map(|event| {
+            let kind = event["type"].as_str().unwrap();
+            kind.rsplit_once(".notify.").unwrap().1.to_owned()
+        })
+        .collect()
+}
+
+#[test]
+fn an_allowed_request_is_recorded_forwarded_and_followed_by_its_outcome() {
+    let bench = Bench::new();
+    let token = bench.mint(json!({}));
+    let reply = bench.serve(bench.request(&token));
+    assert_eq!(reply.status, 200, "{}", body_of(&reply));
+    assert!(matches!(reply.body, ReplyBody::Upstream(_)));
+    assert_eq!(header(&reply, "cache-control"), Some("no-store, max-age=0"));
+    assert_eq!(outcomes(&bench), ["granted", "completed"]);
+
+    let events = bench.events();
+    assert_eq!(events[1]["relatedto"], events[0]["id"]);
+    assert_eq!(events[0]["data"]["operation"], "getPensionRights");
+    assert_eq!(events[0]["data"]["traceId"], header(&reply, "belgov-trace-id").unwrap());
+
+    let forwarded = &bench.platform.forwarded()[0];
+    assert_eq!(forwarded.method, "POST");
+    assert!(forwarded.url.ends_with("/pension/v1/rights/get"));
+    assert_eq!(forwarded.body, format!("{{\"ssin\":\"{SSIN}\"}}").into_bytes());
+    assert!(!forwarded.headers.contains_key("authorization"));
+    let assertion = bench.open_assertion(&forwarded.headers["sluis-assertion"]);
+    assert_eq!(assertion["jti"], events[0]["id"]);
+    assert_eq!(assertion["operation"], "getPensionRights");
+    assert_eq!(assertion["logIndex"], 0);
+}
+
+#[test]
+fn the_backend_sees_only_headers_of_the_list() {
+    let bench = Bench::new();
+    let token = bench.mint(json!({}));
+    let mut request = bench.request(&token).header("accept", "application/json");
+    let hidden = [
+        "cookie", "x-forwarded-for", "forwarded", "client-cert", "traceparent", "dpop", "x-user",
+        "connection", "transfer-encoding", "user-agent", "referer", "origin",
+    ];
+    for name in hidden {
+        request = request.header(name, "somebody");
+    }
+    let request = request.header("sluis-assertion", "forged").header("prefer", "minimal");
+    assert_eq!(bench.serve(request).status, 200);
+    let forwarded = &bench.platform.forwarded()[0];
+    for name in hidden {
+        assert!(!forwarded.headers.contains_key(name), "{name}");
+    }
+    assert_eq!(forwarded.headers["accept"], "application/json");
+    assert_eq!(forwarded.headers["prefer"], "minimal");
+    assert_ne!(forwarded.headers["sluis-assertion"], "forged");
+}
+
+#[test]
+fn a_configured_header_does_not_pass_for_a_pseudonymised_holder() {
+    let bench = Bench::new();
+    let token = bench.mint_nic(json!({}));
+    let request = bench
+        .request_to("POST", "/mutuality/v1/benefits/get", &token)
+        .header("prefer", "minimal")
+        .header("accept-language", "nl");
+    let reply = bench.serve(request);
+    assert_eq!(reply.status, 200, "{}", body_of(&reply));
+    let forwarded = &bench.platform.forwarded()[0];
+    assert!(!forwarded.headers.contains_key("prefer"));
+    assert_eq!(forwarded.headers["accept-language"], "nl");
+    let assertion = bench.open_assertion(&forwarded.headers["sluis-assertion"]);
+    assert!(assertion["holder"].get("enterpriseNumber").is_none());
+}
+
+#[test]
+fn a_log_that_fails_stops_everything() {
+    for fault in [
+        LogFault::Unavailable,
+        LogFault::Timeout,
+        LogFault::CrashAfterWrite,
+        LogFault::ForkedReceipt,
+    ] {
+        let bench = Bench::new();
+        let token = bench.mint(json!({}));
+        bench.platform.break_log(fault);
+        let reply = bench.serve(bench.request(&token));
+        assert_eq!(reply.status, 503, "{fault:?}");
+        assert!(bench.platform.forwarded().is_empty(), "{fault:?}");
+        assert_eq!(header(&reply, "retry-after"), Some("5"));
+        // A refusal that cannot be recorded is no answer either.
+        let wrong = bench.mint(json!({"purposes": ["simBenefitAdvice"]}));
+        assert_eq!(bench.serve(bench.request(&wrong)).status, 503, "{fault:?}");
+    }
+}
+
+#[test]
+fn a_backend_that_fails_is_502_and_recorded() {
+    for (error, code) in [
+        (UpstreamError::Unreachable, "upstreamUnreachable"),
+        (UpstreamError::Timeout { limit_ms: 1 }, "upstreamTimeout"),
+        (UpstreamError::NotSent, "upstreamNotSent"),
+    ] {
+        let bench = Bench::new();
+        bench.platform.answer(Err(error));
+        let reply = bench.serve(bench.request(&bench.mint(json!({}))));
+        assert_eq!(reply.status, 502);
+        assert_eq!(outcomes(&bench), ["granted", "failed"]);
+        assert_eq!(bench.events()[1]["data"]["failure"], code);
+    }
+}
+
+#[test]
+fn a_refusal_after_the_signature_has_an_entry_of_its_own() {
+    let cases: [(Value, u16, &str); 4] = [
+        (json!({"lifetime": -10}), 401, "expired"),
+        (json!({"aud": "https://other.invalid"}), 401, "audience"),
+        (json!({"purposes": ["simBenefitAdvice"]}), 403, "purpose"),
+        (json!({"sub": "A".repeat(43)}), 403, "subjectMismatch"),
+    ];
+    for (defect, status, _) in &cases {
+        let bench = Bench::new();
+        let reply = bench.serve(bench.request(&bench.mint(defect.clone())));
+        assert_eq!(reply.status, *status, "{defect}");
+        assert_eq!(outcomes(&bench), ["refused"], "{defect}");
+        assert!(bench.platform.forwarded().is_empty());
+        assert_eq!(bench.events()[0]["data"]["httpStatus"], *status);
+    }
+}
+
+#[test]
+fn a_flood_before_the_signature_costs_two_entries_a_reason() {
+    let bench = Bench::new();
+    let token = bench.mint(json!({}));
+    let forged = format!("{}AAAA", &token[..token.len() - 4]);
+    for _ in 0..500 {
+        assert_eq!(bench.serve_only(bench.request(&forged)).status, 401);
+        assert_eq!(bench.serve_only(MemoryRequest::new("POST", "/pension/v1/rights/get")).status, 401);
+    }
+    bench.run_deferred();
+    let counts: Vec<u64> =
+        bench.events().iter().map(|e| e["data"]["count"].as_u64().unwrap()).collect();
+    assert_eq!(counts.len(), 4);
+    assert_eq!(counts.iter().sum::<u64>(), 1000);
+}
+
+#[test]
+fn every_invalid_token_gets_the_same_answer() {
+    let bench = Bench::new();
+    let token = bench.mint(json!({}));
+    let parts: Vec<&str> = token.split('.').collect();
+    let other = bench.mint(json!({"iss": "https://unknown.invalid"}));
+    let bad = [
+        format!("{}.{}.", parts[0], parts[1]),
+        format!("{}.{}.{}A", parts[0], parts[1], parts[2]),
+        format!("{}.{}", parts[0], parts[1]),
+        "rubbish".to_owned(),
+        "a".repeat(9000),
+        other,
+        bench.mint(json!({"aud": "https://other.invalid"})),
+        bench.mint(json!({"jti": 7})),
+    ];
+    let answers: Vec<(u16, String, Option<String>)> = bad
+        .iter()
+        .map(|token| {
+            let reply = bench.serve(bench.request(token));
+            let challenge = header(&reply, "www-authenticate").map(str::to_owned);
+            (reply.status, body_of(&reply), challenge)
+        })
+        .collect();
+    for answer in &answers {
+        assert_eq!(answer, &answers[0]);
+    }
+    assert_eq!(answers[0].0, 401);
+}
+
+#[test]
+fn the_request_must_be_about_the_tokens_subject() {
+    let bench = Bench::new();
+    let token = bench.mint(json!({}));
+    let post = |body: &str| {
+        MemoryRequest::new("POST", "/pension/v1/rights/get")
+            .header("authorization", &format!("Bearer {token}"))
+            .header("content-type", "application/json")
+            .body(body)
+    };
+    for (body, status) in [
+        (r#"{"ssin":"53400003597"}"#, 403),
+        (r#"{"ssin":"12345678901"}"#, 400),
+        (r#"{"ssin":53480200724}"#, 400),
+        (r#"{"other":"53480200724"}"#, 400),
+        (r#"{"ssin":"53480200724","ssin":"53400003597"}"#, 400),
+        (r#"{"ssin":"53480200724","\u0073sin":"53400003597"}"#, 400),
+        ("", 400),
+        ("[]", 400),
+        (&format!("{{\"ssin\":\"{SSIN}\",\"x\":\"{}\"}}", "a".repeat(70_000)), 413),
+    ] {
+        let reply = bench.serve(post(body));
+        assert_eq!(reply.status, status, "{body:.60}");
+        assert!(!body_of(&reply).contains("53400003597"));
+    }
+    assert!(bench.platform.forwarded().is_empty());
+    let form = post("ssin=1").header("content-encoding", "gzip");
+    assert_eq!(bench.serve(form).status, 400);
+    let path = |ssin: &str| {
+        MemoryRequest::new("GET", &format!("/pension/v1/persons/{ssin}/rights"))
+            .header("authorization", &format!("Bearer {token}"))
+    };
+    assert_eq!(bench.serve(path(SSIN)).status, 200);
+    assert_eq!(bench.serve(path("53400003597")).status, 403);
+    assert_eq!(bench.serve(path("1")).status, 400);
+}
+
+#[test]
+fn a_proxy_gets_a_decision_and_forwards_itself() {
+    let bench = Bench::new();
+    let token = bench.mint(json!({}));
+    let ask = |ssin: &str| {
+        MemoryRequest::new("GET", "/decide")
+            .header("authorization", &format!("Bearer {token}"))
+            .header("x-original-method", "GET")
+            .header("x-original-uri", &format!("/pension/v1/persons/{ssin}/rights"))
+    };
+    let reply = bench.serve(ask(SSIN));
+    assert_eq!(reply.status, 200, "{}", body_of(&reply));
+    assert!(header(&reply, "sluis-assertion").is_some());
+    assert_eq!(outcomes(&bench), ["granted"]);
+    assert!(bench.platform.forwarded().is_empty());
+    assert_eq!(bench.serve(ask("53400003597")).status, 403);
+    // The body stayed at the proxy, so a subject in it cannot be checked.
+    let blind = MemoryRequest::new("GET", "/decide")
+        .header("authorization", &format!("Bearer {token}"))
+        .header("x-original-method", "POST")
+        .header("x-original-uri", "/pension/v1/rights/get");
+    assert_eq!(bench.serve(blind).status, 400);
+}
+
+#[test]
+fn keys_are_refreshed_rotated_and_removed() {
+    let bench = Bench::new();
+    let first = bench.mint(json!({}));
+    assert_eq!(bench.serve(bench.request(&first)).status, 200);
+    assert_eq!(bench.platform.fetches(), 1);
+    // A cached set and a cached token: no further fetch.
+    assert_eq!(bench.serve(bench.request(&first)).status, 200);
+    assert_eq!(bench.platform.fetches(), 1);
+    // A new key is found at once; the old one is gone, and with it its tokens.
+    let bench = bench.rotate();
+    let second = bench.mint(json!({}));
+    assert_eq!(bench.serve(bench.request(&second)).status, 200);
+    assert_eq!(bench.platform.fetches(), 2);
+    assert_eq!(bench.serve(bench.request(&first)).status, 401);
+    // Made-up key ids drive no further fetches within the cool-down.
+    for _ in 0..50 {
+        assert_eq!(bench.serve(bench.request(&bench.mint_with_kid("made-up"))).status, 401);
+    }
+    assert_eq!(bench.platform.fetches(), 2);
+}
+
+#[test]
+fn an_issuer_without_keys_is_503_and_the_last_good_set_serves_on() {
+    let bench = Bench::new();
+    bench.stop_keys();
+    assert_eq!(bench.serve(bench.request(&bench.mint(json!({})))).status, 503);
+    assert_eq!(bench.fault_counts(), ["keysUnavailable"]);
+    bench.start_keys();
+    bench.platform.advance_ms(2_000);
+    assert_eq!(bench.serve(bench.request(&bench.mint(json!({})))).status, 200);
+    bench.stop_keys();
+    bench.platform.advance_ms(10 * 60 * 1000);
+    assert_eq!(bench.serve(bench.request(&bench.mint(json!({})))).status, 200);
+    assert!(body_of(&bench.serve(MemoryRequest::new("GET", "/health"))).contains("DEGRADED"));
+    bench.platform.advance_ms(60 * 60 * 1000);
+    assert_eq!(bench.serve(bench.request(&bench.mint(json!({})))).status, 503);
+}
+
+#[test]
+fn a_cached_token_is_judged_anew_each_time() {
+    let bench = Bench::new();
+    let token = bench.mint(json!({}));
+    assert_eq!(bench.serve(bench.request(&token)).status, 200);
+    bench.platform.advance_ms(400_000);
+    let reply = bench.serve(bench.request(&token));
+    assert_eq!(reply.status, 401);
+    assert!(body_of(&reply).contains("expiredAccessToken"));
+}
+
+#[test]
+fn a_token_with_a_status_or_a_confirmation_is_not_allowed_without_it() {
+    let bench = Bench::new();
+    let status = bench.mint(json!({"status": {"status_list": {"idx": 0, "uri": "https://x.invalid"}}}));
+    assert_eq!(bench.serve(bench.request(&status)).status, 503);
+    assert_eq!(outcomes(&bench), ["refused"]);
+    let bound = bench.mint(json!({"cnf": {"jkt": "x"}}));
+    assert_eq!(bench.serve(bench.request(&bound)).status, 401);
+    assert!(bench.platform.forwarded().is_empty());
+}
+
+#[test]
+fn the_log_is_read_by_the_auditor_only_and_that_is_recorded() {
+    let bench = Bench::new();
+    assert_eq!(bench.serve(bench.request(&bench.mint(json!({})))).status, 200);
+    let read = |token: &str| {
+        MemoryRequest::new("GET", "/log/entries?from=0&limit=10")
+            .header("authorization", &format!("Bearer {token}"))
+    };
+    assert_eq!(bench.serve(MemoryRequest::new("GET", "/log/entries")).status, 401);
+    assert_eq!(bench.serve(read("wrong")).status, 401);
+    let reply = bench.serve(read(support::AUDITOR));
+    assert_eq!(reply.status, 200);
+    let page: Value = serde_json::from_str(&body_of(&reply)).unwrap();
+    assert_eq!(page["items"].as_array().unwrap().len(), 3);
+    assert_eq!(outcomes(&bench).last().unwrap(), "read");
+    for bad in ["?from=x", "?limit=-1", "?other=1", "?from"] {
+        let request = MemoryRequest::new("GET", &format!("/log/entries{bad}"))
+            .header("authorization", &format!("Bearer {}", support::AUDITOR));
+        assert_eq!(bench.serve(request).status, 400, "{bad}");
+    }
+}
+
+#[test]
+fn health_tells_whether_a_request_could_pass() {
+    let bench = Bench::new();
+    let health = || bench.serve(MemoryRequest::new("GET", "/health"));
+    assert_eq!((health().status, body_of(&health())), (200, r#"{"status":"UP"}"#.to_owned()));
+    bench.platform.break_log(LogFault::Unavailable);
+    assert_eq!((health().status, body_of(&health())), (503, r#"{"status":"DOWN"}"#.to_owned()));
+}
+
+#[test]
+fn no_record_holds_a_token_or_an_identifier() {
+    let bench = Bench::new();
+    let good = bench.mint(json!({}));
+    let nic = bench.mint_nic(json!({}));
+    bench.serve(bench.request(&good));
+    bench.serve(bench.request_to("POST", "/mutuality/v1/benefits/get", &nic));
+    bench.serve(bench.request(&bench.mint(json!({"purposes": ["x"]}))));
+    let log = serde_json::to_string(&bench.events()).unwrap();
+    for token in [&good, &nic] {
+        for part in token.split('.') {
+            assert!(!log.contains(part));
+        }
+    }
+    for secret in [SSIN, support::ENTERPRISE, support::HOLDER_PSEUDONYM, &bench.subject()] {
+        assert!(!log.contains(secret), "{secret}");
+    }
+}
+
+#[test]
+fn the_log_error_of_a_lost_answer_is_not_taken_for_a_record() {
+    // The entry is there, the answer was lost: the caller got 503 and the
+    // backend nothing, so the log holds more than was acknowledged, never less.
+    let bench = Bench::new();
+    bench.platform.break_log(LogFault::CrashAfterWrite);
+    assert_eq!(bench.serve(bench.request(&bench.mint(json!({})))).status, 503);
+    assert_eq!(bench.platform.entries().len(), 1);
+    assert!(bench.platform.forwarded().is_empty());
+    assert_ne!(LogError::Timeout { limit_ms: 0 }, LogError::Unavailable);
+}

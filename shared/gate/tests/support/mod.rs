@@ -1,0 +1,235 @@
+//! A gate on the in-memory platform, and tokens for it.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use base64ct::{Base64UrlUnpadded, Encoding as _};
+use serde_json::{Value, json};
+use sluis_gate::memory::{MemoryPlatform, MemoryRequest, MemoryResponse};
+use sluis_gate::{Config, Embedded, Gate, RawSecrets, Reply, ReplyBody, Secrets};
+use sluis_log::Origin;
+use sluis_policy::Catalogue;
+use sluis_token::sign::SigningKey;
+use sluis_token::{Algorithm, KeyId, Ssin, SubjectPseudonym};
+
+pub const SSIN: &str = "53480200724";
+pub const ENTERPRISE: &str = "0202239951";
+pub const HOLDER_PSEUDONYM: &str = "holder-pseudonym-of-the-test";
+pub const AUDITOR: &str = "an auditor token of the test, long enough";
+const CBSS: &str = "https://cbss.simulation.sluis.invalid";
+const NIC: &str = "https://nic.simulation.sluis.invalid";
+const KEYS: [&str; 2] = [
+    "http://127.0.0.1:8788/simulation/cbss/.well-known/jwks.json",
+    "http://127.0.0.1:8788/simulation/nic/.well-known/jwks.json",
+];
+const NOW_S: u64 = 1_790_000_000;
+
+pub struct Bench {
+    pub gate: Rc<Gate>,
+    pub platform: MemoryPlatform,
+    key: SigningKey,
+    assertion_key: SigningKey,
+    start_s: RefCell<u64>,
+}
+
+fn root(file: &str) -> String {
+    let path = format!("{}/../../{file}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(path).unwrap()
+}
+
+pub fn simulation() -> Config {
+    let no_files = |_: &str| Err("the simulation names no key file".to_owned());
+    Config::try_from(Embedded::from_toml(&root("simulation.toml"), no_files).unwrap()).unwrap()
+}
+
+fn signing_key(kid: &str) -> SigningKey {
+    let key = SigningKey::generate(Algorithm::EdDsa).unwrap();
+    key.with_key_id(&KeyId::parse(kid).unwrap()).unwrap()
+}
+
+impl Bench {
+    pub fn new() -> Self {
+        let assertion_key = signing_key("assertion");
+        let secrets = Secrets::try_from(RawSecrets {
+            pseudonym_key: Base64UrlUnpadded::encode_string(&[1; 32]),
+            log_key: Base64UrlUnpadded::encode_string(&[2; 32]),
+            assertion_key: assertion_key.to_private_jwk_json().to_string(),
+            auditor_token: AUDITOR.to_owned(),
+        })
+        .unwrap();
+        let catalogue = Catalogue::from_toml(&root("catalogue.toml")).unwrap();
+        let bench = Self {
+            gate: Gate::new(simulation(), catalogue, secrets).unwrap(),
+            platform: MemoryPlatform::new(NOW_S * 1000, Origin::parse("test.invalid/log").unwrap()),
+            key: signing_key("key-1"),
+            assertion_key,
+            start_s: RefCell::new(NOW_S),
+        };
+        bench.start_keys();
+        bench
+    }
+
+    /// The same gate; the issuer has another key from now on.
+    pub fn rotate(self) -> Self {
+        let bench = Self {
+            key: signing_key("key-2"),
+            ..self
+        };
+        bench.start_keys();
+        bench
+    }
+
+    pub fn start_keys(&self) {
+        let set = format!("{{\"keys\":[{}]}}", self.key.public_jwk_json());
+        for url in KEYS {
+            self.platform.serve_keys(url, &set);
+        }
+    }
+
+    pub fn stop_keys(&self) {
+        for url in KEYS {
+            self.platform.drop_keys(url);
+        }
+    }
+
+    pub fn subject(&self) -> String {
+        let ssin = Ssin::parse(SSIN).unwrap();
+        SubjectPseudonym::derive(&[1; 32], &ssin).unwrap().to_base64url()
+    }
+
+    fn now_s(&self) -> u64 {
+        use sluis_gate::Platform as _;
+        let now = self.platform.now_ms() / 1000;
+        self.start_s.replace(now);
+        now
+    }
+
+    fn claims(&self, nic: bool, changes: Value) -> Value {
+        let now = self.now_s();
+        let (iss, mandate_type, deliberation, purpose, category) = if nic {
+            (NIC, "simMutualityBenefits", "SIM/002", "simBenefitAdvice", "simBenefitStatus")
+        } else {
+            (CBSS, "simPensionOverview", "SIM/001", "simPensionSimulation", "simPensionRights")
+        };
+        let holder = if nic {
+            json!({"type": "organization", "pseudonym": HOLDER_PSEUDONYM})
+        } else {
+            json!({"type": "enterprise", "enterpriseNumber": ENTERPRISE})
+        };
+        let mut claims = json!({
+            "iss": iss, "aud": "https://api.simulation.sluis.invalid", "sub": self.subject(),
+            "client_id": "client", "jti": "6f2c1f0e-0000-4000-8000-000000000001",
+            "iat": now, "exp": now + 300,
+            "authorization_details": [{
+                "type": "mandate", "mandateId": "6f2c1f0e-0000-4000-8000-000000000002",
+                "mandateType": mandate_type, "deliberation": deliberation, "status": "active",
+                "purposes": [purpose], "dataCategories": [category],
+                "validFrom": now - 86_400, "validUntil": now + 86_400, "usage": "repeated",
+                "grant": {
+                    "level": "urn:be:fedict:iam:fas:citizen:Level450", "grantedBy": "dataSubject",
+                    "channel": "online", "consentVersion": "2026-01",
+                    "consentItems": ["scope", "holderIdentity", "authenticationLevel", "revocation", "registration"],
+                    "acceptedAt": now - 80_000
+                },
+                "holder": holder, "channel": "api", "tokenFor": "application",
+                "circleOfTrust": {"version": "1", "acceptedAt": now - 90_000},
+                "terms": {"version": "1", "acceptedAt": now - 90_000}
+            }]
+        });
+        for (name, value) in changes.as_object().unwrap() {
+            match name.as_str() {
+                "lifetime" => {
+                    // A token that was good once.
+                    claims["iat"] = json!(now - 250);
+                    claims["exp"] = json!(now.checked_add_signed(value.as_i64().unwrap()).unwrap());
+                }
+                "purposes" | "dataCategories" | "mandateType" => {
+                    claims["authorization_details"][0][name] = value.clone();
+                }
+                _ => claims[name] = value.clone(),
+            }
+        }
+        claims
+    }
+
+    pub fn mint(&self, changes: Value) -> String {
+        self.key.sign("at+jwt", &self.claims(false, changes)).unwrap()
+    }
+
+    pub fn mint_nic(&self, changes: Value) -> String {
+        self.key.sign("at+jwt", &self.claims(true, changes)).unwrap()
+    }
+
+    pub fn mint_with_kid(&self, kid: &str) -> String {
+        let key = signing_key(kid);
+        key.sign("at+jwt", &self.claims(false, json!({}))).unwrap()
+    }
+
+    pub fn request(&self, token: &str) -> MemoryRequest {
+        self.request_to("POST", "/pension/v1/rights/get", token)
+    }
+
+    pub fn request_to(&self, method: &str, target: &str, token: &str) -> MemoryRequest {
+        MemoryRequest::new(method, target)
+            .header("authorization", &format!("Bearer {token}"))
+            .header("content-type", "application/json")
+            .body(&format!("{{\"ssin\":\"{SSIN}\"}}"))
+    }
+
+    /// Serves, then runs what was put off.
+    pub fn serve(&self, request: MemoryRequest) -> Reply<MemoryResponse> {
+        let reply = self.serve_only(request);
+        self.run_deferred();
+        reply
+    }
+
+    pub fn serve_only(&self, request: MemoryRequest) -> Reply<MemoryResponse> {
+        pollster::block_on(self.gate.serve(&self.platform, request))
+    }
+
+    pub fn run_deferred(&self) {
+        pollster::block_on(self.platform.run_deferred());
+    }
+
+    /// The payloads of the log.
+    pub fn events(&self) -> Vec<Value> {
+        let entries = self.platform.entries();
+        entries
+            .iter()
+            .map(|e| serde_json::from_str(&e.opening.as_ref().unwrap().payload).unwrap())
+            .collect()
+    }
+
+    /// Reasons of the counted stops.
+    pub fn fault_counts(&self) -> Vec<String> {
+        let events = self.events();
+        let reasons = events.iter().filter_map(|e| e["data"]["reason"].as_str());
+        reasons.map(str::to_owned).collect()
+    }
+
+    /// Checks an assertion's signature and gives its claims.
+    pub fn open_assertion(&self, jws: &str) -> Value {
+        let parts: Vec<&str> = jws.split('.').collect();
+        let decode = |part: &str| Base64UrlUnpadded::decode_vec(part).unwrap();
+        let header: Value = serde_json::from_slice(&decode(parts[0])).unwrap();
+        assert_eq!(header["typ"], "sluis-assertion+jwt");
+        let jwk: Value = serde_json::from_str(&self.assertion_key.public_jwk_json()).unwrap();
+        let x: [u8; 32] = decode(jwk["x"].as_str().unwrap()).try_into().unwrap();
+        let key = ed25519_dalek::VerifyingKey::from_bytes(&x).unwrap();
+        let signature = ed25519_dalek::Signature::from_slice(&decode(parts[2])).unwrap();
+        let message = format!("{}.{}", parts[0], parts[1]);
+        key.verify_strict(message.as_bytes(), &signature).unwrap();
+        serde_json::from_slice(&decode(parts[1])).unwrap()
+    }
+}
+
+pub fn header<'a, B>(reply: &'a Reply<B>, name: &str) -> Option<&'a str> {
+    reply.headers.iter().find(|(n, _)| *n == name).map(|(_, value)| value.as_str())
+}
+
+pub fn body_of<B>(reply: &Reply<B>) -> String {
+    match &reply.body {
+        ReplyBody::Text(text) => text.clone(),
+        ReplyBody::Upstream(_) => String::new(),
+    }
+}
