@@ -8,7 +8,7 @@ use std::rc::Rc;
 use sluis_log::{StoredEntry, Stream};
 use sluis_policy::{Allowance, Catalogue, Decision, Outcome, Question, decide};
 use sluis_token::{
-    AccessToken, BearerRequest, UnixTime, UntrustedToken, VerifiedAccessToken, VerifiedTokenCache,
+    AccessToken, BearerRequest, Jwk, UnixTime, UntrustedToken, VerifiedAccessToken, VerifiedTokenCache,
     VerifyError,
 };
 
@@ -185,7 +185,7 @@ impl Gate {
         let issuer = self.issuer(untrusted.issuer())?;
         let keys = self.keys.resolve(platform, issuer, untrusted.key_id()).await?;
         let key = keys.keys().get(untrusted.key_id());
-        let thumbprint = key.map(|key| key.thumbprint()).unwrap_or_default();
+        let thumbprint = key.map(Jwk::thumbprint).unwrap_or_default();
         match untrusted.verify(&keys, audience, platform.verifier(), now).await {
             Ok(token) => {
                 self.cache.borrow_mut().insert(bearer, token.clone());
@@ -315,11 +315,11 @@ impl Judged {
 }
 
 /// What follows from a token that did not verify.
-fn settle<'a>(
+fn settle(
     error: VerifyError,
-    issuer: &'a IssuerConfig,
+    issuer: &IssuerConfig,
     key_thumbprint: [u8; 32],
-) -> Result<Authentication<'a>, Stop> {
+) -> Result<Authentication<'_>, Stop> {
     match error {
         VerifyError::Unavailable { .. } => Err(Fault::Verifier.into()),
         VerifyError::UnknownKey { .. } | VerifyError::NotAuthentic(_) => {

@@ -73,13 +73,11 @@ impl KeyRing {
         let Some(url) = fetch else {
             return known.ok_or(Fault::Keys);
         };
-        match fetch_set(platform, issuer, &url).await {
-            Some(set) => Ok(self.store(issuer, set, platform.now_ms())),
-            None => {
-                self.failed(issuer, platform.now_ms());
-                known.ok_or(Fault::Keys)
-            }
+        if let Some(set) = fetch_set(platform, issuer, &url).await {
+            return Ok(self.store(issuer, set, platform.now_ms()));
         }
+        self.failed(issuer, platform.now_ms());
+        known.ok_or(Fault::Keys)
     }
 
     /// What is known, and the URL to fetch if that should be renewed. Marks

@@ -32,8 +32,8 @@ impl OriginalRequest {
     /// it; a client that smuggles the headers of another convention through
     /// its proxy gets a refusal and never a decision about a request of its choice.
     ///
-    /// - nginx `auth_request`, HAProxy: `X-Original-Method`, `X-Original-URI`
-    /// - Traefik ForwardAuth: `X-Forwarded-Method`, `X-Forwarded-Uri`
+    /// - nginx `auth_request`, `HAProxy`: `X-Original-Method`, `X-Original-URI`
+    /// - Traefik `ForwardAuth`: `X-Forwarded-Method`, `X-Forwarded-Uri`
     /// - Envoy `ext_authz` with `path_prefix: /decide`: method and path of the question itself
     pub(crate) fn asked(request: &impl InboundRequest) -> Result<Self, Refusal> {
         let target = request.target();

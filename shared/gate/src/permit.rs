@@ -104,6 +104,10 @@ pub struct ForwardPermit {
 }
 
 impl ForwardPermit {
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "taken by value so that one record gives one permit"
+    )]
     /// Issues the permit. For a pseudonymised holder nothing beyond the fixed
     /// list passes: a configured header could name it (M-15.2).
     pub(crate) fn issue(

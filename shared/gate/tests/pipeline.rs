@@ -125,18 +125,19 @@ fn a_backend_that_fails_is_502_and_recorded() {
 #[test]
 fn a_refusal_after_the_signature_has_an_entry_of_its_own() {
     let cases: [(Value, u16, &str); 4] = [
-        (json!({"lifetime": -10}), 401, "expired"),
-        (json!({"aud": "https://other.invalid"}), 401, "audience"),
-        (json!({"purposes": ["simBenefitAdvice"]}), 403, "purpose"),
+        (json!({"lifetime": -10}), 401, "tokenExpired"),
+        (json!({"aud": "https://other.invalid"}), 401, "audienceMismatch"),
+        (json!({"purposes": ["simBenefitAdvice"]}), 403, "purposeNotCovered"),
         (json!({"sub": "A".repeat(43)}), 403, "subjectMismatch"),
     ];
-    for (defect, status, _) in &cases {
+    for (defect, status, reason) in &cases {
         let bench = Bench::new();
         let reply = bench.serve(bench.request(&bench.mint(defect.clone())));
         assert_eq!(reply.status, *status, "{defect}");
         assert_eq!(outcomes(&bench), ["refused"], "{defect}");
         assert!(bench.platform.forwarded().is_empty());
         assert_eq!(bench.events()[0]["data"]["httpStatus"], *status);
+        assert_eq!(bench.events()[0]["data"]["reason"], *reason);
     }
 }
 
@@ -261,10 +262,10 @@ fn keys_are_refreshed_rotated_and_removed() {
     let second = bench.mint(json!({}));
     assert_eq!(bench.serve(bench.request(&second)).status, 200);
     assert_eq!(bench.platform.fetches(), 2);
-    assert_eq!(bench.serve(bench.request(&first)).status, 401);
+    assert_eq!(bench.serve_only(bench.request(&first)).status, 401);
     // Made-up key ids drive no further fetches within the cool-down.
     for _ in 0..50 {
-        assert_eq!(bench.serve(bench.request(&bench.mint_with_kid("made-up"))).status, 401);
+        assert_eq!(bench.serve_only(bench.request(&bench.mint_with_kid("made-up"))).status, 401);
     }
     assert_eq!(bench.platform.fetches(), 2);
 }
@@ -321,7 +322,8 @@ fn the_log_is_read_by_the_auditor_only_and_that_is_recorded() {
     let reply = bench.serve(read(support::AUDITOR));
     assert_eq!(reply.status, 200);
     let page: Value = serde_json::from_str(&body_of(&reply)).unwrap();
-    assert_eq!(page["items"].as_array().unwrap().len(), 3);
+    // Granted, completed, and each of the two refused readings, counted.
+    assert_eq!(page["items"].as_array().unwrap().len(), 4);
     assert_eq!(outcomes(&bench).last().unwrap(), "read");
     for bad in ["?from=x", "?limit=-1", "?other=1", "?from"] {
         let request = MemoryRequest::new("GET", &format!("/log/entries{bad}"))

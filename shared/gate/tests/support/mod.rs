@@ -1,4 +1,10 @@
 //! A gate on the in-memory platform, and tokens for it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "a test that cannot be set up should panic"
+)]
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -12,10 +18,10 @@ use sluis_policy::Catalogue;
 use sluis_token::sign::SigningKey;
 use sluis_token::{Algorithm, KeyId, Ssin, SubjectPseudonym};
 
-pub const SSIN: &str = "53480200724";
-pub const ENTERPRISE: &str = "0202239951";
-pub const HOLDER_PSEUDONYM: &str = "holder-pseudonym-of-the-test";
-pub const AUDITOR: &str = "an auditor token of the test, long enough";
+pub(crate) const SSIN: &str = "53480200724";
+pub(crate) const ENTERPRISE: &str = "0202239951";
+pub(crate) const HOLDER_PSEUDONYM: &str = "holder-pseudonym-of-the-test";
+pub(crate) const AUDITOR: &str = "an auditor token of the test, long enough";
 const CBSS: &str = "https://cbss.simulation.sluis.invalid";
 const NIC: &str = "https://nic.simulation.sluis.invalid";
 const KEYS: [&str; 2] = [
@@ -24,9 +30,9 @@ const KEYS: [&str; 2] = [
 ];
 const NOW_S: u64 = 1_790_000_000;
 
-pub struct Bench {
-    pub gate: Rc<Gate>,
-    pub platform: MemoryPlatform,
+pub(crate) struct Bench {
+    pub(crate) gate: Rc<Gate>,
+    pub(crate) platform: MemoryPlatform,
     key: SigningKey,
     assertion_key: SigningKey,
     start_s: RefCell<u64>,
@@ -37,7 +43,7 @@ fn root(file: &str) -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
-pub fn simulation() -> Config {
+pub(crate) fn simulation() -> Config {
     let no_files = |_: &str| Err("the simulation names no key file".to_owned());
     Config::try_from(Embedded::from_toml(&root("simulation.toml"), no_files).unwrap()).unwrap()
 }
@@ -48,7 +54,7 @@ fn signing_key(kid: &str) -> SigningKey {
 }
 
 impl Bench {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let assertion_key = signing_key("assertion");
         let secrets = Secrets::try_from(RawSecrets {
             pseudonym_key: Base64UrlUnpadded::encode_string(&[1; 32]),
@@ -70,7 +76,7 @@ impl Bench {
     }
 
     /// The same gate; the issuer has another key from now on.
-    pub fn rotate(self) -> Self {
+    pub(crate) fn rotate(self) -> Self {
         let bench = Self {
             key: signing_key("key-2"),
             ..self
@@ -79,20 +85,20 @@ impl Bench {
         bench
     }
 
-    pub fn start_keys(&self) {
+    pub(crate) fn start_keys(&self) {
         let set = format!("{{\"keys\":[{}]}}", self.key.public_jwk_json());
         for url in KEYS {
             self.platform.serve_keys(url, &set);
         }
     }
 
-    pub fn stop_keys(&self) {
+    pub(crate) fn stop_keys(&self) {
         for url in KEYS {
             self.platform.drop_keys(url);
         }
     }
 
-    pub fn subject(&self) -> String {
+    pub(crate) fn subject(&self) -> String {
         let ssin = Ssin::parse(SSIN).unwrap();
         SubjectPseudonym::derive(&[1; 32], &ssin).unwrap().to_base64url()
     }
@@ -152,24 +158,24 @@ impl Bench {
         claims
     }
 
-    pub fn mint(&self, changes: Value) -> String {
+    pub(crate) fn mint(&self, changes: Value) -> String {
         self.key.sign("at+jwt", &self.claims(false, changes)).unwrap()
     }
 
-    pub fn mint_nic(&self, changes: Value) -> String {
+    pub(crate) fn mint_nic(&self, changes: Value) -> String {
         self.key.sign("at+jwt", &self.claims(true, changes)).unwrap()
     }
 
-    pub fn mint_with_kid(&self, kid: &str) -> String {
+    pub(crate) fn mint_with_kid(&self, kid: &str) -> String {
         let key = signing_key(kid);
         key.sign("at+jwt", &self.claims(false, json!({}))).unwrap()
     }
 
-    pub fn request(&self, token: &str) -> MemoryRequest {
+    pub(crate) fn request(&self, token: &str) -> MemoryRequest {
         self.request_to("POST", "/pension/v1/rights/get", token)
     }
 
-    pub fn request_to(&self, method: &str, target: &str, token: &str) -> MemoryRequest {
+    pub(crate) fn request_to(&self, method: &str, target: &str, token: &str) -> MemoryRequest {
         MemoryRequest::new(method, target)
             .header("authorization", &format!("Bearer {token}"))
             .header("content-type", "application/json")
@@ -177,22 +183,22 @@ impl Bench {
     }
 
     /// Serves, then runs what was put off.
-    pub fn serve(&self, request: MemoryRequest) -> Reply<MemoryResponse> {
+    pub(crate) fn serve(&self, request: MemoryRequest) -> Reply<MemoryResponse> {
         let reply = self.serve_only(request);
         self.run_deferred();
         reply
     }
 
-    pub fn serve_only(&self, request: MemoryRequest) -> Reply<MemoryResponse> {
+    pub(crate) fn serve_only(&self, request: MemoryRequest) -> Reply<MemoryResponse> {
         pollster::block_on(self.gate.serve(&self.platform, request))
     }
 
-    pub fn run_deferred(&self) {
+    pub(crate) fn run_deferred(&self) {
         pollster::block_on(self.platform.run_deferred());
     }
 
     /// The payloads of the log.
-    pub fn events(&self) -> Vec<Value> {
+    pub(crate) fn events(&self) -> Vec<Value> {
         let entries = self.platform.entries();
         entries
             .iter()
@@ -201,14 +207,14 @@ impl Bench {
     }
 
     /// Reasons of the counted stops.
-    pub fn fault_counts(&self) -> Vec<String> {
+    pub(crate) fn fault_counts(&self) -> Vec<String> {
         let events = self.events();
         let reasons = events.iter().filter_map(|e| e["data"]["reason"].as_str());
         reasons.map(str::to_owned).collect()
     }
 
     /// Checks an assertion's signature and gives its claims.
-    pub fn open_assertion(&self, jws: &str) -> Value {
+    pub(crate) fn open_assertion(&self, jws: &str) -> Value {
         let parts: Vec<&str> = jws.split('.').collect();
         let decode = |part: &str| Base64UrlUnpadded::decode_vec(part).unwrap();
         let header: Value = serde_json::from_slice(&decode(parts[0])).unwrap();
@@ -223,11 +229,11 @@ impl Bench {
     }
 }
 
-pub fn header<'a, B>(reply: &'a Reply<B>, name: &str) -> Option<&'a str> {
+pub(crate) fn header<'a, B>(reply: &'a Reply<B>, name: &str) -> Option<&'a str> {
     reply.headers.iter().find(|(n, _)| *n == name).map(|(_, value)| value.as_str())
 }
 
-pub fn body_of<B>(reply: &Reply<B>) -> String {
+pub(crate) fn body_of<B>(reply: &Reply<B>) -> String {
     match &reply.body {
         ReplyBody::Text(text) => text.clone(),
         ReplyBody::Upstream(_) => String::new(),
