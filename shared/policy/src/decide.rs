@@ -82,7 +82,7 @@ struct Deciding<'a> {
     framework: Option<DeliberationVersion>,
 }
 
-impl<'a> Deciding<'a> {
+impl Deciding<'_> {
     /// A token of this profile carries a mandate, always; so a statutory operation is refused, with the standing of
     /// its deliberation in the reason and in the record (M-11.1, S-12.1).
     fn statutory_flow(&mut self) -> Result<Allowance, DenyReason> {

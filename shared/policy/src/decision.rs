@@ -116,6 +116,11 @@ impl Decision {
         &self.outcome
     }
 
+    /// The answer itself. An allowance comes out once: whoever records it consumes it.
+    pub fn into_outcome(self) -> Outcome {
+        self.outcome
+    }
+
     /// The allowance, if it is one.
     pub fn allowance(&self) -> Option<&Allowance> {
         match &self.outcome {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sluis_token::UnixTime;
 
 use super::entry::{Deliberation, RawCatalogue};
-use crate::time::CivilDate;
+use crate::time::{CivilDate, Instant};
 
 /// One dated version of a deliberation, as a decision names it: `17/020@6`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,7 +94,7 @@ impl DatedDeliberation {
             .iter()
             .zip(next_starts.chain([None]))
             .map(|(version, next)| {
-                let own_end = version.in_force_until.as_ref().map(|until| until.moment());
+                let own_end = version.in_force_until.as_ref().map(Instant::moment);
                 Period {
                     version: version.version,
                     adopted_on: version.adopted_on,
