@@ -8,8 +8,8 @@ use std::rc::Rc;
 use sluis_log::{StoredEntry, Stream};
 use sluis_policy::{Allowance, Catalogue, Decision, Outcome, Question, decide};
 use sluis_token::{
-    AccessToken, BearerRequest, Jwk, UnixTime, UntrustedToken, VerifiedAccessToken, VerifiedTokenCache,
-    VerifyError,
+    AccessToken, BearerRequest, Jwk, UnixTime, UntrustedToken, VerifiedAccessToken,
+    VerifiedTokenCache, VerifyError,
 };
 
 use crate::assertion::{self, AssertionFacts};
@@ -183,10 +183,16 @@ impl Gate {
         }
         let untrusted = UntrustedToken::parse(bearer).map_err(Refusal::from)?;
         let issuer = self.issuer(untrusted.issuer())?;
-        let keys = self.keys.resolve(platform, issuer, untrusted.key_id()).await?;
+        let keys = self
+            .keys
+            .resolve(platform, issuer, untrusted.key_id())
+            .await?;
         let key = keys.keys().get(untrusted.key_id());
         let thumbprint = key.map(Jwk::thumbprint).unwrap_or_default();
-        match untrusted.verify(&keys, audience, platform.verifier(), now).await {
+        match untrusted
+            .verify(&keys, audience, platform.verifier(), now)
+            .await
+        {
             Ok(token) => {
                 self.cache.borrow_mut().insert(bearer, token.clone());
                 Ok(Authentication::Verified(token, issuer))

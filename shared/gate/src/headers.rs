@@ -75,7 +75,10 @@ pub(crate) fn may_be_configured(name: &str) -> bool {
 /// Whether a header of the upstream's answer passes to the caller.
 pub fn passes_back(name: &str) -> bool {
     !HOP_BY_HOP.contains(&name)
-        && !matches!(name, "cache-control" | TRACE_ID | RELATED_TRACE_ID | ASSERTION)
+        && !matches!(
+            name,
+            "cache-control" | TRACE_ID | RELATED_TRACE_ID | ASSERTION
+        )
 }
 
 #[cfg(test)]
@@ -85,8 +88,20 @@ mod tests {
     #[test]
     fn no_configuration_lets_an_identity_header_through() {
         for name in [
-            "authorization", "cookie", "forwarded", "x-forwarded-for", "client-cert", "dpop",
-            "traceparent", "te", "host", "cf-connecting-ip", "sluis-assertion", "Prefer", "", "a b",
+            "authorization",
+            "cookie",
+            "forwarded",
+            "x-forwarded-for",
+            "client-cert",
+            "dpop",
+            "traceparent",
+            "te",
+            "host",
+            "cf-connecting-ip",
+            "sluis-assertion",
+            "Prefer",
+            "",
+            "a b",
         ] {
             assert!(!may_be_configured(name), "{name}");
         }

@@ -100,7 +100,9 @@ impl KeyRing {
             .is_some_and(|at| since(at) < FAILURE_COOL_DOWN_MS);
         let age = since(state.fetched_at_ms);
         let known = state.keys.clone().filter(|_| age < MAX_STALE_MS);
-        let has_key = known.as_ref().is_some_and(|k| k.keys().get(key_id).is_some());
+        let has_key = known
+            .as_ref()
+            .is_some_and(|k| k.keys().get(key_id).is_some());
         let fetch = if cooling {
             false
         } else if known.is_none() {

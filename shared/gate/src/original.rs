@@ -82,7 +82,9 @@ impl OriginalRequest {
 /// An id that may be echoed and logged: short, of plain characters, and not
 /// all digits, so that it cannot carry a header or an SSIN.
 fn parse_trace_id(id: &str) -> Option<TraceId> {
-    let is_number = id.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'_'));
+    let is_number = id
+        .bytes()
+        .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'_'));
     TraceId::parse(id).filter(|_| !is_number)
 }
 
@@ -134,7 +136,14 @@ mod tests {
 
     #[test]
     fn a_trace_id_that_could_name_somebody_is_dropped() {
-        for id in ["", "53480200724", "53.48.02-007.24", "a b", "ünï", &"a".repeat(37)] {
+        for id in [
+            "",
+            "53480200724",
+            "53.48.02-007.24",
+            "a b",
+            "ünï",
+            &"a".repeat(37),
+        ] {
             assert_eq!(parse_trace_id(id), None, "{id}");
         }
         assert!(parse_trace_id("123e4567-e89b-12d3-a456-426614174000").is_some());

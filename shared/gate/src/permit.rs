@@ -156,6 +156,8 @@ impl ForwardPermit {
 
     /// The assertion alone, for a proxy that forwards itself.
     pub(crate) fn into_assertion(self) -> Option<(&'static str, String)> {
-        self.set.into_iter().find(|(name, _)| *name == headers::ASSERTION)
+        self.set
+            .into_iter()
+            .find(|(name, _)| *name == headers::ASSERTION)
     }
 }

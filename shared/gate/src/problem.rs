@@ -338,7 +338,8 @@ fn challenge(stop: &Stop, kind: Kind, scope: Option<&str>, realm: &str) -> Optio
         // RFC 6750 §3.1: no error code where no authentication was attempted.
         (Kind::NoAccessToken, _) => String::new(),
         (Kind::InvalidAccessToken, _) => {
-            ", error=\"invalid_token\", error_description=\"The access token is invalid\"".to_owned()
+            ", error=\"invalid_token\", error_description=\"The access token is invalid\""
+                .to_owned()
         }
         (Kind::ExpiredAccessToken, _) => {
             ", error=\"invalid_token\", error_description=\"The access token expired\"".to_owned()

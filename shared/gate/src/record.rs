@@ -56,7 +56,9 @@ impl Context<'_> {
             })
             .collect();
         let holder = match mandate.holder().identity() {
-            TokenHolder::EnterpriseNumber(number) => HolderIdentity::EnterpriseNumber(number.as_str()),
+            TokenHolder::EnterpriseNumber(number) => {
+                HolderIdentity::EnterpriseNumber(number.as_str())
+            }
             TokenHolder::Pseudonym(pseudonym) => HolderIdentity::Pseudonym {
                 issuer: token.issuer(),
                 pseudonym,
@@ -83,10 +85,12 @@ impl Context<'_> {
                 key_thumbprint: token.key_thumbprint(),
             },
             mandate: Some(facts),
-            deliberation: version.zip(number.as_deref()).map(|(v, version)| DeliberationFacts {
-                number: v.number(),
-                version,
-            }),
+            deliberation: version
+                .zip(number.as_deref())
+                .map(|(v, version)| DeliberationFacts {
+                    number: v.number(),
+                    version,
+                }),
             operation: None,
             checks: &checks,
         })
@@ -126,8 +130,7 @@ impl Context<'_> {
 
     fn seal(&self, decision: &DecisionRecord<'_>) -> Result<PendingEntry, Fault> {
         let operation = &self.route.route.operation;
-        let categories: Vec<&str> =
-            operation.data_categories().collect();
+        let categories: Vec<&str> = operation.data_categories().collect();
         let decision = DecisionRecord {
             operation: Some(OperationFacts {
                 id: operation.id(),

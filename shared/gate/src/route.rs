@@ -102,7 +102,11 @@ impl RouteTable {
     ) -> Result<(), ConfigError> {
         const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
         if !METHODS.contains(&method) {
-            return Err(ConfigError::invalid("routes.method", method, "an HTTP method"));
+            return Err(ConfigError::invalid(
+                "routes.method",
+                method,
+                "an HTTP method",
+            ));
         }
         let segments = parse_template(path)?;
         if crate::serve::is_own_path(path) {
@@ -184,11 +188,14 @@ impl RouteTable {
 impl Route {
     fn matches(&self, path: &str) -> bool {
         let mut parts = path.split('/').skip(1);
-        self.segments.iter().all(|segment| match (segment, parts.next()) {
-            (Segment::Literal(literal), Some(part)) => literal == part,
-            (Segment::Parameter(_), Some(part)) => !part.is_empty(),
-            (Segment::Literal(_) | Segment::Parameter(_), None) => false,
-        }) && parts.next().is_none()
+        self.segments
+            .iter()
+            .all(|segment| match (segment, parts.next()) {
+                (Segment::Literal(literal), Some(part)) => literal == part,
+                (Segment::Parameter(_), Some(part)) => !part.is_empty(),
+                (Segment::Literal(_) | Segment::Parameter(_), None) => false,
+            })
+            && parts.next().is_none()
     }
 
     fn check_query(&self, query: Option<&str>) -> Result<(), RouteError> {
@@ -228,10 +235,7 @@ pub(crate) fn is_normal_path(path: &str) -> bool {
     };
     let unreserved = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
     rest.split('/').all(|segment| {
-        !segment.is_empty()
-            && segment != "."
-            && segment != ".."
-            && segment.bytes().all(unreserved)
+        !segment.is_empty() && segment != "." && segment != ".." && segment.bytes().all(unreserved)
     })
 }
 
@@ -277,11 +281,15 @@ mod tests {
 
     fn table() -> RouteTable {
         let mut table = RouteTable::default();
-        let operation = |id: &str| {
-            Operation::new(id, Basis::Statutory, "p", ["d"]).unwrap()
-        };
+        let operation = |id: &str| Operation::new(id, Basis::Statutory, "p", ["d"]).unwrap();
         table
-            .add("GET", "/api/v1/things/{id}", vec!["from".to_owned()], None, operation("a"))
+            .add(
+                "GET",
+                "/api/v1/things/{id}",
+                vec!["from".to_owned()],
+                None,
+                operation("a"),
+            )
             .unwrap();
         table
             .add("POST", "/api/v1/things/{id}", vec![], None, operation("b"))
@@ -327,31 +335,55 @@ mod tests {
     #[test]
     fn unknown_paths_methods_and_parameters_are_refused() {
         let table = table();
-        assert_eq!(table.find("GET", "/api/v1").unwrap_err(), RouteError::NotFound);
+        assert_eq!(
+            table.find("GET", "/api/v1").unwrap_err(),
+            RouteError::NotFound
+        );
         assert_eq!(
             table.find("DELETE", "/api/v1/things/7").unwrap_err(),
-            RouteError::MethodNotAllowed { allow: "GET, POST".to_owned() }
+            RouteError::MethodNotAllowed {
+                allow: "GET, POST".to_owned()
+            }
         );
         for query in ["to=1", "from=1&to=2", "from=1&", "", "FROM=1", "fr%6fm=1"] {
             assert_eq!(
-                table.find("GET", &format!("/api/v1/things/7?{query}")).unwrap_err(),
+                table
+                    .find("GET", &format!("/api/v1/things/7?{query}"))
+                    .unwrap_err(),
                 RouteError::UnknownQueryParameter,
                 "{query}"
             );
         }
         let long = format!("/{}", "a".repeat(MAX_TARGET_BYTES));
-        assert_eq!(table.find("GET", &long).unwrap_err(), RouteError::MalformedTarget);
+        assert_eq!(
+            table.find("GET", &long).unwrap_err(),
+            RouteError::MalformedTarget
+        );
     }
 
     #[test]
     fn ambiguous_or_reserved_routes_are_no_configuration() {
         let mut table = table();
-        let operation =
-            || Operation::new("x", Basis::Statutory, "p", ["d"]).unwrap();
-        for path in ["/api/v1/{any}/7", "/health", "/decide/x", "/log/entries", "/a//b", "/a/{b", "/"] {
-            assert!(table.add("GET", path, vec![], None, operation()).is_err(), "{path}");
+        let operation = || Operation::new("x", Basis::Statutory, "p", ["d"]).unwrap();
+        for path in [
+            "/api/v1/{any}/7",
+            "/health",
+            "/decide/x",
+            "/log/entries",
+            "/a//b",
+            "/a/{b",
+            "/",
+        ] {
+            assert!(
+                table.add("GET", path, vec![], None, operation()).is_err(),
+                "{path}"
+            );
         }
         let subject = Some(SubjectLocation::Path("ssin".to_owned()));
-        assert!(table.add("GET", "/x/{id}", vec![], subject, operation()).is_err());
+        assert!(
+            table
+                .add("GET", "/x/{id}", vec![], subject, operation())
+                .is_err()
+        );
     }
 }

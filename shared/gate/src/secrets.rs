@@ -103,7 +103,8 @@ impl std::fmt::Debug for Secrets {
 
 fn parse_key(name: &'static str, text: &str) -> Result<Zeroizing<Vec<u8>>, SecretError> {
     use base64ct::{Base64UrlUnpadded, Encoding as _};
-    let bytes = Base64UrlUnpadded::decode_vec(text.trim()).map_err(|_| SecretError::Key { name })?;
+    let bytes =
+        Base64UrlUnpadded::decode_vec(text.trim()).map_err(|_| SecretError::Key { name })?;
     if bytes.len() != KEY_BYTES {
         return Err(SecretError::Key { name });
     }

@@ -49,10 +49,12 @@ pub enum ReplyBody<B> {
 
 /// Whether a path is one of the gate's own.
 pub(crate) fn is_own_path(path: &str) -> bool {
-    ["/health", "/decide", "/log", "/.well-known"].iter().any(|own| {
-        path.strip_prefix(own)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    })
+    ["/health", "/decide", "/log", "/.well-known"]
+        .iter()
+        .any(|own| {
+            path.strip_prefix(own)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
 }
 
 impl Gate {
@@ -75,7 +77,11 @@ impl Gate {
         let related = OriginalRequest::inline(&request).related_trace_id;
         let answer = match path {
             HEALTH_PATH => Ok(self.health(platform).await),
-            KEYS_PATH => Ok(json(200, self.assertion_keys().to_owned(), "public, max-age=300")),
+            KEYS_PATH => Ok(json(
+                200,
+                self.assertion_keys().to_owned(),
+                "public, max-age=300",
+            )),
             LOG_PATH => self.read_log(platform, &request, &nonces).await,
             _ if path == DECIDE_PATH || path.starts_with("/decide/") => {
                 self.decide(platform, &mut request, &nonces).await
@@ -142,7 +148,11 @@ impl Gate {
         } else {
             (200, "UP")
         };
-        json(status, format!("{{\"status\":\"{state}\"}}"), headers::NO_STORE.1)
+        json(
+            status,
+            format!("{{\"status\":\"{state}\"}}"),
+            headers::NO_STORE.1,
+        )
     }
 
     async fn read_log<P: Platform>(
@@ -151,13 +161,17 @@ impl Gate {
         request: &P::Request,
         nonces: &Nonces,
     ) -> Result<Reply<P::Response>, Stop> {
-        if !self.secrets.is_auditor(request.header("authorization").as_deref()) {
+        if !self
+            .secrets
+            .is_auditor(request.header("authorization").as_deref())
+        {
             return Err(Refusal::Auditor.into());
         }
         let target = request.target();
         let (from, limit) = page_bounds(&target)?;
         let slice = platform.log().read(from, limit).await.map_err(Fault::Log)?;
-        self.record_reading(platform, (from, limit), &slice.items, nonces).await?;
+        self.record_reading(platform, (from, limit), &slice.items, nonces)
+            .await?;
         let origin = self.config.log.origin.clone();
         let page = EntryPage::new(origin, slice.size, slice.items);
         let body = serde_json::to_string(&page).map_err(|_| Fault::Record)?;
@@ -178,9 +192,13 @@ impl Gate {
             problem::answer(&stop, &self.config.institution.realm)
         });
         // Generated here and never copied from the request (Belgif).
-        reply.headers.push((headers::TRACE_ID, nonces.trace_id().as_str().to_owned()));
+        reply
+            .headers
+            .push((headers::TRACE_ID, nonces.trace_id().as_str().to_owned()));
         if let Some(related) = related_trace_id {
-            reply.headers.push((headers::RELATED_TRACE_ID, related.as_str().to_owned()));
+            reply
+                .headers
+                .push((headers::RELATED_TRACE_ID, related.as_str().to_owned()));
         }
         reply
     }

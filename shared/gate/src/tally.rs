@@ -113,6 +113,14 @@ mod tests {
         let rest = tally.close("x").unwrap();
         tally.restore(rest);
         assert_eq!(tally.count("x", 5), Counted::Later);
-        assert_eq!(tally.close("x").unwrap(), Aggregate { reason: "x", count: 2, first_ms: 2, last_ms: 5 });
+        assert_eq!(
+            tally.close("x").unwrap(),
+            Aggregate {
+                reason: "x",
+                count: 2,
+                first_ms: 2,
+                last_ms: 5
+            }
+        );
     }
 }

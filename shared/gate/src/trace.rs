@@ -22,7 +22,14 @@ impl Nonces {
     pub(crate) fn draw() -> Result<Self, Fault> {
         let mut blocks = [[0; COMMITMENT_BYTES]; 6];
         getrandom::fill(blocks.as_flattened_mut()).map_err(|_| Fault::Random)?;
-        let [trace, upstream_trace, entry, outcome_entry, commitment, outcome_commitment] = blocks;
+        let [
+            trace,
+            upstream_trace,
+            entry,
+            outcome_entry,
+            commitment,
+            outcome_commitment,
+        ] = blocks;
         Ok(Self {
             trace: id(trace),
             upstream_trace: id(upstream_trace),

@@ -1,5 +1,15 @@
 //! The pipeline on the in-memory platform: what passes, what is recorded,
 //! what the backend sees, and what happens when a part fails.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot be set up should panic"
+)]
+#![expect(
+    clippy::unused_self,
+    clippy::needless_pass_by_value,
+    reason = "the bench's methods read the same at every call"
+)]
 
 mod support;
 
@@ -32,12 +42,18 @@ fn an_allowed_request_is_recorded_forwarded_and_followed_by_its_outcome() {
     let events = bench.events();
     assert_eq!(events[1]["relatedto"], events[0]["id"]);
     assert_eq!(events[0]["data"]["operation"], "getPensionRights");
-    assert_eq!(events[0]["data"]["traceId"], header(&reply, "belgov-trace-id").unwrap());
+    assert_eq!(
+        events[0]["data"]["traceId"],
+        header(&reply, "belgov-trace-id").unwrap()
+    );
 
     let forwarded = &bench.platform.forwarded()[0];
     assert_eq!(forwarded.method, "POST");
     assert!(forwarded.url.ends_with("/pension/v1/rights/get"));
-    assert_eq!(forwarded.body, format!("{{\"ssin\":\"{SSIN}\"}}").into_bytes());
+    assert_eq!(
+        forwarded.body,
+        format!("{{\"ssin\":\"{SSIN}\"}}").into_bytes()
+    );
     assert!(!forwarded.headers.contains_key("authorization"));
     let assertion = bench.open_assertion(&forwarded.headers["sluis-assertion"]);
     assert_eq!(assertion["jti"], events[0]["id"]);
@@ -51,13 +67,25 @@ fn the_backend_sees_only_headers_of_the_list() {
     let token = bench.mint(json!({}));
     let mut request = bench.request(&token).header("accept", "application/json");
     let hidden = [
-        "cookie", "x-forwarded-for", "forwarded", "client-cert", "traceparent", "dpop", "x-user",
-        "connection", "transfer-encoding", "user-agent", "referer", "origin",
+        "cookie",
+        "x-forwarded-for",
+        "forwarded",
+        "client-cert",
+        "traceparent",
+        "dpop",
+        "x-user",
+        "connection",
+        "transfer-encoding",
+        "user-agent",
+        "referer",
+        "origin",
     ];
     for name in hidden {
         request = request.header(name, "somebody");
     }
-    let request = request.header("sluis-assertion", "forged").header("prefer", "minimal");
+    let request = request
+        .header("sluis-assertion", "forged")
+        .header("prefer", "minimal");
     assert_eq!(bench.serve(request).status, 200);
     let forwarded = &bench.platform.forwarded()[0];
     for name in hidden {
@@ -126,8 +154,16 @@ fn a_backend_that_fails_is_502_and_recorded() {
 fn a_refusal_after_the_signature_has_an_entry_of_its_own() {
     let cases: [(Value, u16, &str); 4] = [
         (json!({"lifetime": -10}), 401, "tokenExpired"),
-        (json!({"aud": "https://other.invalid"}), 401, "audienceMismatch"),
-        (json!({"purposes": ["simBenefitAdvice"]}), 403, "purposeNotCovered"),
+        (
+            json!({"aud": "https://other.invalid"}),
+            401,
+            "audienceMismatch",
+        ),
+        (
+            json!({"purposes": ["simBenefitAdvice"]}),
+            403,
+            "purposeNotCovered",
+        ),
         (json!({"sub": "A".repeat(43)}), 403, "subjectMismatch"),
     ];
     for (defect, status, reason) in &cases {
@@ -148,11 +184,19 @@ fn a_flood_before_the_signature_costs_two_entries_a_reason() {
     let forged = format!("{}AAAA", &token[..token.len() - 4]);
     for _ in 0..500 {
         assert_eq!(bench.serve_only(bench.request(&forged)).status, 401);
-        assert_eq!(bench.serve_only(MemoryRequest::new("POST", "/pension/v1/rights/get")).status, 401);
+        assert_eq!(
+            bench
+                .serve_only(MemoryRequest::new("POST", "/pension/v1/rights/get"))
+                .status,
+            401
+        );
     }
     bench.run_deferred();
-    let counts: Vec<u64> =
-        bench.events().iter().map(|e| e["data"]["count"].as_u64().unwrap()).collect();
+    let counts: Vec<u64> = bench
+        .events()
+        .iter()
+        .map(|e| e["data"]["count"].as_u64().unwrap())
+        .collect();
     assert_eq!(counts.len(), 4);
     assert_eq!(counts.iter().sum::<u64>(), 1000);
 }
@@ -206,7 +250,10 @@ fn the_request_must_be_about_the_tokens_subject() {
         (r#"{"ssin":"53480200724","\u0073sin":"53400003597"}"#, 400),
         ("", 400),
         ("[]", 400),
-        (&format!("{{\"ssin\":\"{SSIN}\",\"x\":\"{}\"}}", "a".repeat(70_000)), 413),
+        (
+            &format!("{{\"ssin\":\"{SSIN}\",\"x\":\"{}\"}}", "a".repeat(70_000)),
+            413,
+        ),
     ] {
         let reply = bench.serve(post(body));
         assert_eq!(reply.status, status, "{body:.60}");
@@ -232,7 +279,10 @@ fn a_proxy_gets_a_decision_and_forwards_itself() {
         MemoryRequest::new("GET", "/decide")
             .header("authorization", &format!("Bearer {token}"))
             .header("x-original-method", "GET")
-            .header("x-original-uri", &format!("/pension/v1/persons/{ssin}/rights"))
+            .header(
+                "x-original-uri",
+                &format!("/pension/v1/persons/{ssin}/rights"),
+            )
     };
     let reply = bench.serve(ask(SSIN));
     assert_eq!(reply.status, 200, "{}", body_of(&reply));
@@ -265,7 +315,12 @@ fn keys_are_refreshed_rotated_and_removed() {
     assert_eq!(bench.serve_only(bench.request(&first)).status, 401);
     // Made-up key ids drive no further fetches within the cool-down.
     for _ in 0..50 {
-        assert_eq!(bench.serve_only(bench.request(&bench.mint_with_kid("made-up"))).status, 401);
+        assert_eq!(
+            bench
+                .serve_only(bench.request(&bench.mint_with_kid("made-up")))
+                .status,
+            401
+        );
     }
     assert_eq!(bench.platform.fetches(), 2);
 }
@@ -274,17 +329,29 @@ fn keys_are_refreshed_rotated_and_removed() {
 fn an_issuer_without_keys_is_503_and_the_last_good_set_serves_on() {
     let bench = Bench::new();
     bench.stop_keys();
-    assert_eq!(bench.serve(bench.request(&bench.mint(json!({})))).status, 503);
+    assert_eq!(
+        bench.serve(bench.request(&bench.mint(json!({})))).status,
+        503
+    );
     assert_eq!(bench.fault_counts(), ["keysUnavailable"]);
     bench.start_keys();
     bench.platform.advance_ms(2_000);
-    assert_eq!(bench.serve(bench.request(&bench.mint(json!({})))).status, 200);
+    assert_eq!(
+        bench.serve(bench.request(&bench.mint(json!({})))).status,
+        200
+    );
     bench.stop_keys();
     bench.platform.advance_ms(10 * 60 * 1000);
-    assert_eq!(bench.serve(bench.request(&bench.mint(json!({})))).status, 200);
+    assert_eq!(
+        bench.serve(bench.request(&bench.mint(json!({})))).status,
+        200
+    );
     assert!(body_of(&bench.serve(MemoryRequest::new("GET", "/health"))).contains("DEGRADED"));
     bench.platform.advance_ms(60 * 60 * 1000);
-    assert_eq!(bench.serve(bench.request(&bench.mint(json!({})))).status, 503);
+    assert_eq!(
+        bench.serve(bench.request(&bench.mint(json!({})))).status,
+        503
+    );
 }
 
 #[test]
@@ -301,7 +368,8 @@ fn a_cached_token_is_judged_anew_each_time() {
 #[test]
 fn a_token_with_a_status_or_a_confirmation_is_not_allowed_without_it() {
     let bench = Bench::new();
-    let status = bench.mint(json!({"status": {"status_list": {"idx": 0, "uri": "https://x.invalid"}}}));
+    let status =
+        bench.mint(json!({"status": {"status_list": {"idx": 0, "uri": "https://x.invalid"}}}));
     assert_eq!(bench.serve(bench.request(&status)).status, 503);
     assert_eq!(outcomes(&bench), ["refused"]);
     let bound = bench.mint(json!({"cnf": {"jkt": "x"}}));
@@ -312,12 +380,20 @@ fn a_token_with_a_status_or_a_confirmation_is_not_allowed_without_it() {
 #[test]
 fn the_log_is_read_by_the_auditor_only_and_that_is_recorded() {
     let bench = Bench::new();
-    assert_eq!(bench.serve(bench.request(&bench.mint(json!({})))).status, 200);
+    assert_eq!(
+        bench.serve(bench.request(&bench.mint(json!({})))).status,
+        200
+    );
     let read = |token: &str| {
         MemoryRequest::new("GET", "/log/entries?from=0&limit=10")
             .header("authorization", &format!("Bearer {token}"))
     };
-    assert_eq!(bench.serve(MemoryRequest::new("GET", "/log/entries")).status, 401);
+    assert_eq!(
+        bench
+            .serve(MemoryRequest::new("GET", "/log/entries"))
+            .status,
+        401
+    );
     assert_eq!(bench.serve(read("wrong")).status, 401);
     let reply = bench.serve(read(support::AUDITOR));
     assert_eq!(reply.status, 200);
@@ -336,9 +412,15 @@ fn the_log_is_read_by_the_auditor_only_and_that_is_recorded() {
 fn health_tells_whether_a_request_could_pass() {
     let bench = Bench::new();
     let health = || bench.serve(MemoryRequest::new("GET", "/health"));
-    assert_eq!((health().status, body_of(&health())), (200, r#"{"status":"UP"}"#.to_owned()));
+    assert_eq!(
+        (health().status, body_of(&health())),
+        (200, r#"{"status":"UP"}"#.to_owned())
+    );
     bench.platform.break_log(LogFault::Unavailable);
-    assert_eq!((health().status, body_of(&health())), (503, r#"{"status":"DOWN"}"#.to_owned()));
+    assert_eq!(
+        (health().status, body_of(&health())),
+        (503, r#"{"status":"DOWN"}"#.to_owned())
+    );
 }
 
 #[test]
@@ -355,7 +437,12 @@ fn no_record_holds_a_token_or_an_identifier() {
             assert!(!log.contains(part));
         }
     }
-    for secret in [SSIN, support::ENTERPRISE, support::HOLDER_PSEUDONYM, &bench.subject()] {
+    for secret in [
+        SSIN,
+        support::ENTERPRISE,
+        support::HOLDER_PSEUDONYM,
+        &bench.subject(),
+    ] {
         assert!(!log.contains(secret), "{secret}");
     }
 }
@@ -366,7 +453,10 @@ fn the_log_error_of_a_lost_answer_is_not_taken_for_a_record() {
     // backend nothing, so the log holds more than was acknowledged, never less.
     let bench = Bench::new();
     bench.platform.break_log(LogFault::CrashAfterWrite);
-    assert_eq!(bench.serve(bench.request(&bench.mint(json!({})))).status, 503);
+    assert_eq!(
+        bench.serve(bench.request(&bench.mint(json!({})))).status,
+        503
+    );
     assert_eq!(bench.platform.entries().len(), 1);
     assert!(bench.platform.forwarded().is_empty());
     assert_ne!(LogError::Timeout { limit_ms: 0 }, LogError::Unavailable);

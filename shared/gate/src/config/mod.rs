@@ -265,7 +265,11 @@ fn parse_issuer(
             &format!("1 to {MAX_TOKEN_LIFETIME_SECONDS} s"),
         ));
     }
-    let algorithms = raw.algorithms.into_iter().map(Into::into).collect::<Vec<_>>();
+    let algorithms = raw
+        .algorithms
+        .into_iter()
+        .map(Into::into)
+        .collect::<Vec<_>>();
     let pins = raw.jwks.algorithms.into_iter().map(|(kid, algorithm)| {
         let key_id = KeyId::parse(&kid)
             .ok_or_else(|| ConfigError::invalid("issuers.jwks.algorithms", &kid, "a key id"));
@@ -273,9 +277,8 @@ fn parse_issuer(
     });
     let key_rules = KeyRules::new(pins.collect::<Result<Vec<_>, _>>()?, [])
         .map_err(|error| unusable("issuers.jwks.algorithms", &error))?;
-    let rules =
-        IssuerRules::new(&raw.issuer, &algorithms, lifetime, raw.clock_skew_seconds)
-            .map_err(|error| unusable("issuers", &error))?;
+    let rules = IssuerRules::new(&raw.issuer, &algorithms, lifetime, raw.clock_skew_seconds)
+        .map_err(|error| unusable("issuers", &error))?;
     let keys = match (raw.jwks.url, raw.jwks.file) {
         (Some(url), None) => KeyLocation::Url(parse_key_url(&url, environment)?),
         (None, Some(path)) => {
@@ -428,15 +431,15 @@ fn parse_origin(
         ("http", Environment::Simulation | Environment::Production) => is_loopback(origin),
         _ => false,
     };
-    if allowed { Ok(origin.to_owned()) } else { Err(bad()) }
+    if allowed {
+        Ok(origin.to_owned())
+    } else {
+        Err(bad())
+    }
 }
 
 /// An origin with an optional path in normal form.
-fn parse_base_url(
-    field: &str,
-    url: &str,
-    environment: Environment,
-) -> Result<String, ConfigError> {
+fn parse_base_url(field: &str, url: &str, environment: Environment) -> Result<String, ConfigError> {
     let authority_at = url.find("://").map_or(0, |at| at + 3);
     let (origin, path) = match url.get(authority_at..).and_then(|rest| rest.find('/')) {
         Some(slash) => url.split_at(authority_at + slash),

@@ -1,10 +1,4 @@
 //! A gate on the in-memory platform, and tokens for it.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::missing_panics_doc,
-    reason = "a test that cannot be set up should panic"
-)]
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -100,7 +94,9 @@ impl Bench {
 
     pub(crate) fn subject(&self) -> String {
         let ssin = Ssin::parse(SSIN).unwrap();
-        SubjectPseudonym::derive(&[1; 32], &ssin).unwrap().to_base64url()
+        SubjectPseudonym::derive(&[1; 32], &ssin)
+            .unwrap()
+            .to_base64url()
     }
 
     fn now_s(&self) -> u64 {
@@ -113,9 +109,21 @@ impl Bench {
     fn claims(&self, nic: bool, changes: Value) -> Value {
         let now = self.now_s();
         let (iss, mandate_type, deliberation, purpose, category) = if nic {
-            (NIC, "simMutualityBenefits", "SIM/002", "simBenefitAdvice", "simBenefitStatus")
+            (
+                NIC,
+                "simMutualityBenefits",
+                "SIM/002",
+                "simBenefitAdvice",
+                "simBenefitStatus",
+            )
         } else {
-            (CBSS, "simPensionOverview", "SIM/001", "simPensionSimulation", "simPensionRights")
+            (
+                CBSS,
+                "simPensionOverview",
+                "SIM/001",
+                "simPensionSimulation",
+                "simPensionRights",
+            )
         };
         let holder = if nic {
             json!({"type": "organization", "pseudonym": HOLDER_PSEUDONYM})
@@ -159,11 +167,15 @@ impl Bench {
     }
 
     pub(crate) fn mint(&self, changes: Value) -> String {
-        self.key.sign("at+jwt", &self.claims(false, changes)).unwrap()
+        self.key
+            .sign("at+jwt", &self.claims(false, changes))
+            .unwrap()
     }
 
     pub(crate) fn mint_nic(&self, changes: Value) -> String {
-        self.key.sign("at+jwt", &self.claims(true, changes)).unwrap()
+        self.key
+            .sign("at+jwt", &self.claims(true, changes))
+            .unwrap()
     }
 
     pub(crate) fn mint_with_kid(&self, kid: &str) -> String {
@@ -230,7 +242,11 @@ impl Bench {
 }
 
 pub(crate) fn header<'a, B>(reply: &'a Reply<B>, name: &str) -> Option<&'a str> {
-    reply.headers.iter().find(|(n, _)| *n == name).map(|(_, value)| value.as_str())
+    reply
+        .headers
+        .iter()
+        .find(|(n, _)| *n == name)
+        .map(|(_, value)| value.as_str())
 }
 
 pub(crate) fn body_of<B>(reply: &Reply<B>) -> String {
