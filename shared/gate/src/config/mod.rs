@@ -9,6 +9,7 @@ mod error;
 mod raw;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use sluis_log::{EventSource, Origin};
@@ -463,7 +464,11 @@ fn is_loopback(origin: &str) -> bool {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => authority.split(':').next().unwrap_or_default(),
     };
-    host == "localhost" || host == "::1" || host.starts_with("127.")
+    // An address, not a name that begins like one.
+    host == "localhost"
+        || host
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 fn unusable(field: &str, error: &impl ToString) -> ConfigError {

@@ -1,0 +1,320 @@
+//! What a configuration file may say, and how it is told what it may not.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot be set up should panic"
+)]
+
+use sluis_gate::{Config, ConfigError, Embedded};
+use sluis_policy::Catalogue;
+
+fn root(file: &str) -> String {
+    std::fs::read_to_string(format!("{}/../../{file}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+fn no_files(path: &str) -> Result<String, String> {
+    Err(format!("{path} is not there"))
+}
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::try_from(Embedded::from_toml(text, no_files)?)
+}
+
+/// The simulation's file with one text replaced.
+fn changed(from: &str, to: &str) -> ConfigError {
+    let text = root("simulation.toml");
+    assert!(text.contains(from), "{from}");
+    parse(&text.replacen(from, to, 1)).unwrap_err()
+}
+
+#[test]
+fn both_files_of_the_project_fit_the_catalogue() {
+    let catalogue = Catalogue::from_toml(&root("catalogue.toml")).unwrap();
+    for file in ["sluis.toml", "simulation.toml"] {
+        let embedded = Embedded::from_toml(&root(file), no_files).unwrap();
+        let read_back = Embedded::from_json(&embedded.to_json().unwrap()).unwrap();
+        Config::try_from(read_back)
+            .unwrap()
+            .check_against(&catalogue)
+            .unwrap();
+    }
+}
+
+#[test]
+fn an_unknown_a_missing_and_a_mistyped_field_are_named_with_their_line() {
+    for (from, to, field, says) in [
+        ("realm = ", "relm = ", "institution", "unknown field `relm`"),
+        (
+            "timeout_ms = 10000\n",
+            "",
+            "upstream",
+            "missing field `timeout_ms`",
+        ),
+        (
+            "timeout_ms = 10000",
+            "timeout_ms = \"10 s\"",
+            "upstream.timeout_ms",
+            "expected u32",
+        ),
+        (
+            "\"EdDSA\"",
+            "\"none\"",
+            "issuers[0].algorithms[0]",
+            "unknown variant `none`",
+        ),
+        (
+            "\"EdDSA\"",
+            "\"HS256\"",
+            "issuers[0].algorithms[0]",
+            "expected one of `EdDSA`",
+        ),
+        (
+            "kind = \"cbss\"",
+            "kind = \"CBSS\"",
+            "issuers[0].kind",
+            "unknown variant",
+        ),
+        (
+            "basis = \"mandate\"",
+            "basis = true",
+            "routes[0].basis",
+            "expected",
+        ),
+        ("[limits]", "[limits", "(file)", ""),
+    ] {
+        let error = changed(from, to);
+        let ConfigError::Syntax {
+            field: found,
+            line,
+            message,
+        } = &error
+        else {
+            panic!("{error}");
+        };
+        assert_eq!(found, field, "{error}");
+        assert!(*line > 1, "{error}");
+        assert!(message.contains(says), "{error}");
+        assert_eq!(error.to_string().lines().count(), 1, "{error}");
+    }
+}
+
+#[test]
+fn a_value_that_would_weaken_the_gate_is_refused() {
+    for (from, to, field) in [
+        (
+            "max_token_lifetime_seconds = 300",
+            "max_token_lifetime_seconds = 901",
+            "issuers.max_token_lifetime_seconds",
+        ),
+        (
+            "max_token_lifetime_seconds = 300",
+            "max_token_lifetime_seconds = 0",
+            "issuers.max_token_lifetime_seconds",
+        ),
+        (
+            "clock_skew_seconds = 5",
+            "clock_skew_seconds = 61",
+            "issuers",
+        ),
+        (
+            "[\"EdDSA\", \"ES256\", \"ES384\", \"PS256\", \"RS256\"]",
+            "[]",
+            "issuers",
+        ),
+        (
+            "https://nic.simulation.sluis.invalid",
+            "https://cbss.simulation.sluis.invalid",
+            "issuers.issuer",
+        ),
+        (
+            "url = \"http://127.0.0.1:8788/simulation/cbss",
+            "url = \"http://192.0.2.1/simulation/cbss",
+            "issuers.jwks.url",
+        ),
+        (
+            "url = \"http://127.0.0.1:8788/simulation/cbss",
+            "url = \"http://127.0.0.1.evil.invalid/cbss",
+            "issuers.jwks.url",
+        ),
+        (
+            "url = \"http://127.0.0.1:8788/simulation/cbss",
+            "url = \"file:///etc/cbss",
+            "issuers.jwks.url",
+        ),
+        ("jwks.json\" }", "jwks.json?x=1\" }", "issuers.jwks.url"),
+        ("subject = { body = \"/ssin\" }", "", "routes.subject"),
+        (
+            "subject = { body = \"/ssin\" }",
+            "subject = { body = \"ssin\" }",
+            "routes.subject.body",
+        ),
+        (
+            "subject = { body = \"/ssin\" }",
+            "subject = { body = \"/ssin\", path = \"x\" }",
+            "routes.subject",
+        ),
+        (
+            "subject = { path = \"ssin\" }",
+            "subject = { path = \"niss\" }",
+            "routes.subject.path",
+        ),
+        (
+            "operation = \"listPensionRights\"",
+            "operation = \"getPensionRights\"",
+            "routes.operation",
+        ),
+        (
+            "path = \"/mutuality/v1/benefits/get\"",
+            "path = \"/pension/v1/rights/get\"",
+            "routes.path",
+        ),
+        (
+            "path = \"/mutuality/v1/benefits/get\"",
+            "path = \"/health\"",
+            "routes.path",
+        ),
+        ("method = \"GET\"", "method = \"get\"", "routes.method"),
+        (
+            "purpose = \"simPensionSimulation\"",
+            "purpose = \"*\"",
+            "routes",
+        ),
+        (
+            "data_categories = [\"simPensionRights\"]",
+            "data_categories = []",
+            "routes",
+        ),
+        (
+            "forward_headers = [\"prefer\"]",
+            "forward_headers = [\"cookie\"]",
+            "upstream.forward_headers",
+        ),
+        (
+            "forward_headers = [\"prefer\"]",
+            "forward_headers = [\"X-Forwarded-For\"]",
+            "upstream.forward_headers",
+        ),
+        (
+            "url = \"http://127.0.0.1:8788/simulation/backend\"",
+            "url = \"http://backend.invalid\"",
+            "upstream.url",
+        ),
+        (
+            "url = \"http://127.0.0.1:8788/simulation/backend\"",
+            "url = \"http://127.0.0.1:1/a/../b\"",
+            "upstream.url",
+        ),
+        (
+            "timeout_ms = 10000",
+            "timeout_ms = 0",
+            "upstream.timeout_ms",
+        ),
+        (
+            "assertion_lifetime_seconds = 30",
+            "assertion_lifetime_seconds = 61",
+            "upstream.assertion_lifetime_seconds",
+        ),
+        (
+            "buffered_body_bytes = 65536",
+            "buffered_body_bytes = 2000000",
+            "limits.buffered_body_bytes",
+        ),
+        (
+            "aggregate_interval_ms = 10000",
+            "aggregate_interval_ms = 30000",
+            "log.aggregate_interval_ms",
+        ),
+        (
+            "service = \"invalid.sluis.simulation.v1\"",
+            "service = \"v1\"",
+            "log",
+        ),
+        (
+            "realm = \"sluis-simulation\"",
+            "realm = \"a\\\"b\"",
+            "institution.realm",
+        ),
+    ] {
+        let error = changed(from, to);
+        let found = match &error {
+            ConfigError::Invalid { field, .. } | ConfigError::Unusable { field, .. } => field,
+            ConfigError::Syntax { .. }
+            | ConfigError::KeyFile { .. }
+            | ConfigError::Embedded { .. } => panic!("{to}: {error}"),
+        };
+        assert_eq!(found, field, "{to}: {error}");
+        assert_eq!(error.to_string().lines().count(), 1, "{error}");
+    }
+}
+
+#[test]
+fn a_key_file_is_embedded_and_checked() {
+    let url = "{ url = \"http://127.0.0.1:8788/simulation/cbss/.well-known/jwks.json\" }";
+    let text = root("simulation.toml").replacen(url, "{ file = \"keys.json\" }", 1);
+    let absent = Embedded::from_toml(&text, no_files)
+        .unwrap_err()
+        .to_string();
+    assert!(absent.contains("keys.json is not there"), "{absent}");
+    let secret = r#"{"keys":[{"kty":"oct","kid":"a","k":"AAAA"}]}"#;
+    let refused = Embedded::from_toml(&text, |_| Ok(secret.to_owned())).unwrap_err();
+    assert!(matches!(refused, ConfigError::KeyFile { .. }), "{refused}");
+    let key = sluis_token::sign::SigningKey::generate(sluis_token::Algorithm::Es256).unwrap();
+    let set = format!("{{\"keys\":[{}]}}", key.public_jwk_json());
+    let embedded = Embedded::from_toml(&text, |_| Ok(set.clone())).unwrap();
+    Config::try_from(Embedded::from_json(&embedded.to_json().unwrap()).unwrap()).unwrap();
+}
+
+#[test]
+fn an_operation_outside_the_catalogue_is_no_configuration() {
+    let catalogue = Catalogue::from_toml(&root("catalogue.toml")).unwrap();
+    let text = root("simulation.toml");
+    for (from, to, field) in [
+        (
+            "purpose = \"simPensionSimulation\"",
+            "purpose = \"simUnknown\"",
+            "routes",
+        ),
+        ("[\"simPensionRights\"]", "[\"simBenefitStatus\"]", "routes"),
+    ] {
+        let config = parse(&text.replacen(from, to, 1)).unwrap();
+        let error = config.check_against(&catalogue).unwrap_err().to_string();
+        assert!(error.contains(field), "{error}");
+    }
+}
+
+#[test]
+fn addresses_of_a_local_run_are_taken_only_where_they_are_harmless() {
+    let simulation = || parse(&root("simulation.toml")).unwrap();
+    assert!(
+        simulation()
+            .with_simulation_origin("http://127.0.0.1:4000")
+            .is_ok()
+    );
+    assert!(
+        simulation()
+            .with_simulation_origin("https://keys.invalid")
+            .is_err()
+    );
+    assert!(
+        simulation()
+            .with_simulation_origin("http://127.0.0.1:4000/x")
+            .is_err()
+    );
+    let production = || parse(&root("sluis.toml")).unwrap();
+    assert!(
+        production()
+            .with_simulation_origin("http://127.0.0.1:4000")
+            .is_err()
+    );
+    assert!(
+        production()
+            .with_upstream("http://127.0.0.1:4000/api")
+            .is_ok()
+    );
+    assert!(production().with_upstream("http://10.0.0.1").is_err());
+    assert!(
+        production()
+            .with_upstream("https://backend.invalid")
+            .is_ok()
+    );
+}
