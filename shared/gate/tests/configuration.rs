@@ -78,7 +78,7 @@ fn an_unknown_a_missing_and_a_mistyped_field_are_named_with_their_line() {
             "basis = \"mandate\"",
             "basis = true",
             "routes[0].basis",
-            "expected",
+            "wanted string",
         ),
         ("[limits]", "[limits", "(file)", ""),
     ] {
