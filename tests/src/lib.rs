@@ -6,5 +6,9 @@
 
 pub mod backend;
 pub mod client;
+pub mod issuer;
+pub mod postgres;
 pub mod runtime;
+pub mod runtimes;
 pub mod wire;
+pub mod world;

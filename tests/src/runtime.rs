@@ -98,7 +98,7 @@ impl std::fmt::Debug for Launch {
 }
 
 /// A program that can serve the functions.
-pub trait Runtime: Send + Sync {
+pub trait Runtime: std::fmt::Debug + Send + Sync {
     /// How test names and messages call it.
     fn name(&self) -> &'static str;
 
@@ -276,4 +276,23 @@ fn answers(address: SocketAddr) -> bool {
         });
     let mut start = [0_u8; 7];
     asked.is_ok() && stream.read_exact(&mut start).is_ok() && &start == b"HTTP/1."
+}
+
+/// Whether a program of that name is on PATH.
+pub fn on_path(program: &str) -> bool {
+    find_on_path(program).is_some()
+}
+
+/// The program of that name on PATH.
+pub fn find_on_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(program))
+        .find(|file| is_program(file))
+}
+
+fn is_program(file: &std::path::Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    file.metadata()
+        .is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
 }

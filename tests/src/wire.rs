@@ -3,6 +3,7 @@
 //! Written by hand because the tests send what no library agrees to send (two `Authorization` fields, raw bytes, half a request)
 //! and check what libraries tidy away (which header fields arrived, in which form).
 
+use std::fmt;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 
@@ -67,6 +68,14 @@ impl Headers {
                 })
                 .collect(),
         )
+    }
+}
+
+impl fmt::Display for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0
+            .iter()
+            .try_for_each(|(name, value)| writeln!(f, "{name}: {value}"))
     }
 }
 
@@ -295,7 +304,7 @@ impl Default for BodySeen {
 
 impl BodySeen {
     /// How much of a body is kept.
-    pub const KEPT: usize = 256 * 1024;
+    pub const KEPT: usize = 4 * 1024 * 1024;
 
     pub(crate) fn take(&mut self, piece: &[u8]) {
         let room = Self::KEPT.saturating_sub(self.start.len()).min(piece.len());

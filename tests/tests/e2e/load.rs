@@ -1,0 +1,139 @@
+//! A thousand requests at once: each allowed one has exactly one decision, and nothing is mixed up.
+
+use std::collections::{HashMap, HashSet};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use sluis_tests::client::{Connection, Request, Response};
+use sluis_tests::issuer::{ALGORITHMS, OTHER_SSIN};
+use sluis_tests::world::World;
+
+use crate::Case;
+use crate::requests::rights;
+
+pub(crate) const CASES: &[Case] = &[Case::new(
+    "a_thousand_concurrent_requests_have_one_decision_each",
+    thousand,
+)];
+
+const REQUESTS: usize = 1_000;
+const CONNECTIONS: usize = 64;
+
+/// What an answer must be, by its request's number: every fifth is refused before its token is read, every tenth after it.
+fn expected(number: usize) -> (u16, Option<&'static str>) {
+    match number % 10 {
+        3 | 8 => (401, None),
+        5 => (403, Some("refused")),
+        _ => (200, Some("granted")),
+    }
+}
+
+fn request(number: usize, tokens: &[String]) -> Result<Request> {
+    let token = tokens.get(number % tokens.len()).context("no token")?;
+    Ok(match expected(number).0 {
+        401 => rights().bearer("a.b.c"),
+        403 => Request::get(&format!("/pension/v1/persons/{OTHER_SSIN}/rights")).bearer(token),
+        _ => rights().bearer(token),
+    })
+}
+
+/// Sends all of them over a bounded number of connections; each answer with its request's number.
+fn send_all(address: SocketAddr, tokens: &[String]) -> Result<Vec<(usize, Response)>> {
+    let next = AtomicUsize::new(0);
+    let one_connection = || -> Result<Vec<(usize, Response)>> {
+        let mut answers = Vec::new();
+        let mut connection = Connection::open(address)?;
+        loop {
+            let number = next.fetch_add(1, Ordering::SeqCst);
+            if number >= REQUESTS {
+                return Ok(answers);
+            }
+            let response = connection.exchange(&request(number, tokens)?, true)?;
+            answers.push((number, response));
+        }
+    };
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..CONNECTIONS)
+            .map(|_| scope.spawn(one_connection))
+            .collect();
+        let mut all = Vec::new();
+        for thread in threads {
+            all.extend(
+                thread
+                    .join()
+                    .map_err(|_| anyhow!("a connection's thread panicked"))??,
+            );
+        }
+        Ok(all)
+    })
+}
+
+fn thousand(world: &mut World) -> Result<()> {
+    let index = world.log_size()?;
+    let mut tokens = Vec::new();
+    for algorithm in ALGORITHMS {
+        tokens.push(world.token(algorithm, &world.pension_claims()?)?);
+    }
+    let answers = send_all(world.address()?, &tokens)?;
+    ensure!(answers.len() == REQUESTS, "{} answers", answers.len());
+    let mut kinds = HashMap::new();
+    for (number, response) in &answers {
+        world.remember(response);
+        let (status, kind) = expected(*number);
+        let found = response.status;
+        ensure!(
+            found == status,
+            "request {number}: {found}, not {status}: {}",
+            response.text()
+        );
+        let trace_id = response.header("belgov-trace-id").context("no trace id")?;
+        kinds.insert(trace_id.to_owned(), kind);
+    }
+    ensure!(kinds.len() == REQUESTS, "a trace id was used twice");
+    let granted = kinds
+        .values()
+        .filter(|kind| **kind == Some("granted"))
+        .count();
+    let records = world.records_until(index, |records| {
+        records
+            .iter()
+            .filter(|record| record.kind == "completed")
+            .count()
+            >= granted
+    })?;
+    let mut decisions: HashMap<&str, Vec<&str>> = HashMap::new();
+    for record in records
+        .iter()
+        .filter(|r| matches!(r.kind.as_str(), "granted" | "refused"))
+    {
+        let trace_id = record.data("traceId").as_str().context("no trace id")?;
+        decisions.entry(trace_id).or_default().push(&record.kind);
+    }
+    for (trace_id, kind) in &kinds {
+        let found = decisions.remove(trace_id.as_str()).unwrap_or_default();
+        let wanted: Vec<&str> = kind.iter().copied().collect();
+        ensure!(
+            found == wanted,
+            "{found:?} instead of {wanted:?} for one request"
+        );
+    }
+    ensure!(
+        decisions.is_empty(),
+        "decisions over no request: {decisions:?}"
+    );
+    let seen = world.take_seen();
+    ensure!(
+        seen.len() == granted,
+        "the backend saw {} of {granted}",
+        seen.len()
+    );
+    let assertions: HashSet<_> = seen
+        .iter()
+        .filter_map(|seen| seen.headers.get("sluis-assertion"))
+        .collect();
+    ensure!(assertions.len() == granted, "an assertion was used twice");
+    world.verify_log()?;
+    Ok(())
+}

@@ -1,0 +1,155 @@
+//! One suite over real HTTP, run against the validator on every runtime there is here.
+//!
+//! Each runtime gets one world (backend, verification systems, log), which its cases share and use one after the other, as a
+//! deployment would see them. `cargo test -p sluis-tests --test e2e -- spin::policy` runs a part.
+
+#![expect(
+    clippy::print_stdout,
+    reason = "a test runner talks to the person who started it"
+)]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "of JSON values: a missing member is null, which fails the check that asked for it"
+)]
+
+mod decision_mode;
+mod faults;
+mod load;
+mod passing;
+mod policy;
+mod problems;
+mod recording;
+mod requests;
+mod secrecy;
+mod tokens;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context, Result};
+use libtest_mimic::{Arguments, Failed, Trial};
+use sluis_tests::runtime::{LogCondition, Runtime};
+use sluis_tests::runtimes::runtimes;
+use sluis_tests::world::World;
+
+/// One case: a name, what it needs, and what it does.
+struct Case {
+    name: &'static str,
+    needs: Need,
+    run: fn(&mut World) -> Result<()>,
+}
+
+/// What a case cannot do without.
+#[derive(Clone, Copy)]
+enum Need {
+    Nothing,
+    /// A log in that condition.
+    Log(LogCondition),
+    /// A program on PATH.
+    Program(&'static str),
+}
+
+impl Case {
+    const fn new(name: &'static str, run: fn(&mut World) -> Result<()>) -> Self {
+        Self {
+            name,
+            needs: Need::Nothing,
+            run,
+        }
+    }
+
+    const fn needing(mut self, needs: Need) -> Self {
+        self.needs = needs;
+        self
+    }
+
+    /// Why it cannot run here, if it cannot.
+    fn obstacle(&self, runtime: &dyn Runtime) -> Option<String> {
+        match self.needs {
+            Need::Nothing => None,
+            Need::Log(condition) => runtime.supports(condition).err(),
+            Need::Program(program) => (!sluis_tests::runtime::on_path(program))
+                .then(|| format!("{program} is not on PATH")),
+        }
+    }
+}
+
+/// Every case, in the order in which they run: the last ones search what all of them left behind.
+fn cases() -> impl Iterator<Item = &'static Case> {
+    [
+        requests::CASES,
+        tokens::CASES,
+        policy::CASES,
+        passing::CASES,
+        decision_mode::CASES,
+        recording::CASES,
+        load::CASES,
+        faults::CASES,
+        secrecy::CASES,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // The cases of a runtime share its world, and two runtimes would share two cores.
+    arguments.test_threads = Some(1);
+    let Some(root) = Path::new(env!("CARGO_MANIFEST_DIR")).parent() else {
+        return ExitCode::FAILURE;
+    };
+    let mut trials = Vec::new();
+    let mut worlds = Vec::new();
+    for runtime in runtimes(root) {
+        match runtime {
+            Ok(runtime) => {
+                let world = Arc::new(Mutex::new(None));
+                trials.extend(cases().map(|case| trial(case, runtime, root, &world)));
+                worlds.push(world);
+            }
+            Err(reason) => {
+                println!("SKIP: {reason}");
+                trials.push(Trial::test(reason, || Ok(())).with_ignored_flag(true));
+            }
+        }
+    }
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    // Stops the runtimes; statics would outlive us.
+    drop(worlds);
+    conclusion.exit_code()
+}
+
+fn trial(
+    case: &'static Case,
+    runtime: &'static dyn Runtime,
+    root: &Path,
+    world: &Arc<Mutex<Option<World>>>,
+) -> Trial {
+    let name = format!("{}::{}", runtime.name(), case.name);
+    if let Some(obstacle) = case.obstacle(runtime) {
+        println!("SKIP: {name}: {obstacle}");
+        return Trial::test(name, || Ok(())).with_ignored_flag(true);
+    }
+    let (root, world) = (root.to_owned(), Arc::clone(world));
+    Trial::test(name, move || {
+        let mut world = world.lock().unwrap_or_else(PoisonError::into_inner);
+        run(case, runtime, &root, &mut world).map_err(|error| Failed::from(format!("{error:?}")))
+    })
+}
+
+fn run(
+    case: &Case,
+    runtime: &'static dyn Runtime,
+    root: &Path,
+    world: &mut Option<World>,
+) -> Result<()> {
+    if world.is_none() {
+        let state = root.join("target/e2e").join(runtime.name());
+        *world = Some(World::start(runtime, root, state)?);
+    }
+    let world = world.as_mut().context("the world has just been made")?;
+    world.reset()?;
+    (case.run)(world)?;
+    Ok(())
+}
