@@ -10,6 +10,10 @@
 
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 mod cloudflare;
+#[cfg(target_family = "wasm")]
+mod embedded;
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+mod entry;
 
 #[cfg(target_os = "wasi")]
 mod spin;

@@ -1,0 +1,210 @@
+// What the WebAssembly module asks of the Workers runtime, and how it is told
+// the outcome. Two rules:
+//
+// - Nothing here throws into WebAssembly. An exception that crosses a Rust frame
+//   skips its destructors and leaves the module's state broken.
+// - An asynchronous call takes a number, its operation. When it ends, `complete`
+//   hands number and outcome back in one call. So a promise costs one JavaScript
+//   closure; a future of wasm-bindgen costs two that WebAssembly allocates and
+//   frees, a microtask more, and some 10 µs.
+
+/** Exports of the module: `complete(operation, value)`, where `undefined` is failure, and `run()`. */
+let complete;
+let run;
+
+/** What waits for an answer, by the number of the request. */
+let answered;
+
+export function bind(exports, settled) {
+  ({ complete, run } = exports);
+  answered = settled;
+}
+
+export function schedule() {
+  queueMicrotask(run);
+}
+
+export function settle(request, answer, upstream) {
+  answered(request, answer, upstream);
+}
+
+/** One line for the operator. Never holds anything of a request. */
+export function report(line) {
+  console.error(line);
+}
+
+function watch(operation, promise) {
+  promise.then(
+    (value) => complete(operation, value),
+    () => complete(operation, undefined),
+  );
+}
+
+/** A request header, repeated fields joined by `, `. Never throws: names are constants of ours. */
+export function header(request, name) {
+  return request.headers.get(name) ?? undefined;
+}
+
+// Signatures ---------------------------------------------------------------
+
+const IMPORT = [
+  { name: "Ed25519" },
+  { name: "ECDSA", namedCurve: "P-256" },
+  { name: "ECDSA", namedCurve: "P-384" },
+  { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" },
+  { name: "RSA-PSS", hash: "SHA-256" },
+];
+const VERIFY = [
+  "Ed25519",
+  { name: "ECDSA", hash: "SHA-256" },
+  { name: "ECDSA", hash: "SHA-384" },
+  "RSASSA-PKCS1-v1_5",
+  // The salt is as long as the hash (RFC 7518 §3.5).
+  { name: "RSA-PSS", saltLength: 32 },
+];
+
+/** Imports a public JWK; the outcome is a CryptoKey. */
+export function import_key(operation, algorithm, jwk) {
+  try {
+    watch(operation, crypto.subtle.importKey("jwk", JSON.parse(jwk), IMPORT[algorithm], false, ["verify"]));
+  } catch {
+    queueMicrotask(() => complete(operation, undefined));
+  }
+}
+
+/** Verifies; the outcome is a boolean. Both arrays are views that WebCrypto copies before it returns. */
+export function verify(operation, algorithm, key, signature, data) {
+  try {
+    watch(operation, crypto.subtle.verify(VERIFY[algorithm], key, signature, data));
+  } catch {
+    queueMicrotask(() => complete(operation, undefined));
+  }
+}
+
+// Time ----------------------------------------------------------------------
+
+/** Ends after that many milliseconds, with `undefined`. */
+export function sleep(operation, milliseconds) {
+  setTimeout(() => complete(operation, undefined), milliseconds);
+}
+
+/** Keeps the request's context alive until `release` is called with the same number. */
+const kept = new Map();
+
+export function keep(context, number) {
+  context.waitUntil(new Promise((resolve) => kept.set(number, resolve)));
+}
+
+export function release(number) {
+  kept.get(number)?.();
+  kept.delete(number);
+}
+
+// Bodies --------------------------------------------------------------------
+
+const TOO_LARGE = 1;
+
+/** A whole body of at most `limit` bytes, `TOO_LARGE`, or `undefined`. */
+async function limited(body, limit) {
+  if (body === null) return new Uint8Array(0);
+  const chunks = [];
+  let size = 0;
+  const reader = body.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    size += value.byteLength;
+    if (size > limit) {
+      reader.cancel().catch(() => {});
+      return TOO_LARGE;
+    }
+    chunks.push(value);
+  }
+  if (chunks.length === 1) return chunks[0];
+  const whole = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return whole;
+}
+
+/** Reads the request's body. */
+export function read_body(operation, request, limit) {
+  watch(operation, limited(request.body, limit));
+}
+
+// Outbound HTTP -------------------------------------------------------------
+
+/** Outcomes of a fetch that are no answer. */
+const UNREACHABLE = 2;
+const TIMED_OUT = 3;
+const NOT_SENT = 4;
+
+/** The answer's head within the limit, or one of the numbers above. */
+async function head(url, init, milliseconds) {
+  let request;
+  try {
+    request = new Request(url, { ...init, redirect: "manual" });
+  } catch {
+    return NOT_SENT;
+  }
+  // Only the head is bounded: once it is here the timer goes, and the body may stream for as long as it takes.
+  const abort = new AbortController();
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    abort.abort();
+  }, milliseconds);
+  try {
+    return await fetch(request, { signal: abort.signal });
+  } catch {
+    return late ? TIMED_OUT : UNREACHABLE;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A document of at most `limit` bytes: the bytes, one of the numbers above, or 1000 + the status. */
+export function fetch_document(operation, url, limit, milliseconds) {
+  const signal = AbortSignal.timeout(milliseconds);
+  watch(
+    operation,
+    (async () => {
+      let response;
+      try {
+        response = await fetch(url, { redirect: "manual", headers: { accept: "application/json" }, signal });
+        if (response.status !== 200) {
+          response.body?.cancel().catch(() => {});
+          return 1000 + response.status;
+        }
+        return await limited(response.body, limit);
+      } catch {
+        return signal.aborted ? TIMED_OUT : UNREACHABLE;
+      }
+    })(),
+  );
+}
+
+/**
+ * Sends the request on. `passing` are the names of the caller's headers that
+ * pass, `set` is name, value, name, value. The body is streamed, unless it was
+ * read already and is given.
+ */
+export function forward(operation, request, url, passing, set, body, milliseconds) {
+  const headers = new Headers();
+  for (const name of passing.split(" ")) {
+    const value = request.headers.get(name);
+    if (value !== null) headers.set(name, value);
+  }
+  const pairs = set.split("\n");
+  for (let i = 0; i + 1 < pairs.length; i += 2) headers.set(pairs[i], pairs[i + 1]);
+  const init = { method: request.method, headers, body: body ?? request.body };
+  watch(operation, head(url, init, milliseconds));
+}
+
+/** The status of an answer. */
+export function status(response) {
+  return response.status;
+}

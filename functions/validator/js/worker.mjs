@@ -1,0 +1,26 @@
+// The validator as a Worker: its `fetch` handler and the Durable Object of its log.
+
+import { DurableObject } from "cloudflare:workers";
+import module from "./validator_bg.wasm";
+import * as glue from "sluis-glue";
+import { bind } from "sluis-platform";
+import { handler, settled } from "./serve.mjs";
+
+const instance = new WebAssembly.Instance(module, { "./validator_bg.js": glue });
+glue.__wbg_set_wasm(instance.exports);
+bind(glue, settled);
+instance.exports.__wbindgen_start?.();
+
+export default { fetch: handler(glue) };
+
+/** The log. Everything it does is in Rust; the runtime wants a class that extends its own. */
+export class AuditLog extends DurableObject {
+  constructor(state, env) {
+    super(state, env);
+    this.log = new glue.AuditLog(state, env);
+  }
+
+  fetch(request) {
+    return this.log.fetch(request);
+  }
+}

@@ -1,0 +1,70 @@
+//! The gate of this instance: started by its first request, kept for the others.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use sluis_gate::{Config, ConfigError, Embedded, Gate, RawSecrets, SecretError, Secrets};
+use sluis_log::Origin;
+use sluis_policy::{Catalogue, CatalogueError};
+use worker::Env;
+
+use crate::embedded::{CATALOGUE, CONFIG};
+
+thread_local! {
+    static GATE: RefCell<Option<Rc<Gate>>> = const { RefCell::new(None) };
+}
+
+/// Why the gate cannot start. Never says what a secret holds.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    #[error("the secret {name} is missing: set it with `wrangler secret put {name}`")]
+    Missing { name: &'static str },
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
+}
+
+/// This instance's gate.
+pub(crate) fn gate(env: &Env) -> Result<Rc<Gate>, StartError> {
+    if let Some(gate) = GATE.with_borrow(Clone::clone) {
+        return Ok(gate);
+    }
+    let gate = start(env)?;
+    GATE.set(Some(Rc::clone(&gate)));
+    Ok(gate)
+}
+
+/// The name of the log that the Durable Object keeps.
+pub(crate) fn log_origin() -> Result<Origin, StartError> {
+    let config = Config::try_from(Embedded::from_json(CONFIG)?)?;
+    Ok(config.log_origin().clone())
+}
+
+fn start(env: &Env) -> Result<Rc<Gate>, StartError> {
+    let mut config = Config::try_from(Embedded::from_json(CONFIG)?)?;
+    if let Some(url) = variable(env, "SLUIS_UPSTREAM") {
+        config = config.with_upstream(&url)?;
+    }
+    if let Some(origin) = variable(env, "SLUIS_SIMULATION_ORIGIN") {
+        config = config.with_simulation_origin(&origin)?;
+    }
+    let secrets = Secrets::try_from(RawSecrets {
+        pseudonym_key: secret(env, "SLUIS_PSEUDONYM_KEY")?,
+        log_key: secret(env, "SLUIS_LOG_KEY")?,
+        assertion_key: secret(env, "SLUIS_ASSERTION_KEY")?,
+        auditor_token: secret(env, "SLUIS_AUDITOR_TOKEN")?,
+    })?;
+    Ok(Gate::new(config, Catalogue::from_embedded(CATALOGUE)?, secrets)?)
+}
+
+fn variable(env: &Env, name: &str) -> Option<String> {
+    env.var(name).ok().map(|value| value.to_string()).filter(|value| !value.is_empty())
+}
+
+fn secret(env: &Env, name: &'static str) -> Result<String, StartError> {
+    let secret = env.secret(name).map_err(|_| StartError::Missing { name })?;
+    Ok(secret.to_string())
+}

@@ -1,0 +1,57 @@
+//! One request: in as a string, out as a string, now or later.
+
+#![expect(unreachable_pub, reason = "wasm-bindgen exports public functions only")]
+
+use sluis_gate::{AuditLog, headers};
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+use worker::Env;
+
+use super::instance;
+use super::js;
+use super::platform::Workers;
+use super::reply::pack;
+use super::request::WorkersRequest;
+use super::task;
+
+/// What a request gets while the gate cannot start. The reason is for operators.
+const NOT_STARTED: &str = "503\ncontent-type\napplication/problem+json\ncache-control\nno-store, max-age=0\n\n\
+    {\"type\":\"urn:problem-type:belgif:serviceUnavailable\",\
+    \"href\":\"https://www.belgif.be/specification/rest/api-guide/#service-unavailable\",\
+    \"title\":\"Service Unavailable\",\"status\":503,\"detail\":\"The gate is not configured\"}";
+
+/// Serves a request with that log. The answer if it is there at once;
+/// otherwise it comes through [`js::settle`] under the request's number.
+pub(crate) fn serve<L: AuditLog + Clone + 'static>(
+    number: u32,
+    head: String,
+    request: JsValue,
+    env: &Env,
+    context: JsValue,
+    log: L,
+) -> Option<String> {
+    let gate = match instance::gate(env) {
+        Ok(gate) => gate,
+        Err(error) => {
+            js::report(&format!("sluis: {error}"));
+            return Some(NOT_STARTED.to_owned());
+        }
+    };
+    let request = WorkersRequest::new(head, request);
+    let platform = Workers::new(log, context);
+    let answer = async move { pack(gate.serve(&platform, request).await) };
+    let packed = task::start(answer, move |packed| {
+        js::settle(number, &packed.text, &packed.upstream);
+    })?;
+    if packed.upstream.is_undefined() {
+        return Some(packed.text);
+    }
+    js::settle(number, &packed.text, &packed.upstream);
+    None
+}
+
+/// Whether a header of the upstream's answer passes to the caller.
+#[wasm_bindgen]
+pub fn passes_back(name: &str) -> bool {
+    headers::passes_back(name)
+}

@@ -1,0 +1,71 @@
+//! Signatures through the runtime's WebCrypto (`crypto.subtle`).
+//!
+//! Chosen over verification in WebAssembly by measurement; see BENCHMARKS.md.
+//! It is as strict: the token crate has checked key, algorithm and length, and
+//! for Ed25519 the point R, before it asks (workerd's Ed25519 alone is not strict).
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use sluis_token::{Algorithm, CompactJws, Jwk, SignatureError, SignatureVerifier};
+use wasm_bindgen::JsValue;
+
+use super::js;
+use super::task::Operation;
+
+/// Imported keys kept per instance; past it the map starts anew.
+const CACHED_KEYS: usize = 64;
+
+thread_local! {
+    /// By thumbprint (RFC 7638), which names the key and nothing else.
+    static KEYS: RefCell<HashMap<[u8; 32], JsValue>> = RefCell::new(HashMap::new());
+}
+
+/// Asks `crypto.subtle`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WebCrypto;
+
+/// Index into the tables of `js/platform.mjs`.
+fn index(algorithm: Algorithm) -> u32 {
+    match algorithm {
+        Algorithm::EdDsa => 0,
+        Algorithm::Es256 => 1,
+        Algorithm::Es384 => 2,
+        Algorithm::Rs256 => 3,
+        Algorithm::Ps256 => 4,
+    }
+}
+
+async fn imported(key: &Jwk) -> Result<JsValue, SignatureError> {
+    let thumbprint = key.thumbprint();
+    if let Some(known) = KEYS.with_borrow(|keys| keys.get(&thumbprint).cloned()) {
+        return Ok(known);
+    }
+    let (algorithm, jwk) = (index(key.algorithm()), key.to_jwk_json());
+    let imported = Operation::begin(|number| js::import_key(number, algorithm, &jwk)).await;
+    if imported.is_undefined() {
+        return Err(SignatureError::Unavailable { operation: "importKey" });
+    }
+    KEYS.with_borrow_mut(|keys| {
+        if keys.len() >= CACHED_KEYS {
+            keys.clear();
+        }
+        keys.insert(thumbprint, imported.clone());
+    });
+    Ok(imported)
+}
+
+impl SignatureVerifier for WebCrypto {
+    async fn verify(&self, key: &Jwk, jws: &CompactJws<'_>) -> Result<(), SignatureError> {
+        let imported = imported(key).await?;
+        let algorithm = index(key.algorithm());
+        let verdict = Operation::begin(|number| {
+            js::verify(number, algorithm, &imported, jws.signature(), jws.signing_input());
+        });
+        match verdict.await.as_bool() {
+            Some(true) => Ok(()),
+            Some(false) => Err(SignatureError::Mismatch),
+            None => Err(SignatureError::Unavailable { operation: "verify" }),
+        }
+    }
+}
