@@ -27,6 +27,10 @@ pub enum Base64UrlError {
 
 const INVALID: u8 = 0xff;
 
+#[expect(
+    clippy::indexing_slicing,
+    reason = "calculated by the compiler, which refuses an index out of range"
+)]
 const VALUES: [u8; 256] = {
     let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut values = [INVALID; 256];

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::bearer::AccessToken;
 use crate::issuer::IssuerKeys;
-use crate::jwk::KeyId;
+use crate::key_rules::KeyId;
 use crate::time::UnixTime;
 use crate::verified::VerifiedAccessToken;
 use crate::verify::{AuthenticityError, VerifyError, check_acceptable};

@@ -1,8 +1,8 @@
 //! What strict Ed25519 verification refuses beyond the equation (token profile §13).
 //!
 //! RFC 8032 leaves open what a verifier makes of points of small order and of
-//! second encodings, and implementations differ: the Ed25519 of WebCrypto in
-//! workerd takes signatures that `verify_strict` refuses. These functions compare
+//! second encodings, and implementations differ: the Ed25519 of Web
+//! Cryptography in workerd takes signatures that `verify_strict` refuses. These functions compare
 //! bytes only. They run before *any* verifier, so that one verdict is given on
 //! every platform: on a key when its set is read, on a signature before it is
 //! verified.

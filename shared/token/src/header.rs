@@ -5,7 +5,7 @@ use thiserror::Error;
 use crate::algorithm::Algorithm;
 use crate::fields::{FieldError, Fields};
 use crate::json::Object;
-use crate::jwk::KeyId;
+use crate::key_rules::KeyId;
 
 /// Parameters that a token of the profile never has (token profile §8).
 ///

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::algorithm::Algorithm;
 use crate::claims::MAX_IDENTIFIER_BYTES;
-use crate::jwk::JwkSet;
+use crate::jwk_set::JwkSet;
 
 /// Largest difference of clocks that is tolerated (token profile §16).
 pub const MAX_CLOCK_SKEW_SECONDS: u64 = 60;

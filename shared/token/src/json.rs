@@ -1,5 +1,5 @@
-//! Strict JSON (token profile §5–6): serde_json reads the characters, this module
-//! builds the tree and refuses what serde_json would let pass.
+//! Strict JSON (token profile §5–6): `serde_json` reads the characters, this module
+//! builds the tree and refuses what `serde_json` would let pass.
 //!
 //! `serde_json::Value` keeps the last of two equal members, a derived struct sees
 //! only the duplicates of members it knows, and takes an array for an object. Here
@@ -383,7 +383,7 @@ mod tests {
         );
         // UTF-16, both byte orders; an overlong slash; a surrogate in UTF-8.
         for bytes in [
-            b"{\0\"\0a\0\"\0:\01\0}\0".as_slice(),
+            b"{\0\"\0a\0\"\0:\x001\0}\0".as_slice(),
             b"\0{\0}",
             b"\xfe\xff\0{\0}",
             b"{\"a\":\"\xc0\xaf\"}",
@@ -420,7 +420,7 @@ mod tests {
             r#"{"a":"\x41"}"#,
             r#"{"a" 1}"#,
             r#"{"a":tru}"#,
-            r#"{1:2}"#,
+            "{1:2}",
             "{\u{a0}}",
         ] {
             assert!(

@@ -58,6 +58,8 @@ mod issuer;
 mod jose;
 mod json;
 mod jwk;
+mod jwk_set;
+mod key_rules;
 mod mandate;
 mod mandate_detail;
 mod pseudonym;
@@ -87,10 +89,9 @@ pub use issuer::{
     IssuerKeys, IssuerRules, IssuerRulesError, MAX_CLOCK_SKEW_SECONDS, MAX_TOKEN_LIFETIME_SECONDS,
 };
 pub use json::{JsonError, MAX_JSON_DEPTH, MAX_JSON_MEMBERS};
-pub use jwk::{
-    IgnoredKey, Jwk, JwkError, JwkSet, JwkSetError, KeyId, KeyRules, KeyRulesError, MAX_JWKS_BYTES,
-    MAX_JWKS_KEYS,
-};
+pub use jwk::{Jwk, JwkError};
+pub use jwk_set::{IgnoredKey, JwkSet, JwkSetError, MAX_JWKS_BYTES, MAX_JWKS_KEYS};
+pub use key_rules::{KeyId, KeyRules, KeyRulesError};
 pub use mandate::{
     Acceptance, Channel, ConsentItem, Grant, GrantChannel, Grantor, HolderIdentity, HolderType,
     Mandate, MandateHolder, MandateStatus, MandateUser, TokenFor, Usage,

@@ -280,7 +280,7 @@ impl fmt::Debug for MandateUser {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mandate {
     pub(crate) id: Box<str>,
-    pub(crate) mandate_type: Box<str>,
+    pub(crate) type_code: Box<str>,
     pub(crate) deliberation: Box<str>,
     pub(crate) status: MandateStatus,
     pub(crate) purposes: Vec<Box<str>>,
@@ -305,7 +305,7 @@ impl Mandate {
 
     /// The code of the mandate type in the catalogue (M-12.1).
     pub fn mandate_type(&self) -> &str {
-        &self.mandate_type
+        &self.type_code
     }
 
     /// The number of the deliberation that is said to approve the type (M-12.2).

@@ -121,7 +121,7 @@ fn mandate(detail: Fields<'_, '_>) -> Result<Mandate, MandateError> {
     )?;
     Ok(Mandate {
         id: form(detail, "mandateId", is_uuid)?,
-        mandate_type: form(detail, "mandateType", is_code)?,
+        type_code: form(detail, "mandateType", is_code)?,
         deliberation: form(detail, "deliberation", is_deliberation)?,
         status: match detail.text("status", MAX_MANDATE_TEXT_BYTES)? {
             "active" => MandateStatus::Active,

@@ -18,7 +18,8 @@ use crate::base64url;
 use crate::fields::Fields;
 use crate::jose;
 use crate::json::{JsonError, Object};
-use crate::jwk::{Jwk, JwkError, KeyId, KeyRules};
+use crate::jwk::{Jwk, JwkError};
+use crate::key_rules::{KeyId, KeyRules};
 use crate::public_key::MIN_RSA_BITS;
 
 /// Longest private JWK that is read: RSA of 4096 bits takes some 3 KiB.
@@ -386,8 +387,8 @@ fn public_part(secret: &Secret, key_id: Option<&KeyId>) -> Result<Jwk, SignError
                 Algorithm::Es256,
                 ec(
                     "P-256",
-                    point.x().map(|x| x.as_slice()),
-                    point.y().map(|y| y.as_slice()),
+                    point.x().map(AsRef::as_ref),
+                    point.y().map(AsRef::as_ref),
                 ),
             )
         }
@@ -397,8 +398,8 @@ fn public_part(secret: &Secret, key_id: Option<&KeyId>) -> Result<Jwk, SignError
                 Algorithm::Es384,
                 ec(
                     "P-384",
-                    point.x().map(|x| x.as_slice()),
-                    point.y().map(|y| y.as_slice()),
+                    point.x().map(AsRef::as_ref),
+                    point.y().map(AsRef::as_ref),
                 ),
             )
         }
@@ -417,11 +418,10 @@ fn public_part(secret: &Secret, key_id: Option<&KeyId>) -> Result<Jwk, SignError
         let object = Object::parse(json.as_bytes()).map_err(SignError::Json)?;
         Jwk::parse(&object, &KeyRules::default()).map_err(SignError::PublicPart)
     };
-    match key_id {
-        Some(key_id) => parse(key_id.as_str()),
-        None => {
-            let thumbprint = parse("-")?.thumbprint();
-            parse(&base64url::encode(&thumbprint))
-        }
+    if let Some(key_id) = key_id {
+        parse(key_id.as_str())
+    } else {
+        let thumbprint = parse("-")?.thumbprint();
+        parse(&base64url::encode(&thumbprint))
     }
 }

@@ -12,7 +12,7 @@ use crate::claims::{Claims, ClaimsError, MAX_IDENTIFIER_BYTES};
 use crate::fields::{FieldError, Fields};
 use crate::header::{Header, HeaderError};
 use crate::json::{JsonError, Object};
-use crate::jwk::KeyId;
+use crate::key_rules::KeyId;
 
 /// A part of the compact serialisation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

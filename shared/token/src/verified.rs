@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::algorithm::Algorithm;
 use crate::claims::{Actor, Claims, StatusReference};
-use crate::jwk::KeyId;
+use crate::key_rules::KeyId;
 use crate::mandate::Mandate;
 use crate::pseudonym::SubjectPseudonym;
 use crate::time::UnixTime;

@@ -67,7 +67,7 @@ pub enum SignatureError {
 /// that concerns the signature: the algorithm is allowed and is the key's, the
 /// signature has the right length, and an Ed25519 signature passed
 /// [`ed25519::check_signature`](crate::ed25519::check_signature). `async` because
-/// WebCrypto is. An implementation must look at [`Jwk::algorithm`] alone, never
+/// Web Cryptography is. An implementation must look at [`Jwk::algorithm`] alone, never
 /// at the token's header, to know what to do.
 #[expect(
     async_fn_in_trait,
@@ -78,7 +78,7 @@ pub trait SignatureVerifier {
     async fn verify(&self, key: &Jwk, jws: &CompactJws<'_>) -> Result<(), SignatureError>;
 }
 
-/// Verifies in this program, with RustCrypto and dalek. Ready at the first poll.
+/// Verifies in this program, with `RustCrypto` and dalek. Ready at the first poll.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LocalVerifier;
 
