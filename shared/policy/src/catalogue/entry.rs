@@ -69,7 +69,8 @@ pub struct Predecessor {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Version {
-    pub(crate) version: u32,
+    #[serde(rename = "version")]
+    pub(crate) number: u32,
     pub(crate) adopted_on: CivilDate,
     pub(crate) in_force_from: Instant,
     pub(crate) in_force_from_stated: bool,
@@ -260,8 +261,8 @@ impl Deliberation {
 
 impl Version {
     /// From 1.
-    pub fn version(&self) -> u32 {
-        self.version
+    pub fn number(&self) -> u32 {
+        self.number
     }
 
     /// The day of the committee's decision; not the entry into force.

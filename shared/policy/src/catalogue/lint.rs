@@ -102,10 +102,10 @@ fn lint_versions(versions: &[Version], path: &FieldPath) -> Checked {
     let mut before: Option<&Version> = None;
     for (index, (expected, version)) in (1_u32..).zip(versions).enumerate() {
         let place = path.index(index);
-        if version.version != expected {
+        if version.number != expected {
             let problem = CatalogueProblem::VersionNumber {
                 expected,
-                found: version.version,
+                found: version.number,
             };
             return Err((place.key("version"), problem));
         }

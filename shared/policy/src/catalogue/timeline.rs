@@ -96,7 +96,7 @@ impl DatedDeliberation {
             .map(|(version, next)| {
                 let own_end = version.in_force_until.as_ref().map(Instant::moment);
                 Period {
-                    version: version.version,
+                    version: version.number,
                     adopted_on: version.adopted_on,
                     from: version.in_force_from.moment(),
                     // The lints refuse an own end after the next start.
