@@ -1,0 +1,143 @@
+//! A log over HTTP, page by page.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sluis_log::{EntryPage, MAX_PAGE_ENTRIES};
+use ureq::Agent;
+use ureq::http::Uri;
+use ureq::tls::{RootCerts, TlsConfig};
+
+use super::failure::LogFailure;
+
+/// A page that takes longer is not coming.
+const PAGE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Most bytes of a page: what a full page of ordinary entries has, twenty times over.
+const MAX_PAGE_BYTES: u64 = 64 * 1024 * 1024;
+/// Longest auditor token.
+const MAX_TOKEN_BYTES: usize = 4 * 1024;
+
+/// A log that a validator serves.
+pub(crate) struct RemoteLog {
+    agent: Agent,
+    endpoint: String,
+    authorization: String,
+}
+
+impl RemoteLog {
+    /// Prepares to read the log of the validator at `url` with the token in a file.
+    pub(crate) fn new(url: &str, token_file: &Path) -> Result<Self, LogFailure> {
+        let loopback = check_url(url)?;
+        let token = read_token(token_file)?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        // The operating system's roots: an institution's own authority is among them.
+        let tls = TlsConfig::builder()
+            .root_certs(RootCerts::PlatformVerifier)
+            .unversioned_rustls_crypto_provider(provider)
+            .build();
+        let mut config = Agent::config_builder()
+            .tls_config(tls)
+            .http_status_as_error(false)
+            // The token goes to the URL that was given and nowhere else.
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .timeout_global(Some(PAGE_TIMEOUT));
+        if loopback {
+            config = config.proxy(None);
+        }
+        Ok(Self {
+            agent: config.build().new_agent(),
+            endpoint: format!("{}/log/entries", url.trim_end_matches('/')),
+            authorization: format!("Bearer {token}"),
+        })
+    }
+
+    /// One page from index `from`.
+    pub(crate) fn page(&self, from: u64, limit: u32) -> Result<EntryPage, LogFailure> {
+        let limit = limit.min(MAX_PAGE_ENTRIES);
+        let url = format!("{}?from={from}&limit={limit}", self.endpoint);
+        let unreachable = |error: &ureq::Error| LogFailure::Unreachable {
+            url: self.endpoint.clone(),
+            problem: error.to_string(),
+        };
+        let response = self
+            .agent
+            .get(&url)
+            .header("authorization", &self.authorization)
+            .header("accept", "application/json")
+            .call()
+            .map_err(|error| unreachable(&error))?;
+        let status = response.status().as_u16();
+        if status != 200 {
+            return Err(LogFailure::Refused {
+                url: self.endpoint.clone(),
+                status,
+            });
+        }
+        let body = response
+            .into_body()
+            .into_with_config()
+            .limit(MAX_PAGE_BYTES)
+            .read_to_vec()
+            .map_err(|error| unreachable(&error))?;
+        let page: EntryPage =
+            serde_json::from_slice(&body).map_err(|error| self.bad_answer(error.to_string()))?;
+        // A gap is for the verification to find; an entry out of order would confuse the reader.
+        let mut lowest = Some(from);
+        for item in &page.items {
+            if lowest.is_none_or(|lowest| item.index < lowest) {
+                return Err(self.bad_answer(format!("entry {} is out of order", item.index)));
+            }
+            lowest = item.index.checked_add(1);
+        }
+        if page.next.is_some_and(|next| next <= from) {
+            return Err(self.bad_answer("its next page is not further on".to_owned()));
+        }
+        Ok(page)
+    }
+
+    fn bad_answer(&self, problem: String) -> LogFailure {
+        LogFailure::Answer {
+            url: self.endpoint.clone(),
+            problem,
+        }
+    }
+}
+
+/// https, or http on this very machine: over any other http the token could be read. Whether it is this machine.
+fn check_url(url: &str) -> Result<bool, LogFailure> {
+    let bad = |problem| LogFailure::Url {
+        url: url.to_owned(),
+        problem,
+    };
+    let uri: Uri = url.parse().map_err(|_| bad("not a URL"))?;
+    if uri.query().is_some() {
+        return Err(bad("a query is not expected"));
+    }
+    let authority = uri.authority().ok_or(bad("not an absolute URL"))?;
+    if authority.as_str().contains('@') {
+        return Err(bad("a user name is not expected"));
+    }
+    let loopback = matches!(authority.host(), "localhost" | "127.0.0.1" | "[::1]");
+    match uri.scheme_str() {
+        Some("https") => Ok(loopback),
+        Some("http") if loopback => Ok(true),
+        Some("http") => Err(bad("http is for this machine only; use https")),
+        _ => Err(bad("the scheme is neither https nor http")),
+    }
+}
+
+fn read_token(path: &Path) -> Result<String, LogFailure> {
+    let text = fs::read_to_string(path).map_err(|error| LogFailure::File {
+        path: path.to_owned(),
+        error,
+    })?;
+    let token = text.trim_end_matches(['\n', '\r']);
+    let plain = token.bytes().all(|byte| byte.is_ascii_graphic());
+    if token.is_empty() || token.len() > MAX_TOKEN_BYTES || !plain {
+        return Err(LogFailure::Token(path.to_owned()));
+    }
+    Ok(token.to_owned())
+}
