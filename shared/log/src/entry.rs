@@ -128,6 +128,16 @@ impl OutcomeCode {
         }
     }
 
+    /// Whether the payload is about a data subject, so that reading it is an
+    /// access of its own (M-25.1). A reading of nothing else need not be
+    /// recorded: else every look at the log would make something new to look at.
+    pub const fn is_about_a_person(self) -> bool {
+        match self {
+            Self::Granted | Self::Refused | Self::Completed | Self::Failed => true,
+            Self::RefusalsCounted | Self::LogRead => false,
+        }
+    }
+
     /// A short name for people.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -152,6 +152,15 @@ impl StoredEntry {
             .map(|opening| opening.payload.as_str())
     }
 
+    /// Whether reading this entry is reading about a person: it still has its
+    /// payload, and its leaf says so, or cannot be read.
+    pub fn is_about_a_person(&self) -> bool {
+        let by_leaf = self
+            .decode()
+            .map_or(true, |entry| entry.outcome.is_about_a_person());
+        self.opening.is_some() && by_leaf
+    }
+
     /// The chain value, when it has the length of one.
     pub fn chain_hash(&self) -> Option<ChainHash> {
         self.chain.as_slice().try_into().ok().map(ChainHash)

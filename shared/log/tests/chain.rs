@@ -330,6 +330,23 @@ fn the_suite_finds_stores_that_do_not_conform() {
 }
 
 #[test]
+fn reading_about_a_person_is_told_from_reading_about_the_log() {
+    let log = log_of(&[0, 1, 2, 3, 4, 5]);
+    let about: Vec<bool> = log.iter().map(StoredEntry::is_about_a_person).collect();
+    assert_eq!(about, [true, true, true, true, false, false]);
+    let erased = StoredEntry {
+        opening: None,
+        ..log[0].clone()
+    };
+    assert!(!erased.is_about_a_person());
+    let damaged = StoredEntry {
+        entry: Vec::new(),
+        ..log[4].clone()
+    };
+    assert!(damaged.is_about_a_person());
+}
+
+#[test]
 fn a_page_says_where_the_next_one_begins() {
     let log = log_of(&[0, 1, 2, 3]);
     let page = EntryPage::new(origin(), 4, log[1..3].to_vec());
