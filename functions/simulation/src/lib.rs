@@ -1,1 +1,21 @@
-//! The simulation function: a test verification system and a demo backend.
+//! The simulation: where mandate holders try their tokens.
+//!
+//! In scope: two test verification systems, one like the Crossroads Bank's and
+//! one like that of a secondary network, that mint good tokens and named kinds
+//! of bad ones; and a demo backend with fictitious answers. Everything here is
+//! platform-free but the adapters ([`handle`] is the whole function).
+//! Out of scope: real verification systems, grant screens, real persons:
+//! only bis-type test numbers are taken.
+
+mod backend;
+mod defect;
+mod http;
+mod mint;
+mod settings;
+mod system;
+
+pub use defect::Defect;
+pub use http::{MAX_BODY_BYTES, SimRequest, SimResponse, handle};
+pub use mint::{MintError, MintRequest, MintedToken};
+pub use settings::{RawSettings, SettingsError, Simulation};
+pub use system::{SystemName, VerificationSystem};

@@ -1,0 +1,195 @@
+//! Every token that the simulation mints, against the gate itself.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot be set up should panic"
+)]
+
+use std::rc::Rc;
+
+use base64ct::{Base64UrlUnpadded, Encoding as _};
+use sluis_gate::memory::{MemoryPlatform, MemoryRequest};
+use sluis_gate::{Config, Embedded, Gate, RawSecrets, Secrets};
+use sluis_log::Origin;
+use sluis_policy::Catalogue;
+use sluis_simulation::{
+    Defect, MintError, MintRequest, RawSettings, SimRequest, Simulation, SystemName, handle,
+};
+use sluis_token::Algorithm;
+use sluis_token::sign::SigningKey;
+
+const NOW: u64 = 1_790_000_000;
+const ALGORITHMS: [&str; 5] = ["EdDSA", "ES256", "ES384", "PS256", "RS256"];
+
+fn keys() -> String {
+    let keys: Vec<String> = ALGORITHMS
+        .iter()
+        .map(|name| {
+            let key = SigningKey::generate(Algorithm::parse(name).unwrap()).unwrap();
+            key.to_private_jwk_json().to_string()
+        })
+        .collect();
+    format!("[{}]", keys.join(","))
+}
+
+fn simulation() -> Simulation {
+    Simulation::try_from(RawSettings {
+        keys_cbss: keys(),
+        keys_nic: keys(),
+        pseudonym_key: Base64UrlUnpadded::encode_string(&[7; 32]),
+    })
+    .unwrap()
+}
+
+struct World {
+    simulation: Simulation,
+    gate: Rc<Gate>,
+    platform: MemoryPlatform,
+}
+
+fn root(file: &str) -> String {
+    std::fs::read_to_string(format!("{}/../../{file}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+fn world() -> World {
+    let simulation = simulation();
+    let platform = MemoryPlatform::new(NOW * 1000, Origin::parse("test.invalid/log").unwrap());
+    for (system, path) in [(SystemName::Cbss, "cbss"), (SystemName::Nic, "nic")] {
+        let url = format!("http://127.0.0.1:8788/simulation/{path}/.well-known/jwks.json");
+        platform.serve_keys(&url, &simulation.system(system).jwks_json());
+    }
+    let no_files = |_: &str| Err("none".to_owned());
+    let embedded = Embedded::from_toml(&root("simulation.toml"), no_files).unwrap();
+    let secrets = Secrets::try_from(RawSecrets {
+        pseudonym_key: Base64UrlUnpadded::encode_string(&[7; 32]),
+        log_key: Base64UrlUnpadded::encode_string(&[8; 32]),
+        assertion_key: SigningKey::generate(Algorithm::EdDsa)
+            .unwrap()
+            .to_private_jwk_json()
+            .to_string(),
+        auditor_token: "an auditor token that is long enough for it".to_owned(),
+    });
+    let catalogue = Catalogue::from_toml(&root("catalogue.toml")).unwrap();
+    let config = Config::try_from(embedded).unwrap();
+    World {
+        simulation,
+        gate: Gate::new(config, catalogue, secrets.unwrap()).unwrap(),
+        platform,
+    }
+}
+
+impl World {
+    fn status(&self, request: &MintRequest) -> u16 {
+        let token = self.simulation.mint(request, NOW).unwrap().access_token;
+        let path = match request.verification_system {
+            SystemName::Cbss => "/pension/v1/rights/get",
+            SystemName::Nic => "/mutuality/v1/benefits/get",
+        };
+        let request = MemoryRequest::new("POST", path)
+            .header("authorization", &format!("Bearer {token}"))
+            .header("content-type", "application/json")
+            .body("{\"ssin\":\"53480200724\"}");
+        pollster::block_on(self.gate.serve(&self.platform, request)).status
+    }
+}
+
+#[test]
+fn a_good_token_of_each_system_and_algorithm_passes() {
+    let world = world();
+    for verification_system in [SystemName::Cbss, SystemName::Nic] {
+        for algorithm in ALGORITHMS {
+            let request = MintRequest {
+                verification_system,
+                algorithm: Some(algorithm.to_owned()),
+                ..MintRequest::default()
+            };
+            assert_eq!(
+                world.status(&request),
+                200,
+                "{verification_system:?} {algorithm}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_defect_gets_the_status_that_the_simulation_announces() {
+    let world = world();
+    for verification_system in [SystemName::Cbss, SystemName::Nic] {
+        for defect in Defect::ALL {
+            // The other system has no type whose deliberation ended.
+            if verification_system == SystemName::Nic && *defect == Defect::EndedDeliberation {
+                continue;
+            }
+            let request = MintRequest {
+                verification_system,
+                defect: Some(*defect),
+                ..MintRequest::default()
+            };
+            assert_eq!(
+                world.status(&request),
+                defect.expected_status(),
+                "{verification_system:?} {defect:?}"
+            );
+        }
+    }
+    assert_eq!(world.platform.forwarded().len(), 0);
+}
+
+#[test]
+fn no_number_that_could_be_a_persons_is_taken() {
+    let simulation = simulation();
+    for ssin in ["05400001115", "12345678901", "", "00010100148"] {
+        let request = MintRequest {
+            ssin: Some(ssin.to_owned()),
+            ..MintRequest::default()
+        };
+        let minted = simulation.mint(&request, NOW);
+        let bis = ssin == "05400001115";
+        assert_eq!(minted.is_ok(), bis, "{ssin}");
+        if let Err(error) = minted {
+            assert_eq!(error, MintError::Ssin);
+        }
+    }
+}
+
+fn ask(method: &str, target: &str, body: &str) -> (u16, String) {
+    let request = SimRequest {
+        method,
+        target,
+        accept: None,
+        assertion: None,
+        body: body.as_bytes(),
+        now: NOW,
+    };
+    let response = handle(&simulation(), &request);
+    (response.status, response.body)
+}
+
+#[test]
+fn http_mints_publishes_and_refuses() {
+    let (status, body) = ask("POST", "/simulation/token", "{}");
+    assert_eq!(status, 200);
+    assert!(body.contains("\"token_type\":\"Bearer\""));
+    for (body, says) in [
+        ("{\"defekt\":1}", "unknown field `defekt`"),
+        ("{\"defect\":\"none\"}", "unknown variant `none`"),
+        ("{\"algorithm\":\"HS256\"}", "algorithm"),
+        ("{\"lifetimeSeconds\":301}", "lifetimeSeconds"),
+        ("[", "EOF"),
+    ] {
+        let (status, answer) = ask("POST", "/simulation/token", body);
+        assert_eq!(status, 400, "{body}");
+        assert!(answer.contains(says), "{answer}");
+    }
+    assert_eq!(ask("POST", "/simulation/token", &" ".repeat(20_000)).0, 413);
+    let (status, body) = ask("GET", "/simulation/nic/.well-known/jwks.json", "");
+    assert_eq!(status, 200);
+    assert!(!body.contains("\"d\":"), "a private key is published");
+    assert_eq!(ask("GET", "/simulation", "").0, 200);
+    assert_eq!(ask("GET", "/simulation/other", "").0, 404);
+    assert_eq!(
+        ask("GET", "/simulation/backend/pension/v1/rights/get", "").0,
+        403
+    );
+}
