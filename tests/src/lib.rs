@@ -10,5 +10,7 @@ pub mod issuer;
 pub mod postgres;
 pub mod runtime;
 pub mod runtimes;
+pub mod spin;
 pub mod wire;
+pub mod workerd;
 pub mod world;

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -69,7 +69,7 @@ struct Memory {
 /// The validator and its surroundings.
 #[derive(Debug)]
 pub struct World {
-    runtime: &'static dyn Runtime,
+    runtime: Arc<dyn Runtime>,
     surroundings: Surroundings,
     running: Option<Running>,
     backend: Option<Backend>,
@@ -84,7 +84,7 @@ pub struct World {
 
 impl World {
     /// Starts everything, with an empty log in `state`.
-    pub fn start(runtime: &'static dyn Runtime, root: &Path, state: PathBuf) -> Result<Self> {
+    pub fn start(runtime: Arc<dyn Runtime>, root: &Path, state: PathBuf) -> Result<Self> {
         if state.exists() {
             std::fs::remove_dir_all(&state)?;
         }
@@ -133,11 +133,6 @@ impl World {
         };
         world.restart()?;
         Ok(world)
-    }
-
-    /// The runtime it runs on.
-    pub fn runtime(&self) -> &'static dyn Runtime {
-        self.runtime
     }
 
     /// Makes everything well again, whatever a case left behind, and forgets what the backend saw.
@@ -202,7 +197,7 @@ impl World {
             running.stop()?;
         }
         self.surroundings.log = log;
-        self.running = Some(Running::start(self.runtime, &self.surroundings)?);
+        self.running = Some(Running::start(&*self.runtime, &self.surroundings)?);
         Ok(())
     }
 

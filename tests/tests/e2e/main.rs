@@ -30,7 +30,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context, Result};
 use libtest_mimic::{Arguments, Failed, Trial};
 use sluis_tests::runtime::{LogCondition, Runtime};
-use sluis_tests::runtimes::runtimes;
+use sluis_tests::runtimes::{Found, runtimes};
 use sluis_tests::world::World;
 
 /// One case: a name, what it needs, and what it does.
@@ -103,12 +103,16 @@ fn main() -> ExitCode {
     let mut worlds = Vec::new();
     for runtime in runtimes(root) {
         match runtime {
-            Ok(runtime) => {
+            Found::Here(runtime) => {
+                let runtime: Arc<dyn Runtime> = runtime.into();
                 let world = Arc::new(Mutex::new(None));
-                trials.extend(cases().map(|case| trial(case, runtime, root, &world)));
+                trials.extend(cases().map(|case| trial(case, &runtime, root, &world)));
                 worlds.push(world);
             }
-            Err(reason) => {
+            Found::Missing(reason) => {
+                trials.push(Trial::test(reason.clone(), || Err(Failed::from(reason))));
+            }
+            Found::Absent(reason) => {
                 println!("SKIP: {reason}");
                 trials.push(Trial::test(reason, || Ok(())).with_ignored_flag(true));
             }
@@ -122,34 +126,43 @@ fn main() -> ExitCode {
 
 fn trial(
     case: &'static Case,
-    runtime: &'static dyn Runtime,
+    runtime: &Arc<dyn Runtime>,
     root: &Path,
     world: &Arc<Mutex<Option<World>>>,
 ) -> Trial {
-    let name = format!("{}::{}", runtime.name(), case.name);
-    if let Some(obstacle) = case.obstacle(runtime) {
+    let name = format!("{}::{}", slug(&**runtime), case.name);
+    if let Some(obstacle) = case.obstacle(&**runtime) {
         println!("SKIP: {name}: {obstacle}");
         return Trial::test(name, || Ok(())).with_ignored_flag(true);
     }
-    let (root, world) = (root.to_owned(), Arc::clone(world));
+    let (runtime, root, world) = (Arc::clone(runtime), root.to_owned(), Arc::clone(world));
     Trial::test(name, move || {
         let mut world = world.lock().unwrap_or_else(PoisonError::into_inner);
-        run(case, runtime, &root, &mut world).map_err(|error| Failed::from(format!("{error:?}")))
+        run(case, &runtime, &root, &mut world).map_err(|error| Failed::from(format!("{error:?}")))
     })
 }
 
 fn run(
     case: &Case,
-    runtime: &'static dyn Runtime,
+    runtime: &Arc<dyn Runtime>,
     root: &Path,
     world: &mut Option<World>,
 ) -> Result<()> {
     if world.is_none() {
-        let state = root.join("target/e2e").join(runtime.name());
-        *world = Some(World::start(runtime, root, state)?);
+        let state = root.join("target/e2e").join(slug(&**runtime));
+        *world = Some(World::start(Arc::clone(runtime), root, state)?);
     }
     let world = world.as_mut().context("the world has just been made")?;
     world.reset()?;
     (case.run)(world)?;
     Ok(())
+}
+
+/// A runtime's name as a word: `spin-compatible-host`.
+fn slug(runtime: &dyn Runtime) -> String {
+    let words = runtime.name().split(|c: char| !c.is_ascii_alphanumeric());
+    words
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join("-")
 }

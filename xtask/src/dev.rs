@@ -1,0 +1,340 @@
+//! `cargo xtask dev`: the validator with simulation, demo backend and log on this machine, and what to try.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::ValueEnum;
+use sluis_tests::runtime::{Function, LogCondition, Running, Runtime, Surroundings};
+use sluis_tests::runtimes;
+
+use crate::build::{self, Effort, Platform, SIMULATION_CONFIG};
+use crate::secrets::Secrets;
+use crate::setup::{self, cargo};
+use crate::steps::run as run_command;
+
+/// Arguments of `cargo xtask dev`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// What to run the functions on.
+    #[arg(long, value_enum, default_value_t = RuntimeName::Workerd)]
+    runtime: RuntimeName,
+    /// The port of the validator; the simulation takes the next one.
+    #[arg(long, default_value_t = 8787)]
+    port: u16,
+    /// Begin with new keys and an empty log.
+    #[arg(long)]
+    fresh: bool,
+    /// Run every line that would be printed, compare what comes, and end.
+    #[arg(long)]
+    check: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RuntimeName {
+    /// Cloudflare's own runtime.
+    Workerd,
+    /// The Spin-compatible host of this repository.
+    Spin,
+}
+
+/// `cargo xtask dev`.
+pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
+    setup::setup(root)?;
+    build_for(root, arguments.runtime)?;
+    let state = state_of(root, arguments.runtime);
+    if arguments.fresh && state.exists() {
+        fs::remove_dir_all(&state).with_context(|| format!("clearing {}", state.display()))?;
+    }
+    let site = Site::start(root, &state, arguments.runtime, arguments.port)?;
+    if arguments.check {
+        return site.check();
+    }
+    site.print();
+    site.wait()
+}
+
+/// Runs every printed line against functions that are built already, with fresh keys, on ports of its own.
+pub(crate) fn check(root: &Path, runtime: RuntimeName) -> Result<()> {
+    let state = root
+        .join("target/e2e")
+        .join(format!("dev-{}", runtime_name(runtime)));
+    if state.exists() {
+        fs::remove_dir_all(&state)?;
+    }
+    Site::start(root, &state, runtime, two_free_ports()?)?.check()
+}
+
+fn state_of(root: &Path, runtime: RuntimeName) -> PathBuf {
+    root.join(".sluis/dev").join(runtime_name(runtime))
+}
+
+fn runtime_name(runtime: RuntimeName) -> &'static str {
+    match runtime {
+        RuntimeName::Workerd => "workerd",
+        RuntimeName::Spin => "spin",
+    }
+}
+
+fn build_for(root: &Path, runtime: RuntimeName) -> Result<()> {
+    let platform = match runtime {
+        RuntimeName::Workerd => Platform::Cloudflare,
+        RuntimeName::Spin => Platform::Spin,
+    };
+    println!("Building the functions (minutes the first time, seconds after that)");
+    for function in [Function::Validator, Function::Simulation] {
+        build::build(
+            root,
+            Path::new(SIMULATION_CONFIG),
+            function,
+            platform,
+            Effort::Release,
+        )?;
+    }
+    if runtime == RuntimeName::Spin {
+        println!("Building the Spin-compatible host (minutes the first time)");
+        run_command(&mut cargo(
+            root,
+            ["build", "--quiet", "-p", "sluis-spin-host"],
+        ))?;
+    }
+    Ok(())
+}
+
+/// A port whose successor is free too.
+fn two_free_ports() -> Result<u16> {
+    for _ in 0..100 {
+        let first = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+            .local_addr()?
+            .port();
+        if let Some(second) = first.checked_add(1)
+            && TcpListener::bind((Ipv4Addr::LOCALHOST, second)).is_ok()
+        {
+            return Ok(first);
+        }
+    }
+    bail!("no two neighbouring loopback ports are free")
+}
+
+/// Both functions, running.
+struct Site {
+    validator: Running,
+    simulation: Running,
+    secrets: Secrets,
+    root: PathBuf,
+    runtime: Box<dyn Runtime>,
+}
+
+/// A line to paste, and what comes of it.
+struct Attempt {
+    what: &'static str,
+    line: String,
+    expected: Expected,
+}
+
+enum Expected {
+    /// The first answer printed has this status.
+    Status(u16),
+    /// It succeeds and prints all of these.
+    Prints(&'static [&'static str]),
+}
+
+impl Site {
+    fn start(root: &Path, state: &Path, runtime: RuntimeName, port: u16) -> Result<Self> {
+        let secrets = Secrets::load_or_generate(state)?;
+        let runtime = runtimes::named(root, runtime_name(runtime)).map_err(anyhow::Error::msg)?;
+        let address = |offset: u16| -> Result<SocketAddr> {
+            let port = port
+                .checked_add(offset)
+                .context("--port: there is no port after 65535")?;
+            let free = TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+            free.with_context(|| format!("port {port} is in use: choose another with --port"))?;
+            Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+        };
+        let (gate, simulation) = (address(0)?, address(1)?);
+        let surroundings = |function: Function, variables| Surroundings {
+            root: root.to_owned(),
+            state: state.join(function.name()),
+            function,
+            variables,
+            log: LogCondition::Well,
+        };
+        let origin = format!("http://{simulation}");
+        let simulation = Running::start_at(
+            &*runtime,
+            &surroundings(Function::Simulation, secrets.for_simulation()),
+            simulation,
+        )?;
+        let validator = Running::start_at(
+            &*runtime,
+            &surroundings(Function::Validator, secrets.for_validator(&origin)),
+            gate,
+        )?;
+        Ok(Self {
+            validator,
+            simulation,
+            secrets,
+            root: root.to_owned(),
+            runtime,
+        })
+    }
+
+    /// What to try, in the order in which a newcomer would.
+    fn attempts(&self) -> Vec<Attempt> {
+        let gate = format!("http://{}", self.validator.address());
+        let simulation = format!("http://{}", self.simulation.address());
+        let rights = format!("{gate}/pension/v1/rights/get");
+        let auditor = self.secrets.auditor_token_file();
+        let auditor = auditor
+            .strip_prefix(&self.root)
+            .unwrap_or(auditor)
+            .display();
+        let person = r#"-H 'Content-Type: application/json' -d '{"ssin":"53480200724"}'"#;
+        let mint = |body: &str| {
+            format!(
+                "TOKEN=$(curl -s {simulation}/simulation/token -H 'Accept: text/plain' -d '{body}')"
+            )
+        };
+        let call = format!(r#"curl -si {rights} -H "Authorization: Bearer $TOKEN" {person}"#);
+        let then = |body: &str| format!("{}; {call}", mint(body));
+        vec![
+            Attempt {
+                what: "The gate is up",
+                line: format!("curl -si {gate}/health"),
+                expected: Expected::Status(200),
+            },
+            Attempt {
+                what: "A mandate holder gets a token from the simulation and calls: allowed",
+                line: then("{}"),
+                expected: Expected::Status(200),
+            },
+            Attempt {
+                what: "Without a token: refused",
+                line: format!("curl -si {rights} {person}"),
+                expected: Expected::Status(401),
+            },
+            Attempt {
+                what: "With an expired token: refused",
+                line: then(r#"{"defect":"expired"}"#),
+                expected: Expected::Status(401),
+            },
+            Attempt {
+                what: "With a token for another purpose: refused",
+                line: then(r#"{"defect":"wrongPurpose"}"#),
+                expected: Expected::Status(403),
+            },
+            Attempt {
+                what: "With a mandate type whose deliberation has ended: refused",
+                line: then(r#"{"defect":"endedDeliberation"}"#),
+                expected: Expected::Status(403),
+            },
+            Attempt {
+                what: "What the auditor sees of it, the chain verified",
+                line: format!(
+                    "cargo run --quiet --package sluis-cli -- log show --url {gate} --auditor-token-file {auditor}"
+                ),
+                expected: Expected::Prints(&["granted", "refused"]),
+            },
+        ]
+    }
+
+    fn print(&self) {
+        println!(
+            "\nThe validator listens on http://{} ({}), the simulation on http://{}.",
+            self.validator.address(),
+            self.runtime.name(),
+            self.simulation.address()
+        );
+        println!("Paste these lines into another terminal, in this folder:\n");
+        for Attempt {
+            what,
+            line,
+            expected,
+        } in self.attempts()
+        {
+            match expected {
+                Expected::Status(status) => println!("# {what} ({status})\n{line}\n"),
+                Expected::Prints(words) => println!("# {what} ({})\n{line}\n", words.join(", ")),
+            }
+        }
+        println!(
+            "Keys and log stay in .sluis/dev over restarts (--fresh begins anew). Ctrl-C stops."
+        );
+    }
+
+    /// Pastes the lines, as a person would.
+    fn check(&self) -> Result<()> {
+        if !setup::on_path("curl") {
+            bail!("curl is missing: install it (Debian: apt-get install curl)");
+        }
+        for Attempt {
+            what,
+            line,
+            expected,
+        } in self.attempts()
+        {
+            let mut shell = Command::new("sh");
+            let output = shell
+                .arg("-c")
+                .arg(&line)
+                .current_dir(&self.root)
+                .stdin(Stdio::null())
+                .output()?;
+            let text = String::from_utf8_lossy(&output.stdout);
+            let failed = || {
+                format!(
+                    "{what}: {line}\n{text}\n{}",
+                    String::from_utf8_lossy(&output.stderr)
+                )
+            };
+            ensure!(output.status.success(), "{}", failed());
+            match expected {
+                Expected::Status(status) => {
+                    let found = text.split(' ').nth(1).and_then(|word| word.parse().ok());
+                    ensure!(
+                        found == Some(status),
+                        "{found:?} instead of {status}: {}",
+                        failed()
+                    );
+                    println!("{status}  {what}");
+                }
+                Expected::Prints(words) => {
+                    for word in words {
+                        ensure!(text.contains(word), "no `{word}`: {}", failed());
+                    }
+                    println!("ok   {what}");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Until Ctrl-C, or until one of the functions ends by itself.
+    fn wait(mut self) -> Result<()> {
+        let (sender, receiver) = mpsc::channel();
+        ctrlc::set_handler(move || {
+            // The receiver is gone only when we are ending anyway.
+            let _ = sender.send(());
+        })?;
+        loop {
+            if receiver.recv_timeout(Duration::from_millis(500)).is_ok() {
+                println!("\nStopping");
+                self.validator.stop()?;
+                self.simulation.stop()?;
+                return Ok(());
+            }
+            for running in [&mut self.validator, &mut self.simulation] {
+                if !running.is_alive()? {
+                    bail!(
+                        "a function ended by itself; it printed:\n{}",
+                        running.output()?
+                    );
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The secrets of a local run: generated once, kept in the run's own folder, readable by its owner alone.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde_json::{Map, Value};
+use sluis_tests::issuer::{ALGORITHMS, random_secret};
+use sluis_token::Algorithm;
+use sluis_token::sign::SigningKey;
+
+const PSEUDONYM_KEY: &str = "SLUIS_PSEUDONYM_KEY";
+const LOG_KEY: &str = "SLUIS_LOG_KEY";
+const ASSERTION_KEY: &str = "SLUIS_ASSERTION_KEY";
+const AUDITOR_TOKEN: &str = "SLUIS_AUDITOR_TOKEN";
+const KEYS_CBSS: &str = "SLUIS_SIMULATION_KEYS_CBSS";
+const KEYS_NIC: &str = "SLUIS_SIMULATION_KEYS_NIC";
+
+/// Name and value of each secret and variable that a function gets.
+type Variables = Vec<(String, String)>;
+
+/// The keys of the validator and of the simulation beside it, by name.
+#[derive(Debug)]
+pub(crate) struct Secrets {
+    values: Map<String, Value>,
+    auditor_token_file: PathBuf,
+}
+
+impl Secrets {
+    /// Reads those of an earlier run, or makes new ones.
+    pub(crate) fn load_or_generate(state: &Path) -> Result<Self> {
+        let file = state.join("secrets.json");
+        let auditor_token_file = state.join("auditor-token");
+        if file.is_file() && auditor_token_file.is_file() {
+            let values = serde_json::from_str(&fs::read_to_string(&file)?)
+                .with_context(|| format!("{} is damaged: start with --fresh", file.display()))?;
+            return Ok(Self {
+                values,
+                auditor_token_file,
+            });
+        }
+        fs::create_dir_all(state).with_context(|| format!("creating {}", state.display()))?;
+        let secrets = Self {
+            values: generate()?,
+            auditor_token_file,
+        };
+        write_private(&file, &serde_json::to_string_pretty(&secrets.values)?)?;
+        write_private(&secrets.auditor_token_file, secrets.value(AUDITOR_TOKEN))?;
+        Ok(secrets)
+    }
+
+    /// The file with the credential that reads the log.
+    pub(crate) fn auditor_token_file(&self) -> &Path {
+        &self.auditor_token_file
+    }
+
+    /// What the validator gets; the simulation is at `origin`.
+    pub(crate) fn for_validator(&self, origin: &str) -> Variables {
+        let mut variables = self.pairs(&[PSEUDONYM_KEY, LOG_KEY, ASSERTION_KEY, AUDITOR_TOKEN]);
+        variables.push((
+            "SLUIS_UPSTREAM".to_owned(),
+            format!("{origin}/simulation/backend"),
+        ));
+        variables.push(("SLUIS_SIMULATION_ORIGIN".to_owned(), origin.to_owned()));
+        variables
+    }
+
+    /// What the simulation gets.
+    pub(crate) fn for_simulation(&self) -> Variables {
+        self.pairs(&[PSEUDONYM_KEY, KEYS_CBSS, KEYS_NIC])
+    }
+
+    fn pairs(&self, names: &[&str]) -> Variables {
+        names
+            .iter()
+            .map(|name| ((*name).to_owned(), self.value(name).to_owned()))
+            .collect()
+    }
+
+    fn value(&self, name: &str) -> &str {
+        self.values
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    }
+}
+
+fn generate() -> Result<Map<String, Value>> {
+    let mut values = Map::new();
+    for name in [PSEUDONYM_KEY, LOG_KEY, AUDITOR_TOKEN] {
+        values.insert(name.to_owned(), random_secret(32)?.into());
+    }
+    let assertion = SigningKey::generate(Algorithm::EdDsa)?.to_private_jwk_json();
+    values.insert(ASSERTION_KEY.to_owned(), assertion.as_str().into());
+    for name in [KEYS_CBSS, KEYS_NIC] {
+        let keys: Vec<Value> = ALGORITHMS
+            .iter()
+            .map(|algorithm| {
+                let key = SigningKey::generate(*algorithm)?;
+                Ok(serde_json::from_str(&key.to_private_jwk_json())?)
+            })
+            .collect::<Result<_>>()?;
+        values.insert(name.to_owned(), Value::Array(keys).to_string().into());
+    }
+    Ok(values)
+}
+
+fn write_private(file: &Path, text: &str) -> Result<()> {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let mut out = options
+        .open(file)
+        .with_context(|| format!("writing {}", file.display()))?;
+    Ok(out.write_all(text.as_bytes())?)
+}
