@@ -11,6 +11,9 @@ use std::{io::ErrorKind, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 
+/// The first words of statements that write.
+const WRITES: [&str; 4] = ["create", "delete", "insert", "update"];
+
 /// Where faults are asked for.
 #[derive(Clone, Default)]
 pub(crate) struct Faults(Option<Arc<PathBuf>>);
@@ -34,10 +37,9 @@ impl Faults {
     /// to fail with, if any.
     pub(crate) async fn apply(&self, statement: &str) -> Result<(), String> {
         let fault = self.current().map_err(|error| error.to_string())?;
-        let writes = statement
-            .trim_start()
-            .get(..6)
-            .is_some_and(|word| !word.eq_ignore_ascii_case("select"));
+        let verb = statement.split_whitespace().next().unwrap_or_default();
+        let is = |word: &&str| verb.eq_ignore_ascii_case(word);
+        let writes = WRITES.iter().any(is);
         match fault {
             Some(Fault::Error) => Err("injected fault".to_owned()),
             Some(Fault::Slow(delay)) => {
@@ -46,7 +48,7 @@ impl Faults {
             }
             Some(Fault::Hang) => std::future::pending().await,
             Some(Fault::Full) if writes => Err("database or disk is full".to_owned()),
-            Some(Fault::ReadOnly) if writes => {
+            Some(Fault::ReadOnly) if writes || is(&"begin") => {
                 Err("attempt to write a readonly database".to_owned())
             }
             None | Some(Fault::Full | Fault::ReadOnly) => Ok(()),

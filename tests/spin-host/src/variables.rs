@@ -15,14 +15,9 @@ use crate::{
 /// A variable's environment name is this and the name in capitals, as in Spin.
 pub(crate) const ENVIRONMENT_PREFIX: &str = "SPIN_VARIABLE_";
 
-/// The overrides: `--variable` first, then the environment.
+/// The overrides of `--variable`, by name.
 pub(crate) fn overrides(arguments: &[String]) -> Result<BTreeMap<String, String>> {
-    let mut overrides: BTreeMap<String, String> = std::env::vars()
-        .filter_map(|(name, value)| {
-            let name = name.strip_prefix(ENVIRONMENT_PREFIX)?;
-            Some((name.to_ascii_lowercase(), value))
-        })
-        .collect();
+    let mut overrides = BTreeMap::new();
     for argument in arguments {
         let (name, value) = argument
             .split_once('=')
@@ -32,8 +27,9 @@ pub(crate) fn overrides(arguments: &[String]) -> Result<BTreeMap<String, String>
     Ok(overrides)
 }
 
-/// Every application variable's value; a required one without a value, and an
-/// override of a variable that is not there, are errors.
+/// Every application variable's value: the override, else the environment's, else
+/// the default. A required one without a value, and an override of a variable
+/// that is not there, are errors.
 pub(crate) fn resolve(
     declared: &BTreeMap<String, RawVariable>,
     overrides: &BTreeMap<String, String>,
@@ -48,17 +44,20 @@ pub(crate) fn resolve(
             variable.required != variable.default.is_some(),
             "variable `{name}`: exactly one of `required = true` and `default` is expected"
         );
-        let value = overrides.get(name).or(variable.default.as_ref());
+        let environment = format!("{ENVIRONMENT_PREFIX}{}", name.to_ascii_uppercase());
+        let value = overrides.get(name).cloned();
+        let value = value
+            .or_else(|| std::env::var(&environment).ok())
+            .or_else(|| variable.default.clone());
         let kind = if variable.secret {
             "secret"
         } else {
             "variable"
         };
         let value = value.with_context(|| {
-            let environment = format!("{ENVIRONMENT_PREFIX}{}", name.to_ascii_uppercase());
             format!("the {kind} `{name}` is not set: give `--variable {name}=…` or {environment}")
         })?;
-        values.insert(name.clone(), value.clone());
+        values.insert(name.clone(), value);
     }
     Ok(values)
 }

@@ -1,0 +1,72 @@
+//! What the gate asks of a platform, on Spin.
+
+use std::future::Future;
+use std::rc::Rc;
+
+use sluis_gate::{FetchError, ForwardPermit, Platform, UpstreamError};
+use sluis_token::LocalVerifier;
+use spin_sdk::wasip3::spawn;
+
+use super::log::SpinLog;
+use super::request::SpinRequest;
+use super::time;
+use super::upstream::{self, SpinResponse};
+
+/// The instance.
+#[derive(Clone)]
+pub(super) struct SpinPlatform(Rc<Parts>);
+
+struct Parts {
+    verifier: LocalVerifier,
+    log: SpinLog,
+}
+
+impl SpinPlatform {
+    pub(super) fn new(log: SpinLog) -> Self {
+        Self(Rc::new(Parts {
+            verifier: LocalVerifier,
+            log,
+        }))
+    }
+}
+
+impl Platform for SpinPlatform {
+    type Request = SpinRequest;
+    type Response = SpinResponse;
+    type Verifier = LocalVerifier;
+    type Log = SpinLog;
+
+    fn now_ms(&self) -> u64 {
+        time::now_ms()
+    }
+
+    fn verifier(&self) -> &LocalVerifier {
+        &self.0.verifier
+    }
+
+    fn log(&self) -> &SpinLog {
+        &self.0.log
+    }
+
+    async fn fetch_jwks(&self, url: &str, limit: usize) -> Result<Vec<u8>, FetchError> {
+        upstream::fetch(url, limit).await
+    }
+
+    async fn forward(
+        &self,
+        permit: ForwardPermit,
+        request: SpinRequest,
+    ) -> Result<SpinResponse, UpstreamError> {
+        upstream::forward(permit, request).await
+    }
+
+    /// Spin keeps an instance until the work it has taken on is done, also
+    /// after the answer; only the end of the process cuts it short.
+    fn defer(&self, work: impl Future<Output = ()> + 'static) {
+        spawn(work);
+    }
+
+    async fn sleep(&self, milliseconds: u32) {
+        time::sleep(milliseconds).await;
+    }
+}

@@ -1,0 +1,96 @@
+//! Answers. The gate's own carry `content-length`: without it Spin's server
+//! sends the end of the body apart, and the client's delayed acknowledgement
+//! costs 40 ms.
+
+use std::io::Write as _;
+
+use sluis_gate::headers::passes_back;
+use sluis_gate::{Reply, ReplyBody};
+use spin_sdk::wasip3::{
+    http::types::{ErrorCode, Fields, Response},
+    spawn,
+};
+
+use super::body::{self, Outgoing};
+use super::settings::StartError;
+use super::upstream::{self, SpinResponse};
+
+/// What a gate that could not start answers to everything.
+const NOT_STARTED: &str = concat!(
+    r#"{"type":"urn:problem-type:belgif:internalServerError","#,
+    r#""href":"https://www.belgif.be/specification/rest/api-guide/problems/internalServerError.html","#,
+    r#""title":"Internal Server Error","status":500,"#,
+    r#""detail":"The service is not configured correctly"}"#
+);
+
+/// Sends the gate's answer to a request of that method.
+pub(super) fn send(reply: Reply<SpinResponse>, method: &str) -> Result<Response, ErrorCode> {
+    let Reply {
+        status,
+        headers,
+        body,
+    } = reply;
+    let mut fields: Vec<(String, Vec<u8>)> = headers
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.into_bytes()))
+        .collect();
+    let outgoing = match body {
+        ReplyBody::Text(text) => {
+            fields.push(length(text.len()));
+            if method == "HEAD" {
+                body::empty()
+            } else {
+                body::bytes(text.into_bytes())
+            }
+        }
+        ReplyBody::Upstream(upstream) => {
+            let set: Vec<String> = fields.iter().map(|(name, _)| name.clone()).collect();
+            for (name, value) in upstream.response.get_headers().copy_all() {
+                let name = name.to_ascii_lowercase();
+                if passes_back(&name) && !set.contains(&name) {
+                    fields.push((name, value));
+                }
+            }
+            // No body follows these, whatever their headers say (RFC 9110 §6.4.1).
+            if method == "HEAD" || matches!(status, 204 | 304) {
+                body::empty()
+            } else {
+                body::passed(upstream::read(upstream.response))
+            }
+        }
+    };
+    respond(status, &fields, outgoing)
+}
+
+/// Answers for a gate that could not start; the reason is the operator's.
+pub(super) fn not_started(error: &StartError) -> Result<Response, ErrorCode> {
+    _ = writeln!(std::io::stderr(), "sluis-validator: {error}");
+    let fields = [
+        (
+            "content-type".to_owned(),
+            b"application/problem+json".to_vec(),
+        ),
+        length(NOT_STARTED.len()),
+    ];
+    respond(500, &fields, body::bytes(NOT_STARTED.as_bytes().to_vec()))
+}
+
+fn length(bytes: usize) -> (String, Vec<u8>) {
+    ("content-length".to_owned(), bytes.to_string().into_bytes())
+}
+
+fn respond(
+    status: u16,
+    fields: &[(String, Vec<u8>)],
+    outgoing: Outgoing<Option<body::Work>>,
+) -> Result<Response, ErrorCode> {
+    let invalid = || ErrorCode::InternalError(None);
+    let fields = Fields::from_list(fields).map_err(|_| invalid())?;
+    let Outgoing { bytes, end, work } = outgoing;
+    let (response, _transmitted) = Response::new(fields, bytes, end);
+    response.set_status_code(status).map_err(|()| invalid())?;
+    if let Some(work) = work {
+        spawn(work);
+    }
+    Ok(response)
+}

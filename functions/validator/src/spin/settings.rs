@@ -1,0 +1,104 @@
+//! Variables and secrets; the gate, started once per instance.
+
+use std::cell::OnceCell;
+use std::rc::Rc;
+
+use sluis_gate::{Config, ConfigError, Embedded, Gate, RawSecrets, SecretError, Secrets};
+use sluis_policy::Catalogue;
+use spin_sdk::variables::{self, Error as VariableError};
+
+use crate::embedded;
+
+use super::log::SpinLog;
+use super::platform::SpinPlatform;
+use super::postgres::PostgresLog;
+use super::sqlite::SqliteLog;
+
+/// The gate and what it runs on.
+pub(super) struct Service {
+    pub(super) gate: Rc<Gate>,
+    pub(super) platform: SpinPlatform,
+}
+
+/// Why the gate cannot start. The text is for the operator and names no value.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StartError {
+    /// A variable that must be there is not.
+    #[error("variable {name}: not set in the manifest or not granted to the component")]
+    Variable {
+        /// The variable.
+        name: &'static str,
+    },
+    /// The log's store is not one that there is.
+    #[error("variable sluis_log_store: expected `sqlite` or `postgres`")]
+    LogStore,
+    /// A variable does not go with the configuration.
+    #[error("{0}")]
+    Config(#[from] ConfigError),
+    /// The catalogue that was built in cannot be read back.
+    #[error("the embedded catalogue: {0}")]
+    Catalogue(#[from] sluis_policy::CatalogueError),
+    /// A secret is not usable.
+    #[error("{0}")]
+    Secret(#[from] SecretError),
+}
+
+thread_local! {
+    static SERVICE: OnceCell<Rc<Service>> = const { OnceCell::new() };
+}
+
+/// The service of this instance. A failure is not kept: the next request tries again.
+pub(super) async fn service() -> Result<Rc<Service>, StartError> {
+    if let Some(service) = SERVICE.with(|cell| cell.get().cloned()) {
+        return Ok(service);
+    }
+    let started = Rc::new(start().await?);
+    // Several first requests may have started one each; the first is kept.
+    Ok(SERVICE.with(|cell| Rc::clone(cell.get_or_init(|| started))))
+}
+
+async fn start() -> Result<Service, StartError> {
+    let embedded = Embedded::from_json(embedded::CONFIG)?;
+    let catalogue = Catalogue::from_embedded(embedded::CATALOGUE)?;
+    let mut config = Config::try_from(embedded)?;
+    if let Some(upstream) = optional("sluis_upstream").await? {
+        config = config.with_upstream(&upstream)?;
+    }
+    if let Some(origin) = optional("sluis_simulation_origin").await? {
+        config = config.with_simulation_origin(&origin)?;
+    }
+    let secrets = Secrets::try_from(RawSecrets {
+        pseudonym_key: required("sluis_pseudonym_key").await?,
+        log_key: required("sluis_log_key").await?,
+        assertion_key: required("sluis_assertion_key").await?,
+        auditor_token: required("sluis_auditor_token").await?,
+    })?;
+    let origin = config.log_origin().clone();
+    let log = match required("sluis_log_store").await?.as_str() {
+        "sqlite" => SpinLog::Sqlite(SqliteLog::new(origin)),
+        "postgres" => {
+            let address = required("sluis_log_postgres").await?;
+            SpinLog::Postgres(PostgresLog::new(origin, address))
+        }
+        _ => return Err(StartError::LogStore),
+    };
+    Ok(Service {
+        gate: Gate::new(config, catalogue, secrets)?,
+        platform: SpinPlatform::new(log),
+    })
+}
+
+async fn required(name: &'static str) -> Result<String, StartError> {
+    optional(name).await?.ok_or(StartError::Variable { name })
+}
+
+/// Spin has no variable without a value, so an empty one is an absent one.
+async fn optional(name: &'static str) -> Result<Option<String>, StartError> {
+    match variables::get(name).await {
+        Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
+        Err(VariableError::Undefined(_)) => Ok(None),
+        Err(
+            VariableError::InvalidName(_) | VariableError::Provider(_) | VariableError::Other(_),
+        ) => Err(StartError::Variable { name }),
+    }
+}

@@ -1,0 +1,202 @@
+//! Spin: the component on the compatible host of this repository, or on `spin up` where that is on the PATH.
+//!
+//! Both take the same `spin.toml` and the same `.wasm`. The host is not Spin; a test that ran on it says so by the runtime's name.
+
+use std::env;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::runtime::{Function, Launch, LogCondition, Runtime, Surroundings};
+
+/// The compatible host.
+#[derive(Debug)]
+pub struct CompatibleHost {
+    program: PathBuf,
+}
+
+/// Spin itself.
+#[derive(Debug)]
+pub struct SpinUp {
+    program: PathBuf,
+}
+
+impl CompatibleHost {
+    /// The host as cargo built it beside the running test or tool.
+    pub fn find() -> Result<Self, String> {
+        let name = "sluis-spin-host";
+        let beside = env::current_exe().map_err(|error| error.to_string())?;
+        // `target/debug/xtask`, or `target/debug/deps/e2e-…`.
+        let program = beside
+            .ancestors()
+            .skip(1)
+            .take(2)
+            .map(|folder| folder.join(name))
+            .find(|program| program.is_file())
+            .ok_or_else(|| format!("{name} is not built: cargo build -p {name}"))?;
+        Ok(Self { program })
+    }
+}
+
+impl SpinUp {
+    /// The `spin` on the PATH.
+    pub fn find() -> Result<Self, String> {
+        let path = env::var_os("PATH").unwrap_or_default();
+        let program = env::split_paths(&path)
+            .map(|folder| folder.join("spin"))
+            .find(|program| program.is_file())
+            .ok_or("spin is not on the PATH")?;
+        Ok(Self { program })
+    }
+}
+
+impl Runtime for CompatibleHost {
+    fn name(&self) -> &'static str {
+        "spin-host"
+    }
+
+    fn supports(&self, _log: LogCondition) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn launch(&self, surroundings: &Surroundings, address: SocketAddr) -> Result<Launch> {
+        let fault_file = fault_file(&surroundings.state);
+        set_fault(&surroundings.state, fault(surroundings.log))?;
+        let mut command = Command::new(&self.program);
+        command
+            .arg("--from")
+            .arg(manifest(surroundings)?)
+            .arg("--listen")
+            .arg(address.to_string())
+            .arg("--state-dir")
+            .arg(&surroundings.state)
+            .arg("--fault-file")
+            .arg(fault_file);
+        set_variables(&mut command, surroundings);
+        Ok(command.into())
+    }
+}
+
+impl Runtime for SpinUp {
+    fn name(&self) -> &'static str {
+        "spin-up"
+    }
+
+    fn supports(&self, log: LogCondition) -> Result<(), String> {
+        match log {
+            LogCondition::Well => Ok(()),
+            LogCondition::Throws
+            | LogCondition::Unavailable
+            | LogCondition::Hangs
+            | LogCondition::Full => Err("spin has no faults to order".to_owned()),
+        }
+    }
+
+    fn launch(&self, surroundings: &Surroundings, address: SocketAddr) -> Result<Launch> {
+        let mut command = Command::new(&self.program);
+        command
+            .arg("up")
+            .arg("--from")
+            .arg(manifest(surroundings)?)
+            .arg("--listen")
+            .arg(address.to_string())
+            .arg("--state-dir")
+            .arg(surroundings.state.join(".spin"));
+        set_variables(&mut command, surroundings);
+        Ok(command.into())
+    }
+}
+
+/// The file by which a test asks the host for faults of its databases.
+pub fn fault_file(state: &Path) -> PathBuf {
+    state.join("fault")
+}
+
+/// Asks the host that runs over `state` for a fault, from its next call of a database on; an empty word for none.
+pub fn set_fault(state: &Path, fault: &str) -> Result<()> {
+    let file = fault_file(state);
+    // Written apart and moved, so that the host never reads half a word.
+    let draft = file.with_extension("draft");
+    fs::write(&draft, fault).with_context(|| format!("writing {}", draft.display()))?;
+    fs::rename(&draft, &file).with_context(|| format!("writing {}", file.display()))
+}
+
+/// The SQLite file of the component that runs over `state`.
+pub fn sqlite_file(state: &Path) -> PathBuf {
+    state.join(".spin/sqlite_db.db")
+}
+
+fn fault(log: LogCondition) -> &'static str {
+    match log {
+        LogCondition::Well => "",
+        LogCondition::Throws => "error",
+        LogCondition::Unavailable => "readonly",
+        LogCondition::Hangs => "hang",
+        LogCondition::Full => "full",
+    }
+}
+
+fn manifest(surroundings: &Surroundings) -> Result<PathBuf> {
+    let root = &surroundings.root;
+    let (manifest, component) = match surroundings.function {
+        Function::Validator => ("spin.toml", "dist/spin/validator.wasm"),
+        Function::Simulation => (
+            "functions/simulation/spin.toml",
+            "dist/spin/simulation.wasm",
+        ),
+    };
+    ensure!(
+        root.join(component).is_file(),
+        "{component} is not built: cargo xtask build spin"
+    );
+    Ok(root.join(manifest))
+}
+
+/// Variables go by the environment: arguments can be read by everyone on the machine.
+fn set_variables(command: &mut Command, surroundings: &Surroundings) {
+    let given = &surroundings.variables;
+    let value = |wanted: &str| {
+        let found = given.iter().find(|(name, _)| name == wanted);
+        found.map(|(_, value)| value.as_str())
+    };
+    for (name, value) in given {
+        command.env(format!("SPIN_VARIABLE_{name}"), value);
+    }
+    // The manifest names the origins that the component may reach apart from the addresses in use.
+    let origins = [
+        ("SLUIS_UPSTREAM_ORIGIN", "SLUIS_UPSTREAM"),
+        ("SLUIS_KEYS_ORIGIN", "SLUIS_SIMULATION_ORIGIN"),
+        ("SLUIS_LOG_POSTGRES_ORIGIN", "SLUIS_LOG_POSTGRES"),
+    ];
+    for (name, of) in origins {
+        if value(name).is_none()
+            && let Some(origin) = value(of).and_then(origin)
+        {
+            command.env(format!("SPIN_VARIABLE_{name}"), origin);
+        }
+    }
+}
+
+/// Scheme, host and port of a URL.
+fn origin(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?']).next()?;
+    let host = authority.rsplit('@').next()?;
+    Some(format!("{scheme}://{host}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_has_neither_credentials_nor_a_path() {
+        let of = |url| origin(url).unwrap();
+        assert_eq!(of("http://127.0.0.1:80/a?b"), "http://127.0.0.1:80");
+        assert_eq!(of("postgres://u:p@db:5433/log"), "postgres://db:5433");
+        assert_eq!(origin("host=db"), None);
+    }
+}
