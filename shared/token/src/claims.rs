@@ -132,7 +132,7 @@ impl Actor {
 
     fn parse(act: Fields<'_, '_>) -> Result<Self, FieldError> {
         Ok(Self {
-            subject: act.text("act.sub", MAX_CLIENT_ID_BYTES)?.into(),
+            subject: act.identifier("act.sub", MAX_CLIENT_ID_BYTES)?.into(),
             issuer: act
                 .optional_text("act.iss", MAX_IDENTIFIER_BYTES)?
                 .map(Box::from),
@@ -209,8 +209,8 @@ impl Claims {
             expires_at: claims.time("exp")?,
             issued_at: claims.time("iat")?,
             not_before: claims.optional_time("nbf")?,
-            token_id: claims.text("jti", MAX_TOKEN_ID_BYTES)?.into(),
-            client_id: claims.text("client_id", MAX_CLIENT_ID_BYTES)?.into(),
+            token_id: claims.identifier("jti", MAX_TOKEN_ID_BYTES)?.into(),
+            client_id: claims.identifier("client_id", MAX_CLIENT_ID_BYTES)?.into(),
             actor: claims
                 .optional_object("act")?
                 .map(Actor::parse)

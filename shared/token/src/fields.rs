@@ -6,6 +6,7 @@
 use thiserror::Error;
 
 use crate::json::{Json, Object};
+use crate::ssin::Ssin;
 use crate::time::UnixTime;
 
 /// What is wrong with a member.
@@ -108,6 +109,29 @@ impl<'o, 'a> Fields<'o, 'a> {
         self.find(path)
             .map(|value| as_text(value, path, limit))
             .transpose()
+    }
+
+    /// A text that identifies something, and is not an SSIN: a JWS never holds one
+    /// (token profile §17), whatever the member is for.
+    pub(crate) fn identifier(
+        self,
+        path: &'static str,
+        limit: usize,
+    ) -> Result<&'o str, FieldError> {
+        self.optional_identifier(path, limit)?
+            .ok_or(FieldError::new(path, Fault::Missing))
+    }
+
+    pub(crate) fn optional_identifier(
+        self,
+        path: &'static str,
+        limit: usize,
+    ) -> Result<Option<&'o str>, FieldError> {
+        let text = self.optional_text(path, limit)?;
+        if text.is_some_and(holds_ssin) {
+            return Err(FieldError::new(path, Fault::Malformed));
+        }
+        Ok(text)
     }
 
     /// A `NumericDate` of the profile.
@@ -214,6 +238,20 @@ impl<'o, 'a> Fields<'o, 'a> {
             .map(|(_, value)| *value)
             .ok_or(FieldError::new(path, Fault::UnknownValue))
     }
+}
+
+/// Whether a text is an SSIN, with or without the usual separators.
+fn holds_ssin(text: &str) -> bool {
+    /// `53.48.02-007.24`
+    const MAX_WRITTEN_BYTES: usize = 15;
+    if text.len() > MAX_WRITTEN_BYTES {
+        return false;
+    }
+    let digits: String = text
+        .chars()
+        .filter(|character| !matches!(character, '.' | '-' | ' ' | '/'))
+        .collect();
+    Ssin::parse(&digits).is_ok()
 }
 
 /// Longest text in an array, and longest value of an enumeration.

@@ -23,9 +23,9 @@ const MAX_KEY_OPERATIONS: usize = 8;
 /// a good one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum JwkError {
-    /// `use` or `key_ops` keep it from verifying (RFC 7517 §4.2–4.3).
-    #[error("not for verifying")]
-    NotForVerifying,
+    /// `use` or `key_ops` are for something else (RFC 7517 §4.2–4.3).
+    #[error("not for signatures")]
+    NotForSignatures,
     /// A `kty` or `crv` that no algorithm of the profile uses.
     #[error("an unknown key type or curve")]
     UnsupportedKeyType,
@@ -67,7 +67,7 @@ impl JwkError {
     /// The stable reason code.
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::NotForVerifying => "keyNotForVerifying",
+            Self::NotForSignatures => "keyNotForSignatures",
             Self::UnsupportedKeyType => "keyTypeUnsupported",
             Self::UnsupportedAlgorithm => "keyAlgorithmUnsupported",
             Self::AlgorithmMismatch { .. } => "keyAlgorithmMismatch",
@@ -97,10 +97,20 @@ pub struct Jwk {
 }
 
 impl Jwk {
-    /// Reads a key that must be usable. Private members are not looked at.
+    /// Reads a key that verifies.
     pub(crate) fn parse(object: &Object<'_>, rules: &KeyRules) -> Result<Self, JwkError> {
+        check_use(Fields(object), "verify")?;
+        Self::parse_public(object, rules)
+    }
+
+    /// Reads the public part of a key that signs. Private members are not looked at.
+    pub(crate) fn parse_signing(object: &Object<'_>) -> Result<Self, JwkError> {
+        check_use(Fields(object), "sign")?;
+        Self::parse_public(object, &KeyRules::default())
+    }
+
+    fn parse_public(object: &Object<'_>, rules: &KeyRules) -> Result<Self, JwkError> {
         let fields = Fields(object);
-        check_use(fields)?;
         let key_id = KeyId::new(fields.text("kid", KeyId::MAX_BYTES)?);
         let shape = match (
             fields.text("kty", MAX_NAME_BYTES)?,
@@ -217,19 +227,18 @@ fn canonical_rsa(n: &Member<'_>, e: &Member<'_>) -> String {
     format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, e.text, n.text)
 }
 
-fn check_use(fields: Fields<'_, '_>) -> Result<(), JwkError> {
+fn check_use(fields: Fields<'_, '_>, operation: &str) -> Result<(), JwkError> {
     if fields
         .optional_text("use", MAX_NAME_BYTES)?
         .is_some_and(|name| name != "sig")
     {
-        return Err(JwkError::NotForVerifying);
+        return Err(JwkError::NotForSignatures);
     }
     if fields.any("key_ops").is_some() {
-        let operations = fields.set("key_ops", MAX_KEY_OPERATIONS, |name| Ok(name == "verify"));
-        // `set` refuses two operations that are both not "verify"; neither is one
-        // that we want beside it, since a key has one use (RFC 7517 §4.3).
+        let operations = fields.set("key_ops", MAX_KEY_OPERATIONS, |name| Ok(name == operation));
+        // No other operation beside it: a key has one use (RFC 7517 §4.3).
         if operations.ok().as_deref() != Some(&[true]) {
-            return Err(JwkError::NotForVerifying);
+            return Err(JwkError::NotForSignatures);
         }
     }
     Ok(())

@@ -217,14 +217,14 @@ fn consent_item(text: &str) -> Result<ConsentItem, Fault> {
 fn holder(fields: Fields<'_, '_>) -> Result<MandateHolder, MandateError> {
     fields.closed("holder", &["type", "enterpriseNumber", "pseudonym"])?;
     let number = fields.optional_text("holder.enterpriseNumber", MAX_MANDATE_TEXT_BYTES)?;
-    let pseudonym = fields.optional_text("holder.pseudonym", MAX_MANDATE_TEXT_BYTES)?;
+    let pseudonym = fields.optional_identifier("holder.pseudonym", MAX_MANDATE_TEXT_BYTES)?;
     let identity = match (number, pseudonym) {
         (Some(number), None) => HolderIdentity::EnterpriseNumber(
             EnterpriseNumber::parse(number)
                 .map_err(|_| FieldError::new("holder.enterpriseNumber", Fault::Malformed))?,
         ),
         // A number given as a pseudonym would name the holder after all (M-15.4).
-        (None, Some(pseudonym)) if EnterpriseNumber::parse(pseudonym).is_ok() => {
+        (None, Some(pseudonym)) if is_enterprise_number(pseudonym) => {
             return Err(FieldError::new("holder.pseudonym", Fault::Malformed).into());
         }
         (None, Some(pseudonym)) => HolderIdentity::Pseudonym(pseudonym.into()),
@@ -261,10 +261,10 @@ fn user(fields: Fields<'_, '_>) -> Result<MandateUser, FieldError> {
     Ok(MandateUser {
         level: AuthenticationLevel::parse(fields.text("user.level", MAX_MANDATE_TEXT_BYTES)?),
         role: fields
-            .optional_text("user.role", MAX_MANDATE_TEXT_BYTES)?
+            .optional_identifier("user.role", MAX_MANDATE_TEXT_BYTES)?
             .map(Box::from),
         acting_for: fields
-            .optional_text("user.actingFor", MAX_MANDATE_TEXT_BYTES)?
+            .optional_identifier("user.actingFor", MAX_MANDATE_TEXT_BYTES)?
             .map(Box::from),
     })
 }
@@ -290,6 +290,18 @@ fn codes(fields: Fields<'_, '_>, path: &'static str) -> Result<Vec<Box<str>>, Fi
             Err(Fault::Malformed)
         }
     })
+}
+
+/// Whether a text is an enterprise number in any usual spelling: with points, with
+/// nine digits, as a VAT number or as a URN (e-Box).
+fn is_enterprise_number(text: &str) -> bool {
+    let text = text.rsplit(':').next().unwrap_or(text);
+    let text = text.trim_start_matches(|character: char| character.is_ascii_alphabetic());
+    let digits: String = text
+        .chars()
+        .filter(|character| !matches!(character, '.' | '-' | ' '))
+        .collect();
+    EnterpriseNumber::parse(&format!("{digits:0>10}")).is_ok()
 }
 
 /// A code of the catalogue, lowerCamelCase. A wildcard is none (M-5.2).

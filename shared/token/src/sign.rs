@@ -19,7 +19,7 @@ use crate::fields::Fields;
 use crate::jose;
 use crate::json::{JsonError, Object};
 use crate::jwk::{Jwk, JwkError};
-use crate::key_rules::{KeyId, KeyRules};
+use crate::key_rules::KeyId;
 use crate::public_key::MIN_RSA_BITS;
 
 /// Longest private JWK that is read: RSA of 4096 bits takes some 3 KiB.
@@ -140,7 +140,7 @@ impl SigningKey {
             });
         }
         let object = Object::parse(json.as_bytes()).map_err(SignError::Json)?;
-        let public = Jwk::parse(&object, &KeyRules::default()).map_err(SignError::PublicPart)?;
+        let public = Jwk::parse_signing(&object).map_err(SignError::PublicPart)?;
         let fields = Fields(&object);
         let d = private_member(fields, "d")?;
         let wrong_d = SignError::PrivatePart { member: "d" };
@@ -416,7 +416,7 @@ fn public_part(secret: &Secret, key_id: Option<&KeyId>) -> Result<Jwk, SignError
         let key_id = serde_json::Value::from(key_id);
         let json = format!(r#"{{"kid":{key_id},"alg":"{algorithm}",{members}}}"#);
         let object = Object::parse(json.as_bytes()).map_err(SignError::Json)?;
-        Jwk::parse(&object, &KeyRules::default()).map_err(SignError::PublicPart)
+        Jwk::parse_signing(&object).map_err(SignError::PublicPart)
     };
     if let Some(key_id) = key_id {
         parse(key_id.as_str())

@@ -206,6 +206,29 @@ fn check_17_subject_is_a_pseudonym() {
 }
 
 #[test]
+fn check_17_no_ssin_anywhere() {
+    for ssin in ["53480200724", "53.48.02-007.24", "53400003597"] {
+        for pointer in ["/jti", "/client_id"] {
+            let claims = with(pointer, json!(ssin));
+            assert_eq!(refusal(&claims), "memberMalformed", "{pointer}");
+        }
+        let actor = with("/act", json!({"sub": ssin}));
+        assert_eq!(refusal(&actor), "memberMalformed");
+        let level = "urn:be:fedict:iam:fas:Level450";
+        for user in [
+            json!({"level": level, "role": ssin}),
+            json!({"level": level, "actingFor": ssin}),
+        ] {
+            assert_eq!(
+                refusal(&with_mandate("/user", user)),
+                "mandateMemberMalformed"
+            );
+        }
+    }
+    assert!(verify_claims(&with("/client_id", json!("53480200725"))).is_ok());
+}
+
+#[test]
 fn check_18_outermost_actor() {
     let act = json!({"sub": "outer", "iss": "https://i.invalid", "act": {"sub": "inner", "x": 1}});
     let verified = verify_claims(&with("/act", act)).unwrap();

@@ -181,7 +181,7 @@ fn use_and_key_ops() {
     for (name, value) in [("use", json!("enc")), ("use", json!("SIG"))] {
         assert_eq!(
             ignored(changed(Algorithm::Es256, name, value)),
-            "keyNotForVerifying"
+            "keyNotForSignatures"
         );
     }
     for operations in [
@@ -195,7 +195,7 @@ fn use_and_key_ops() {
     ] {
         assert_eq!(
             ignored(changed(Algorithm::Es256, "key_ops", operations.clone())),
-            "keyNotForVerifying",
+            "keyNotForSignatures",
             "{operations}"
         );
     }

@@ -337,11 +337,6 @@ fn holder_is_named_in_one_way() {
             json!({"type": "enterprise", "enterpriseNumber": 202_239_951}),
             "mandateMemberWrongType",
         ),
-        // An enterprise number in the place of a pseudonym names the holder.
-        (
-            json!({"type": "enterprise", "pseudonym": "0202239951"}),
-            "mandateMemberMalformed",
-        ),
         (
             json!({"type": "enterprise", "pseudonym": ""}),
             "mandateMemberEmpty",
@@ -352,6 +347,34 @@ fn holder_is_named_in_one_way() {
         ),
     ] {
         assert_eq!(refusal(&holder(value.clone())), expected, "{value}");
+    }
+}
+
+#[test]
+fn a_pseudonym_is_no_number_in_disguise() {
+    for pseudonym in [
+        "0202239951",
+        "202239951",
+        "0202.239.951",
+        "BE0202239951",
+        "BE 0202.239.951",
+        "urn:be:fgov:kbo-bce:organization:cbe-number:0202239951",
+        "53480200724",
+        "53.48.02-007.24",
+    ] {
+        let holder = json!({"type": "enterprise", "pseudonym": pseudonym});
+        assert_eq!(
+            refusal(&with_mandate("/holder", holder)),
+            "mandateMemberMalformed",
+            "{pseudonym}"
+        );
+    }
+    for pseudonym in ["0202239952", "a1", "1", "p-2f7a0202239951f", "53480200725"] {
+        let holder = json!({"type": "enterprise", "pseudonym": pseudonym});
+        assert!(
+            verify_claims(&with_mandate("/holder", holder)).is_ok(),
+            "{pseudonym}"
+        );
     }
 }
 

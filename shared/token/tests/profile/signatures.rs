@@ -444,6 +444,14 @@ fn private_keys_that_are_none() {
         SignError::PrivatePart { member: "d" }
     );
     assert_eq!(error("alg", json!("ES256")).code(), "keyAlgorithmMismatch");
+    assert_eq!(error("use", json!("enc")).code(), "keyNotForSignatures");
+    assert_eq!(
+        error("key_ops", json!(["verify"])).code(),
+        "keyNotForSignatures"
+    );
+    let mut exported = private.clone();
+    (exported["key_ops"], exported["ext"]) = (json!(["sign"]), json!(true));
+    assert!(SigningKey::from_jwk_json(&exported.to_string()).is_ok());
     assert_eq!(error("kty", json!("oct")).code(), "keyTypeUnsupported");
     assert_eq!(
         SigningKey::from_jwk_json("[]").unwrap_err().code(),
