@@ -3,12 +3,16 @@
 import { DurableObject } from "cloudflare:workers";
 import module from "./validator_bg.wasm";
 import * as glue from "sluis-glue";
-import { bind } from "sluis-platform";
+import * as platform from "sluis-platform";
 import { handler, settled } from "./serve.mjs";
 
-const instance = new WebAssembly.Instance(module, { "./validator_bg.js": glue });
+const instance = new WebAssembly.Instance(module, {
+  "./validator_bg.js": glue,
+  // What needs no conversion is imported without glue.
+  "sluis-platform": platform,
+});
 glue.__wbg_set_wasm(instance.exports);
-bind(glue, settled);
+platform.bind(glue, settled);
 instance.exports.__wbindgen_start?.();
 
 export default { fetch: handler(glue) };

@@ -1,0 +1,221 @@
+//! workerd: the built Worker on the very runtime of Cloudflare Workers, from a configuration written here.
+//!
+//! Raw workerd answers within some 50 ms of its start; wrangler, which people use, takes seconds and adds nothing that is tested.
+//! A log in trouble is the unmodified Worker with its Durable Object bound to a class of another Worker.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::runtime::{Function, Launch, LogCondition, Runtime, Surroundings};
+
+/// The runtime's behaviour as of that day; `wrangler.toml` has the same.
+pub const COMPATIBILITY_DATE: &str = "2026-10-01";
+
+/// The runtime itself, as npm installed it.
+#[derive(Debug)]
+pub struct Workerd {
+    program: PathBuf,
+}
+
+impl Workerd {
+    /// The workerd among the Node tools of `package-lock.json`.
+    pub fn find(root: &Path) -> Result<Self, String> {
+        let packages = root.join("node_modules/@cloudflare");
+        let found = fs::read_dir(packages).into_iter().flatten().flatten();
+        // npm installs the package of this system only.
+        let program = found
+            .map(|package| package.path().join("bin/workerd"))
+            .find(|program| program.is_file())
+            .ok_or("workerd is not installed: cargo xtask setup")?;
+        Ok(Self { program })
+    }
+
+    /// A command that serves a configuration file; it may embed files from anywhere by their absolute paths.
+    pub fn serve(&self, configuration: &Path) -> Command {
+        let mut command = Command::new(&self.program);
+        command
+            .args(["serve", "--import-path=/"])
+            .arg(configuration);
+        command
+    }
+}
+
+impl Runtime for Workerd {
+    fn name(&self) -> &'static str {
+        "workerd"
+    }
+
+    fn supports(&self, log: LogCondition) -> Result<(), String> {
+        match log {
+            LogCondition::Well
+            | LogCondition::Throws
+            | LogCondition::Unavailable
+            | LogCondition::Hangs => Ok(()),
+            LogCondition::Full => Err("workerd has no limit to its storage".to_owned()),
+        }
+    }
+
+    fn launch(&self, surroundings: &Surroundings, address: SocketAddr) -> Result<Launch> {
+        let state = &surroundings.state;
+        let objects = state.join("objects");
+        fs::create_dir_all(&objects).with_context(|| format!("creating {}", objects.display()))?;
+        let configuration = state.join(format!("{}.capnp", surroundings.function.name()));
+        let text = configuration_of(surroundings, &objects, address)?;
+        fs::write(&configuration, text)
+            .with_context(|| format!("writing {}", configuration.display()))?;
+        let mut command = self.serve(&configuration);
+        // By the environment: a file could be kept, and arguments are read by everyone on the machine.
+        for (name, value) in &surroundings.variables {
+            command.env(name, value);
+        }
+        Ok(command.into())
+    }
+}
+
+/// What is served at `address`, in workerd's own configuration language.
+fn configuration_of(
+    surroundings: &Surroundings,
+    objects: &Path,
+    address: SocketAddr,
+) -> Result<String> {
+    let worker = Worker {
+        name: surroundings.function.name(),
+        folder: surroundings.root.join("dist/cloudflare"),
+        variables: surroundings.variables.iter().map(|(name, _)| name.as_str()).collect(),
+        log: match surroundings.function {
+            Function::Validator => Some(surroundings.log),
+            Function::Simulation => None,
+        },
+    };
+    let name = worker.name;
+    let mut services = worker.service()?;
+    if let Some(trouble) = worker.log.and_then(trouble) {
+        services.push_str(&trouble_service(trouble));
+    }
+    let objects = text(objects)?;
+    Ok(format!(
+        "using Workerd = import \"/workerd/workerd.capnp\";\n\
+         const config :Workerd.Config = (\n\
+         \x20 services = [\n{services}\
+         \x20   (name = \"objects\", disk = (path = {objects}, writable = true)),\n\
+         \x20   (name = \"internet\", network = (allow = [\"127.0.0.0/8\"]))\n\
+         \x20 ],\n\
+         \x20 sockets = [(name = \"http\", address = \"{address}\", http = (), service = \"{name}\")]\n\
+         );\n"
+    ))
+}
+
+/// A built Worker.
+#[derive(Debug)]
+pub struct Worker<'a> {
+    /// Stem of its two files.
+    pub name: &'a str,
+    /// Where they are.
+    pub folder: PathBuf,
+    /// Variables that it gets from the environment.
+    pub variables: Vec<&'a str>,
+    /// How its log fares; none if it has no log.
+    pub log: Option<LogCondition>,
+}
+
+impl Worker<'_> {
+    /// The service of this Worker. A log of its own is kept on the service `objects`.
+    pub fn service(&self) -> Result<String> {
+        let Self { name, folder, .. } = self;
+        let script = folder.join(format!("{name}.mjs"));
+        let module = folder.join(format!("{name}_bg.wasm"));
+        for file in [&script, &module] {
+            let named = file.display();
+            ensure!(file.is_file(), "{named} is not built: cargo xtask build cloudflare");
+        }
+        let mut bindings = String::new();
+        for variable in &self.variables {
+            let _ = write!(bindings, "(name = \"{variable}\", fromEnvironment = \"{variable}\"), ");
+        }
+        let mut storage = String::new();
+        if let Some(condition) = self.log {
+            let class = match trouble(condition) {
+                None => "\"AuditLog\"".to_owned(),
+                Some(_) => "(className = \"AuditLog\", serviceName = \"trouble\")".to_owned(),
+            };
+            let _ = write!(bindings, "(name = \"AUDIT_LOG\", durableObjectNamespace = {class})");
+            "\n      durableObjectNamespaces = [(className = \"AuditLog\", uniqueKey = \"sluis-audit-log\", enableSql = true)],\
+             \n      durableObjectStorage = (localDisk = \"objects\"),"
+                .clone_into(&mut storage);
+        }
+        Ok(format!(
+            "    (name = \"{name}\", worker = (\n\
+             \x20     compatibilityDate = \"{COMPATIBILITY_DATE}\",\n\
+             \x20     modules = [\n\
+             \x20       (name = \"{name}.mjs\", esModule = embed {}),\n\
+             \x20       (name = \"{name}_bg.wasm\", wasm = embed {})\n\
+             \x20     ],\n\
+             \x20     bindings = [{bindings}],{storage}\n\
+             \x20   )),\n",
+            text(&script)?,
+            text(&module)?,
+        ))
+    }
+}
+
+/// What a Durable Object in trouble does when it is called.
+fn trouble(log: LogCondition) -> Option<&'static str> {
+    match log {
+        LogCondition::Well => None,
+        LogCondition::Throws => Some("throw new Error('ordered by a test');"),
+        LogCondition::Unavailable | LogCondition::Full => {
+            Some("return new Response('ordered by a test', { status: 503 });")
+        }
+        // A promise that nothing can ever resolve is found out by workerd; this one waits for an hour.
+        LogCondition::Hangs => Some("await scheduler.wait(3_600_000);"),
+    }
+}
+
+fn trouble_service(body: &str) -> String {
+    let script = format!(
+        "import {{ DurableObject }} from 'cloudflare:workers'; \
+         export class AuditLog extends DurableObject {{ async fetch() {{ {body} }} }} \
+         export default {{ fetch() {{ return new Response('trouble'); }} }};"
+    );
+    format!(
+        "    (name = \"trouble\", worker = (\n\
+         \x20     compatibilityDate = \"{COMPATIBILITY_DATE}\",\n\
+         \x20     modules = [(name = \"trouble.mjs\", esModule = \"{script}\")],\n\
+         \x20     durableObjectNamespaces = [(className = \"AuditLog\", uniqueKey = \"sluis-trouble\", enableSql = true)],\n\
+         \x20     durableObjectStorage = (localDisk = \"objects\")\n\
+         \x20   )),\n"
+    )
+}
+
+/// A path as a string literal. Only plain characters: nothing is to be escaped.
+fn text(path: &Path) -> Result<String> {
+    let plain = path
+        .to_str()
+        .filter(|path| !path.contains(['"', '\\', '\n']))
+        .with_context(|| format!("{} has a character that workerd's configuration cannot hold", path.display()))?;
+    Ok(format!("\"{plain}\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_compatibility_date_is_that_of_the_deployment() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let deployed = fs::read_to_string(root.join("wrangler.toml")).unwrap();
+        let line = format!("compatibility_date = \"{COMPATIBILITY_DATE}\"");
+        assert!(deployed.lines().any(|found| found == line), "{line}");
+    }
+
+    #[test]
+    fn a_path_that_would_break_out_of_its_literal_is_refused() {
+        assert_eq!(text(Path::new("/a b/c")).unwrap(), "\"/a b/c\"");
+        assert!(text(Path::new("/a\"b")).is_err());
+    }
+}
