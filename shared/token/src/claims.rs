@@ -202,6 +202,12 @@ impl Claims {
             return Err(ClaimsError::ConfirmationUnsupported);
         }
         let subject = claims.text("sub", SUBJECT_CHARACTERS)?;
+        let client_id = claims.identifier("client_id", MAX_CLIENT_ID_BYTES)?;
+        // A client that calls itself as the data subject is called could pass for
+        // that person (RFC 9700 §4.15).
+        if client_id == subject {
+            return Err(FieldError::new("client_id", Fault::Malformed).into());
+        }
         Ok(Self {
             subject: SubjectPseudonym::parse(subject)
                 .map_err(|_| FieldError::new("sub", Fault::Malformed))?,
@@ -210,7 +216,7 @@ impl Claims {
             issued_at: claims.time("iat")?,
             not_before: claims.optional_time("nbf")?,
             token_id: claims.identifier("jti", MAX_TOKEN_ID_BYTES)?.into(),
-            client_id: claims.identifier("client_id", MAX_CLIENT_ID_BYTES)?.into(),
+            client_id: client_id.into(),
             actor: claims
                 .optional_object("act")?
                 .map(Actor::parse)

@@ -206,6 +206,12 @@ fn check_17_subject_is_a_pseudonym() {
 }
 
 #[test]
+fn check_17_a_client_is_not_called_as_a_subject() {
+    let claims = with("/client_id", json!(subject().to_base64url()));
+    assert_eq!(refusal(&claims), "memberMalformed");
+}
+
+#[test]
 fn check_17_no_ssin_anywhere() {
     for ssin in ["53480200724", "53.48.02-007.24", "53400003597"] {
         for pointer in ["/jti", "/client_id"] {
