@@ -48,9 +48,11 @@ pub mod sqlite {
     pub const READ: &str = "SELECT e.idx, e.id, e.stream, e.entry, e.chain, p.random, p.payload \
          FROM sluis_entries e LEFT JOIN sluis_payloads p ON p.idx = e.idx \
          WHERE e.idx >= ? ORDER BY e.idx LIMIT ?";
-    /// How the database says that another writer was first; try again.
+    /// What the database's message contains when another writer was first; try
+    /// again. (Drivers put words of their own around it.)
     pub const HEAD_HAS_MOVED: &str = "sluis: the head has moved";
-    /// How the database says that it holds the log of another origin.
+    /// What the message contains when the database holds the log of another
+    /// origin.
     pub const OTHER_ORIGIN: &str = "sluis: the stored log has another origin";
 }
 
