@@ -177,3 +177,56 @@ impl Algorithm for Rs256 {
             .is_ok_and(|signature| key.verify(message, &signature).is_ok())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rsa::BoxedUint;
+    use sha2::{Digest, Sha512};
+
+    fn number(little_endian: &[u8]) -> BoxedUint {
+        let bits = u32::try_from(little_endian.len() * 8).unwrap();
+        BoxedUint::from_le_slice(little_endian, bits).unwrap()
+    }
+
+    /// A holder of the key can make signatures whose R is the identity and for which
+    /// the equation [S]B = R + [k]A holds all the same: S = k·a. Only a strict
+    /// verifier refuses them.
+    #[test]
+    fn ed25519_is_strict_about_r() {
+        let order = {
+            // Twice as wide as it need be, so that the product below fits.
+            let mut order = [0; 64];
+            order[..16].copy_from_slice(&[
+                0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9,
+                0xde, 0x14,
+            ]);
+            order[31] = 0x10;
+            number(&order).to_nz().unwrap()
+        };
+        let key = ed25519_dalek::SigningKey::from_bytes(&[7; 32]);
+        let public = key.verifying_key();
+        let message = b"message";
+        let mut identity = [0; 32];
+        identity[0] = 1;
+        let hash = Sha512::new()
+            .chain_update(identity)
+            .chain_update(public.as_bytes())
+            .chain_update(message)
+            .finalize();
+        let k = number(&hash).rem(&order);
+        let mut a = key.to_scalar_bytes();
+        a[0] &= 0xf8;
+        a[31] = a[31] & 0x7f | 0x40;
+        let scalar = (k * number(&a)).rem(&order);
+        let mut signature = identity.to_vec();
+        signature.extend_from_slice(&scalar.to_le_bytes()[..32]);
+
+        let loose = ed25519_dalek::Signature::from_slice(&signature).unwrap();
+        assert!(public.verify(message, &loose).is_ok(), "the equation holds");
+        assert!(!verify(&EdDsa, &public, message, &signature));
+        assert!(crate::ed25519::check_signature(&signature).is_err());
+        let good = key.sign(message).to_bytes();
+        assert!(verify(&EdDsa, &public, message, &good));
+    }
+}
