@@ -111,6 +111,9 @@ impl SubjectError {
 /// What we could not do. The request is not forwarded (profile §33).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
+    /// The gate could not start: its settings are wrong.
+    #[error("the gate is not started")]
+    NotStarted,
     /// The decision could not be recorded.
     #[error("the decision is not recorded: {0}")]
     Log(#[from] LogError),
@@ -141,6 +144,7 @@ impl Fault {
     /// The stable reason code.
     pub fn code(&self) -> &'static str {
         match self {
+            Self::NotStarted => "notStarted",
             Self::Log(_) => "logUnavailable",
             Self::Keys => "keysUnavailable",
             Self::Verifier => "verifierUnavailable",

@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use sluis_log::{StoredEntry, Stream};
+use sluis_log::StoredEntry;
 use sluis_policy::{Allowance, Catalogue, Decision, Outcome, Question, decide};
 use sluis_token::{
     AccessToken, BearerRequest, Jwk, UnixTime, UntrustedToken, VerifiedAccessToken,
@@ -286,8 +286,9 @@ impl Gate {
         });
     }
 
-    /// Records that an auditor read records of accesses (M-25.1). Reading
-    /// only such records leaves none, or following the log would never end.
+    /// Records that an auditor read records about persons (M-25.1). Reading
+    /// only the records of readings leaves none, or following the log would
+    /// never end.
     pub(crate) async fn record_reading<P: Platform>(
         &self,
         platform: &P,
@@ -295,7 +296,7 @@ impl Gate {
         items: &[StoredEntry],
         nonces: &Nonces,
     ) -> Result<(), Fault> {
-        if items.iter().all(|item| item.stream != Stream::Accesses) {
+        if !items.iter().any(StoredEntry::is_about_a_person) {
             return Ok(());
         }
         let entry = record::reading(self, (from, limit), nonces, platform.now_ms())?;
@@ -355,7 +356,8 @@ fn leaves_no_entry(stop: &Stop) -> bool {
         Stop::Failed(fault) => match fault {
             Fault::Keys | Fault::Verifier => true,
             // A log that is down takes no count either; the others have entries.
-            Fault::Log(_)
+            Fault::NotStarted
+            | Fault::Log(_)
             | Fault::StatusUnavailable
             | Fault::Upstream(_)
             | Fault::Random

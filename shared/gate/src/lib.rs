@@ -47,4 +47,4 @@ pub use platform::{
 };
 pub use route::{MAX_TARGET_BYTES, RouteError};
 pub use secrets::{KEY_BYTES, MIN_AUDITOR_TOKEN_CHARS, RawSecrets, SecretError, Secrets};
-pub use serve::{Reply, ReplyBody};
+pub use serve::{Reply, ReplyBody, not_started};

@@ -39,9 +39,11 @@ impl Kind {
         match stop {
             Stop::Refused(refusal) => Self::of_refusal(refusal),
             Stop::Failed(fault) => match fault {
-                Fault::Log(_) | Fault::Keys | Fault::Verifier | Fault::StatusUnavailable => {
-                    Self::ServiceUnavailable
-                }
+                Fault::NotStarted
+                | Fault::Log(_)
+                | Fault::Keys
+                | Fault::Verifier
+                | Fault::StatusUnavailable => Self::ServiceUnavailable,
                 Fault::Upstream(_) => Self::BadGateway,
                 Fault::Random | Fault::Record | Fault::Assertion => Self::InternalServerError,
             },

@@ -57,6 +57,12 @@ pub(crate) fn is_own_path(path: &str) -> bool {
         })
 }
 
+/// What an instance answers to everything while its gate cannot start. What is
+/// wrong is for operators, not for callers.
+pub fn not_started<B>() -> Reply<B> {
+    problem::answer(&Fault::NotStarted.into(), "sluis")
+}
+
 impl Gate {
     /// Answers one request. Total: every failure is a [`Reply`].
     pub async fn serve<P: Platform>(

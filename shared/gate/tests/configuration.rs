@@ -43,7 +43,12 @@ fn both_files_of_the_project_fit_the_catalogue() {
 #[test]
 fn an_unknown_a_missing_and_a_mistyped_field_are_named_with_their_line() {
     for (from, to, field, says) in [
-        ("realm = ", "relm = ", "institution.relm", "unknown field `relm`"),
+        (
+            "realm = ",
+            "relm = ",
+            "institution.relm",
+            "unknown field `relm`",
+        ),
         (
             "timeout_ms = 10000\n",
             "",

@@ -2,7 +2,7 @@
 
 #![expect(unreachable_pub, reason = "wasm-bindgen exports public functions only")]
 
-use sluis_gate::{AuditLog, headers};
+use sluis_gate::{AuditLog, headers, not_started};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use worker::Env;
@@ -13,12 +13,6 @@ use super::platform::Workers;
 use super::reply::pack;
 use super::request::WorkersRequest;
 use super::task;
-
-/// What a request gets while the gate cannot start. The reason is for operators.
-const NOT_STARTED: &str = "503\ncontent-type\napplication/problem+json\ncache-control\nno-store, max-age=0\n\n\
-    {\"type\":\"urn:problem-type:belgif:serviceUnavailable\",\
-    \"href\":\"https://www.belgif.be/specification/rest/api-guide/#service-unavailable\",\
-    \"title\":\"Service Unavailable\",\"status\":503,\"detail\":\"The gate is not configured\"}";
 
 /// Serves a request with that log. The answer if it is there at once;
 /// otherwise it comes through [`js::settle`] under the request's number.
@@ -34,7 +28,7 @@ pub(crate) fn serve<L: AuditLog + Clone + 'static>(
         Ok(gate) => gate,
         Err(error) => {
             js::report(&format!("sluis: {error}"));
-            return Some(NOT_STARTED.to_owned());
+            return Some(pack(not_started()).text);
         }
     };
     let request = WorkersRequest::new(head, request);

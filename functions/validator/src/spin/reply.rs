@@ -15,14 +15,6 @@ use super::body::{self, Outgoing};
 use super::settings::StartError;
 use super::upstream::{self, SpinResponse};
 
-/// What a gate that could not start answers to everything.
-const NOT_STARTED: &str = concat!(
-    r#"{"type":"urn:problem-type:belgif:internalServerError","#,
-    r#""href":"https://www.belgif.be/specification/rest/api-guide/problems/internalServerError.html","#,
-    r#""title":"Internal Server Error","status":500,"#,
-    r#""detail":"The service is not configured correctly"}"#
-);
-
 /// Sends the gate's answer to a request of that method.
 pub(super) fn send(reply: Reply<SpinResponse>, method: &str) -> Result<Response, ErrorCode> {
     let Reply {
@@ -65,14 +57,7 @@ pub(super) fn send(reply: Reply<SpinResponse>, method: &str) -> Result<Response,
 /// Answers for a gate that could not start; the reason is the operator's.
 pub(super) fn not_started(error: &StartError) -> Result<Response, ErrorCode> {
     _ = writeln!(std::io::stderr(), "sluis-validator: {error}");
-    let fields = [
-        (
-            "content-type".to_owned(),
-            b"application/problem+json".to_vec(),
-        ),
-        length(NOT_STARTED.len()),
-    ];
-    respond(500, &fields, body::bytes(NOT_STARTED.as_bytes().to_vec()))
+    send(sluis_gate::not_started(), "")
 }
 
 fn length(bytes: usize) -> (String, Vec<u8>) {
