@@ -1,13 +1,11 @@
 //! The catalogue file: what it says, and that every way to get it wrong is refused with its place.
 
-mod support;
-
+use crate::support::{CATALOGUE, extended_text, time};
 use sha2::{Digest, Sha256};
 use sluis_policy::{
-    Basis, Catalogue, CivilDate, Granularity, HolderIdentity, LONGEST_MANDATE_DAYS, Operation,
-    OperationError, Standing, VerificationSystemKind,
+    Basis, Catalogue, CivilDate, Deliberation, Granularity, HolderIdentity, LONGEST_MANDATE_DAYS,
+    Operation, OperationError, Standing, VerificationSystemKind,
 };
-use support::{CATALOGUE, extended_text, time};
 
 fn golden() -> Catalogue {
     Catalogue::from_toml(CATALOGUE).unwrap()
@@ -36,7 +34,7 @@ fn the_catalogue_says_what_is_known() {
     let catalogue = golden();
     let numbers: Vec<_> = catalogue
         .deliberations()
-        .map(|entry| entry.number())
+        .map(Deliberation::number)
         .collect();
     assert_eq!(
         numbers,

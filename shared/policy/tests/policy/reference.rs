@@ -1,12 +1,10 @@
 //! A second decider, written from the requirements over the raw file and the raw claims, with none of the crate's
 //! types. Thousands of spoiled questions: both must say the same, refusal for refusal.
 
-mod support;
-
+use crate::support::{Case, DAY, NOW, extended, extended_text, verdict};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use sluis_policy::{Basis, Environment, HolderIdentity, VerificationSystemKind};
-use support::{Case, DAY, NOW, extended, extended_text, verdict};
 
 /// What the reference says: the code, the version that was in force, alarm, whether the holder is to be hidden.
 #[derive(Debug, PartialEq, Eq)]
@@ -159,11 +157,12 @@ impl Reference {
         case: &Case,
         deliberation: &mut Option<String>,
     ) -> Result<(), &'static str> {
-        let bases = self.file["statutoryBases"].as_array().unwrap();
-        let basis = bases
+        let basis = self.file["statutoryBases"]
+            .as_array()
+            .unwrap()
             .iter()
-            .find(|basis| list(&basis["purposes"]).contains(&case.purpose.as_str()));
-        let basis = basis.ok_or("statutoryBasisUnknown")?;
+            .find(|basis| list(&basis["purposes"]).contains(&case.purpose.as_str()))
+            .ok_or("statutoryBasisUnknown")?;
         let entry = self
             .find(
                 "deliberations",
@@ -299,10 +298,10 @@ fn scope(case: &Case, entry: &Value) -> Result<(), &'static str> {
     if mandate["usage"] == "singleUse" {
         return Err("singleUseUnsupported");
     }
-    if mandate["usage"] != entry["usage"] {
-        Err("usageNotApproved")
-    } else {
+    if mandate["usage"] == entry["usage"] {
         Ok(())
+    } else {
+        Err("usageNotApproved")
     }
 }
 
@@ -442,7 +441,7 @@ const CHANGES: &[Change] = &[
         case.set(
             "/purposes",
             json!(["simPensionSimulation", "simBenefitAdvice"]),
-        )
+        );
     },
     |case| case.set("/purposes", json!(["simPensionSimulation"])),
     |case| case.set("/purposes", json!(["policySupportResearch"])),
@@ -450,7 +449,7 @@ const CHANGES: &[Change] = &[
         case.set(
             "/dataCategories",
             json!(["simPensionRights", "simCareerSummary"]),
-        )
+        );
     },
     |case| case.set("/dataCategories", json!(["simPensionRights", "simOther"])),
     |case| case.set("/dataCategories", json!(["simBenefitStatus"])),
@@ -466,25 +465,25 @@ const CHANGES: &[Change] = &[
         case.set(
             "/validUntil",
             case.mandate["validFrom"].as_u64().unwrap() + 30 * DAY,
-        )
+        );
     },
     |case| {
         case.set(
             "/validUntil",
             case.mandate["validFrom"].as_u64().unwrap() + 30 * DAY + 1,
-        )
+        );
     },
     |case| {
         case.set(
             "/validUntil",
             case.mandate["validFrom"].as_u64().unwrap() + 365 * DAY,
-        )
+        );
     },
     |case| {
         case.set(
             "/validUntil",
             case.mandate["validFrom"].as_u64().unwrap() + 365 * DAY + 1,
-        )
+        );
     },
     |case| case.expires_in = 3_000,
     |case| case.set("/usage", "singleUse"),
@@ -504,13 +503,13 @@ const CHANGES: &[Change] = &[
         case.set(
             "/holder",
             json!({ "type": "organization", "enterpriseNumber": "0123456749" }),
-        )
+        );
     },
     |case| {
         case.set(
             "/holder",
             json!({ "type": "organization", "pseudonym": "p-7c21" }),
-        )
+        );
     },
     |case| case.set("/holder/type", "enterprise"),
     |case| case.set("/holder/type", "individualPractitioner"),
@@ -523,45 +522,45 @@ const CHANGES: &[Change] = &[
         case.set(
             "/circleOfTrust",
             json!({ "version": "1", "acceptedAt": case.at - 1 }),
-        )
+        );
     },
     |case| {
         case.set(
             "/circleOfTrust",
             json!({ "version": "1", "acceptedAt": case.at }),
-        )
+        );
     },
     |case| {
         case.set(
             "/circleOfTrust",
             json!({ "version": "0", "acceptedAt": case.at - 1 }),
-        )
+        );
     },
     |case| case.remove("terms"),
     |case| {
         case.set(
             "/terms",
             json!({ "version": "1", "acceptedAt": case.at - 1 }),
-        )
+        );
     },
     |case| {
         case.set(
             "/terms",
             json!({ "version": "1", "acceptedAt": case.at + 1 }),
-        )
+        );
     },
     |case| {
         case.set(
             "/terms",
             json!({ "version": "2", "acceptedAt": case.at - 1 }),
-        )
+        );
     },
     |case| case.remove("user"),
     |case| {
         case.set(
             "/user",
             user("urn:be:fedict:iam:fas:Level450", Some("r"), Some("p-7c21")),
-        )
+        );
     },
     |case| {
         case.set(
@@ -571,7 +570,7 @@ const CHANGES: &[Change] = &[
                 Some("r"),
                 Some("0202239951"),
             ),
-        )
+        );
     },
     |case| {
         case.set(
@@ -581,19 +580,19 @@ const CHANGES: &[Change] = &[
                 Some("r"),
                 Some("0123456749"),
             ),
-        )
+        );
     },
     |case| {
         case.set(
             "/user",
             user("urn:be:fedict:iam:fas:Level500", None, Some("p-7c21")),
-        )
+        );
     },
     |case| {
         case.set(
             "/user",
             user("urn:be:fedict:iam:fas:Level500", Some("r"), None),
-        )
+        );
     },
 ];
 

@@ -1,10 +1,19 @@
 //! Each rule: a question where it holds and one where it alone does not.
 
-mod support;
-
+use crate::support::{Case, DAY, NOW, extended, verdict};
 use serde_json::json;
 use sluis_policy::{Environment, HolderIdentity, Rule, VerificationSystemKind};
-use support::{Case, DAY, NOW, extended, verdict};
+
+trait Verdict {
+    /// `allow`, or the code of the refusal.
+    fn verdict(&self) -> &'static str;
+}
+
+impl Verdict for Case {
+    fn verdict(&self) -> &'static str {
+        verdict(&self.decide(extended()))
+    }
+}
 
 /// A spoiled question, the rule that must stop it and the code of the refusal.
 type Spoiled = (Rule, &'static str, fn() -> Case);

@@ -1,9 +1,6 @@
 //! Questions about real tokens: signed with a throw-away key and verified, because there is no other way to a
 //! `VerifiedAccessToken`.
 
-#![allow(dead_code, reason = "each test binary uses its part")]
-#![allow(unreachable_pub, reason = "shared between test binaries")]
-
 use std::sync::OnceLock;
 
 use serde_json::{Value, json};
@@ -18,48 +15,48 @@ use sluis_token::{
 };
 
 /// The catalogue of the project.
-pub const CATALOGUE: &str = include_str!("../../../../catalogue.toml");
+pub(crate) const CATALOGUE: &str = include_str!("../../../../catalogue.toml");
 /// Fictitious entries for what the catalogue itself has no case of.
-pub const EXTRA: &str = include_str!("extra.toml");
+pub(crate) const EXTRA: &str = include_str!("extra.toml");
 
 /// 2026-05-28, well within every fictitious deliberation that has not ended.
-pub const NOW: u64 = 1_780_000_000;
-pub const DAY: u64 = 86_400;
+pub(crate) const NOW: u64 = 1_780_000_000;
+pub(crate) const DAY: u64 = 86_400;
 
 const ISSUER: &str = "https://verification.example";
 const AUDIENCE: &str = "https://institution.example";
 
-pub fn time(seconds: u64) -> UnixTime {
+pub(crate) fn time(seconds: u64) -> UnixTime {
     UnixTime::from_seconds(seconds).unwrap()
 }
 
 /// The project's catalogue with the extra entries.
-pub fn extended() -> &'static Catalogue {
+pub(crate) fn extended() -> &'static Catalogue {
     static PARSED: OnceLock<Catalogue> = OnceLock::new();
     PARSED.get_or_init(|| Catalogue::from_toml(&extended_text()).unwrap())
 }
 
-pub fn extended_text() -> String {
+pub(crate) fn extended_text() -> String {
     format!("{CATALOGUE}\n{EXTRA}")
 }
 
 /// One question, as loose data that a test can spoil.
 #[derive(Clone, Debug)]
-pub struct Case {
-    pub mandate: Value,
-    pub at: u64,
+pub(crate) struct Case {
+    pub(crate) mandate: Value,
+    pub(crate) at: u64,
     /// The token's `exp`, counted from `at`.
-    pub expires_in: u64,
-    pub basis: Basis,
-    pub purpose: String,
-    pub data_categories: Vec<String>,
-    pub environment: Environment,
-    pub system: (String, VerificationSystemKind),
+    pub(crate) expires_in: u64,
+    pub(crate) basis: Basis,
+    pub(crate) purpose: String,
+    pub(crate) data_categories: Vec<String>,
+    pub(crate) environment: Environment,
+    pub(crate) system: (String, VerificationSystemKind),
 }
 
 impl Case {
     /// A named holder over the API.
-    pub fn api() -> Self {
+    pub(crate) fn api() -> Self {
         Self {
             mandate: json!({
                 "type": "mandate",
@@ -97,7 +94,7 @@ impl Case {
     }
 
     /// A pseudonymised holder whose user is in the web application.
-    pub fn web_app() -> Self {
+    pub(crate) fn web_app() -> Self {
         let mut case = Self::api();
         case.set("/mandateType", "simMutualityBenefits");
         case.set("/deliberation", "SIM/002");
@@ -125,7 +122,7 @@ impl Case {
     }
 
     /// A mandate token on the route of a statutory task.
-    pub fn statutory() -> Self {
+    pub(crate) fn statutory() -> Self {
         let mut case = Self::api();
         case.basis = Basis::Statutory;
         case.purpose = "policySupportResearch".into();
@@ -134,7 +131,7 @@ impl Case {
     }
 
     /// Replaces or adds the member at `pointer` of the mandate.
-    pub fn set(&mut self, pointer: &str, value: impl Into<Value>) {
+    pub(crate) fn set(&mut self, pointer: &str, value: impl Into<Value>) {
         let (parent, member) = pointer.rsplit_once('/').unwrap();
         let parent = self
             .mandate
@@ -145,12 +142,12 @@ impl Case {
         parent.insert(member.to_owned(), value.into());
     }
 
-    pub fn remove(&mut self, member: &str) {
+    pub(crate) fn remove(&mut self, member: &str) {
         self.mandate.as_object_mut().unwrap().remove(member);
     }
 
     /// Moves the case to another time: the token, the mandate and its acceptances with it.
-    pub fn move_to(&mut self, at: u64) {
+    pub(crate) fn move_to(&mut self, at: u64) {
         let shift = |value: &mut Value| {
             if let Some(seconds) = value.as_u64() {
                 *value = (seconds + at).saturating_sub(NOW).into();
@@ -168,7 +165,7 @@ impl Case {
         self.at = at;
     }
 
-    pub fn operation(&self) -> Operation {
+    pub(crate) fn operation(&self) -> Operation {
         Operation::new(
             "getOverview",
             self.basis,
@@ -178,15 +175,15 @@ impl Case {
         .unwrap()
     }
 
-    pub fn verification_system(&self) -> VerificationSystem {
+    pub(crate) fn verification_system(&self) -> VerificationSystem {
         VerificationSystem::new(&self.system.0, self.system.1).unwrap()
     }
 
-    pub fn expires_at(&self) -> u64 {
+    pub(crate) fn expires_at(&self) -> u64 {
         self.at + self.expires_in
     }
 
-    pub fn token(&self) -> VerifiedAccessToken {
+    pub(crate) fn token(&self) -> VerifiedAccessToken {
         static KEY: OnceLock<(SigningKey, IssuerKeys)> = OnceLock::new();
         let (key, keys) = KEY.get_or_init(|| {
             let key = SigningKey::generate(Algorithm::EdDsa).unwrap();
@@ -212,7 +209,7 @@ impl Case {
             .unwrap_or_else(|error| panic!("{error}: {claims}"))
     }
 
-    pub fn decide(&self, catalogue: &Catalogue) -> Decision {
+    pub(crate) fn decide(&self, catalogue: &Catalogue) -> Decision {
         let (token, operation, system) =
             (self.token(), self.operation(), self.verification_system());
         decide(
@@ -226,14 +223,9 @@ impl Case {
             },
         )
     }
-
-    /// `allow`, or the code of the refusal.
-    pub fn verdict(&self) -> &'static str {
-        verdict(&self.decide(extended()))
-    }
 }
 
-pub fn verdict(decision: &Decision) -> &'static str {
+pub(crate) fn verdict(decision: &Decision) -> &'static str {
     decision
         .deny_reason()
         .map_or("allow", |reason| reason.code())
