@@ -138,7 +138,7 @@ fn trial(
     let (runtime, root, world) = (Arc::clone(runtime), root.to_owned(), Arc::clone(world));
     Trial::test(name, move || {
         let mut world = world.lock().unwrap_or_else(PoisonError::into_inner);
-        run(case, &runtime, &root, &mut world).map_err(|error| Failed::from(format!("{error:?}")))
+        run(case, &runtime, &root, &mut world).map_err(|error| Failed::from(format!("{error:#}")))
     })
 }
 

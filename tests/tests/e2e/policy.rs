@@ -88,11 +88,6 @@ fn refused(world: &mut World) -> Result<()> {
                 "purposeNotApproved",
             ),
             (
-                "purposes",
-                json!(["simPensionSimulation", "*"]),
-                "purposeNotApproved",
-            ),
-            (
                 "dataCategories",
                 json!(["simOther"]),
                 "dataCategoryNotCovered",

@@ -47,7 +47,7 @@ pub(crate) const BAD_GATEWAY: Problem = Problem {
 
 pub(crate) const SERVICE_UNAVAILABLE: Problem = Problem {
     status: 503,
-    body: r#"{"type":"urn:problem-type:belgif:serviceUnavailable","href":"https://www.belgif.be/specification/rest/api-guide/problems/serviceUnavailable.html","status":503,"title":"Service is unavailable","detail":"The service is temporarily unavailable","retryAfterSec":5}"#,
+    body: r#"{"type":"urn:problem-type:belgif:serviceUnavailable","href":"https://www.belgif.be/specification/rest/api-guide/problems/serviceUnavailable.html","status":503,"title":"Service is unavailable","retryAfterSec":5}"#,
     challenge: None,
 };
 

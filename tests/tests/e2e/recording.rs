@@ -161,14 +161,23 @@ fn sigkill(world: &mut World) -> Result<()> {
                     let _ = hammer(address, &token, &stop, &acknowledged);
                 });
             }
-            thread::sleep(Duration::from_millis(700 + 150 * round));
+            // In the middle of the load: some are acknowledged, some are under way.
+            for _ in 0..1_000 {
+                thread::sleep(Duration::from_millis(20));
+                if acknowledged
+                    .lock()
+                    .is_ok_and(|done| done.len() >= 150 + 100 * round)
+                {
+                    break;
+                }
+            }
             let killed = world.kill();
             stop.store(true, Ordering::SeqCst);
             killed
         })?;
         let acknowledged = acknowledged.into_inner()?;
         ensure!(
-            acknowledged.len() > 20,
+            acknowledged.len() >= 150,
             "{} requests before the kill",
             acknowledged.len()
         );

@@ -246,6 +246,22 @@ fn unacceptable(world: &mut World) -> Result<()> {
         ("no client", "/client_id", None),
         ("a sender constraint", "/cnf", Some(json!({"jkt": "x"}))),
         ("an actor that is text", "/act", Some(json!("x"))),
+        ("no mandate", "/authorization_details", Some(json!([]))),
+        (
+            "a wildcard",
+            "/authorization_details/0/purposes",
+            Some(json!(["*"])),
+        ),
+        (
+            "an unknown member",
+            "/authorization_details/0/holderName",
+            Some(json!("x")),
+        ),
+        (
+            "two names for a holder",
+            "/authorization_details/0/holder/pseudonym",
+            Some(json!("x")),
+        ),
     ];
     for (name, pointer, value) in changes {
         let mut claims = world.pension_claims()?;
