@@ -9,7 +9,7 @@
 
 use serde_json::{Value, json};
 
-use crate::backend;
+use crate::backend::{self, Unanswered};
 use crate::defect::Defect;
 use crate::mint::{MintError, MintRequest};
 use crate::settings::Simulation;
@@ -52,8 +52,18 @@ pub struct SimResponse {
 pub fn handle(simulation: &Simulation, request: &SimRequest<'_>) -> SimResponse {
     let path = request.target.split('?').next().unwrap_or_default();
     if path.starts_with(backend::PATH) {
-        let (status, body) = backend::answer(path, request.assertion);
-        return json_response(status, &body);
+        return match backend::answer(path, request.assertion) {
+            Ok(data) => json_response(200, &data),
+            Err(Unanswered::NoAssertion) => problem(
+                403,
+                "missingPermission",
+                "Missing Permission",
+                Some("No assertion: this call did not come through the gate"),
+            ),
+            Err(Unanswered::NoResource) => {
+                problem(404, "resourceNotFound", "Resource Not Found", None)
+            }
+        };
     }
     match (request.method, path) {
         ("GET", "/simulation") => json_response(200, &description()),
@@ -74,7 +84,7 @@ fn token(simulation: &Simulation, request: &SimRequest<'_>) -> SimResponse {
     } else {
         match serde_json::from_slice(request.body) {
             Ok(asked) => asked,
-            Err(error) => return bad(&error.to_string()),
+            Err(error) => return bad(&unreadable(&error)),
         }
     };
     match simulation.mint(&asked, request.now) {
@@ -91,6 +101,18 @@ fn token(simulation: &Simulation, request: &SimRequest<'_>) -> SimResponse {
         Err(MintError::NotSigned) => {
             problem(500, "internalServerError", "Internal Server Error", None)
         }
+    }
+}
+
+/// What is wrong with a body, without the value that is: it could be a number
+/// that somebody typed by mistake.
+fn unreadable(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    if message.starts_with("unknown field") || message.starts_with("unknown variant") {
+        message
+    } else {
+        let (line, column) = (error.line(), error.column());
+        format!("the body is no mint request: line {line}, column {column}")
     }
 }
 

@@ -143,7 +143,7 @@ impl Simulation {
                 "status": "active",
                 "purposes": [purpose],
                 "dataCategories": [category],
-                "validFrom": now - DAY,
+                "validFrom": now.saturating_sub(DAY),
                 "validUntil": now + 20 * DAY,
                 "usage": "repeated",
                 "grant": {
@@ -154,7 +154,7 @@ impl Simulation {
                     "consentItems": [
                         "scope", "holderIdentity", "authenticationLevel", "revocation", "registration"
                     ],
-                    "acceptedAt": now - DAY,
+                    "acceptedAt": now.saturating_sub(DAY),
                 },
                 "holder": match system {
                     SystemName::Cbss => json!({
@@ -166,8 +166,8 @@ impl Simulation {
                 },
                 "channel": "api",
                 "tokenFor": "application",
-                "circleOfTrust": {"version": "1", "acceptedAt": now - 2 * DAY},
-                "terms": {"version": "1", "acceptedAt": now - 2 * DAY},
+                "circleOfTrust": {"version": "1", "acceptedAt": now.saturating_sub(2 * DAY)},
+                "terms": {"version": "1", "acceptedAt": now.saturating_sub(2 * DAY)},
             }],
         }))
     }
@@ -180,8 +180,8 @@ fn spoil(claims: &mut Value, defect: Defect, now: u64) {
             return;
         }
         Defect::Expired => {
-            set(claims, "/iat", json!(now - 200));
-            ("/exp", json!(now - 60))
+            set(claims, "/iat", json!(now.saturating_sub(200)));
+            ("/exp", json!(now.saturating_sub(60)))
         }
         Defect::NotYetValid => ("/nbf", json!(now + 3600)),
         Defect::LongLived => ("/exp", json!(now + 10 * 365 * DAY)),
@@ -202,7 +202,10 @@ fn spoil(claims: &mut Value, defect: Defect, now: u64) {
             ("/authorization_details/0/deliberation", json!("SIM/003"))
         }
         Defect::FrameworkOnly => ("/authorization_details/0/deliberation", json!("24/222")),
-        Defect::MandateExpired => ("/authorization_details/0/validUntil", json!(now - 1)),
+        Defect::MandateExpired => (
+            "/authorization_details/0/validUntil",
+            json!(now.saturating_sub(1)),
+        ),
         Defect::MandateTooLong => (
             "/authorization_details/0/validUntil",
             json!(now + 400 * DAY),

@@ -176,11 +176,13 @@ fn http_mints_publishes_and_refuses() {
         ("{\"defect\":\"none\"}", "unknown variant `none`"),
         ("{\"algorithm\":\"HS256\"}", "algorithm"),
         ("{\"lifetimeSeconds\":301}", "lifetimeSeconds"),
-        ("[", "EOF"),
+        ("[", "line 1, column 1"),
+        ("{\"ssin\":53480200724}", "no mint request"),
     ] {
         let (status, answer) = ask("POST", "/simulation/token", body);
         assert_eq!(status, 400, "{body}");
         assert!(answer.contains(says), "{answer}");
+        assert!(!answer.contains("53480200724"), "{answer}");
     }
     assert_eq!(ask("POST", "/simulation/token", &" ".repeat(20_000)).0, 413);
     let (status, body) = ask("GET", "/simulation/nic/.well-known/jwks.json", "");

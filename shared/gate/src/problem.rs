@@ -6,7 +6,7 @@
 
 use serde::Serialize;
 use sluis_policy::DenyReason;
-use sluis_token::{BearerError, ClaimsError, VerifyError};
+use sluis_token::{BearerError, ClaimsError, MandateError, VerifyError};
 
 use crate::error::{Fault, Refusal, Stop, SubjectError};
 use crate::headers;
@@ -70,6 +70,10 @@ impl Kind {
             }
             Refusal::Verify(error) => match error {
                 VerifyError::Unacceptable(ClaimsError::Expired { .. }) => Self::ExpiredAccessToken,
+                // A well-formed request for something else than a mandate (profile §19).
+                VerifyError::Unacceptable(ClaimsError::AuthorizationDetails(
+                    MandateError::UnknownDetailType,
+                )) => Self::MissingPermission,
                 VerifyError::UnknownKey { .. }
                 | VerifyError::NotAuthentic(_)
                 | VerifyError::Unavailable { .. }

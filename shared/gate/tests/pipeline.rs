@@ -152,7 +152,7 @@ fn a_backend_that_fails_is_502_and_recorded() {
 
 #[test]
 fn a_refusal_after_the_signature_has_an_entry_of_its_own() {
-    let cases: [(Value, u16, &str); 4] = [
+    let cases: [(Value, u16, &str); 5] = [
         (json!({"lifetime": -10}), 401, "tokenExpired"),
         (
             json!({"aud": "https://other.invalid"}),
@@ -165,6 +165,11 @@ fn a_refusal_after_the_signature_has_an_entry_of_its_own() {
             "purposeNotCovered",
         ),
         (json!({"sub": "A".repeat(43)}), 403, "subjectMismatch"),
+        (
+            json!({"authorization_details": [{"type": "payment"}]}),
+            403,
+            "authorizationDetailUnknown",
+        ),
     ];
     for (defect, status, reason) in &cases {
         let bench = Bench::new();
