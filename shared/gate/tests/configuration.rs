@@ -103,143 +103,146 @@ fn an_unknown_a_missing_and_a_mistyped_field_are_named_with_their_line() {
     }
 }
 
+/// What is changed in the simulation's file, and the field that is named for it.
+const WEAKENING: &[(&str, &str, &str)] = &[
+    (
+        "max_token_lifetime_seconds = 300",
+        "max_token_lifetime_seconds = 901",
+        "issuers.max_token_lifetime_seconds",
+    ),
+    (
+        "max_token_lifetime_seconds = 300",
+        "max_token_lifetime_seconds = 0",
+        "issuers.max_token_lifetime_seconds",
+    ),
+    (
+        "clock_skew_seconds = 5",
+        "clock_skew_seconds = 61",
+        "issuers",
+    ),
+    (
+        "[\"EdDSA\", \"ES256\", \"ES384\", \"PS256\", \"RS256\"]",
+        "[]",
+        "issuers",
+    ),
+    (
+        "https://nic.simulation.sluis.invalid",
+        "https://cbss.simulation.sluis.invalid",
+        "issuers.issuer",
+    ),
+    (
+        "url = \"http://127.0.0.1:8788/simulation/cbss",
+        "url = \"http://192.0.2.1/simulation/cbss",
+        "issuers.jwks.url",
+    ),
+    (
+        "url = \"http://127.0.0.1:8788/simulation/cbss",
+        "url = \"http://127.0.0.1.evil.invalid/cbss",
+        "issuers.jwks.url",
+    ),
+    (
+        "url = \"http://127.0.0.1:8788/simulation/cbss",
+        "url = \"file:///etc/cbss",
+        "issuers.jwks.url",
+    ),
+    ("jwks.json\" }", "jwks.json?x=1\" }", "issuers.jwks.url"),
+    ("subject = { body = \"/ssin\" }", "", "routes.subject"),
+    (
+        "subject = { body = \"/ssin\" }",
+        "subject = { body = \"ssin\" }",
+        "routes.subject.body",
+    ),
+    (
+        "subject = { body = \"/ssin\" }",
+        "subject = { body = \"/ssin\", path = \"x\" }",
+        "routes.subject",
+    ),
+    (
+        "subject = { path = \"ssin\" }",
+        "subject = { path = \"niss\" }",
+        "routes.subject.path",
+    ),
+    (
+        "operation = \"listPensionRights\"",
+        "operation = \"getPensionRights\"",
+        "routes.operation",
+    ),
+    (
+        "path = \"/mutuality/v1/benefits/get\"",
+        "path = \"/pension/v1/rights/get\"",
+        "routes.path",
+    ),
+    (
+        "path = \"/mutuality/v1/benefits/get\"",
+        "path = \"/health\"",
+        "routes.path",
+    ),
+    ("method = \"GET\"", "method = \"get\"", "routes.method"),
+    (
+        "purpose = \"simPensionSimulation\"",
+        "purpose = \"*\"",
+        "routes",
+    ),
+    (
+        "data_categories = [\"simPensionRights\"]",
+        "data_categories = []",
+        "routes",
+    ),
+    (
+        "forward_headers = [\"prefer\"]",
+        "forward_headers = [\"cookie\"]",
+        "upstream.forward_headers",
+    ),
+    (
+        "forward_headers = [\"prefer\"]",
+        "forward_headers = [\"X-Forwarded-For\"]",
+        "upstream.forward_headers",
+    ),
+    (
+        "url = \"http://127.0.0.1:8788/simulation/backend\"",
+        "url = \"http://backend.invalid\"",
+        "upstream.url",
+    ),
+    (
+        "url = \"http://127.0.0.1:8788/simulation/backend\"",
+        "url = \"http://127.0.0.1:1/a/../b\"",
+        "upstream.url",
+    ),
+    (
+        "timeout_ms = 10000",
+        "timeout_ms = 0",
+        "upstream.timeout_ms",
+    ),
+    (
+        "assertion_lifetime_seconds = 30",
+        "assertion_lifetime_seconds = 61",
+        "upstream.assertion_lifetime_seconds",
+    ),
+    (
+        "buffered_body_bytes = 65536",
+        "buffered_body_bytes = 2000000",
+        "limits.buffered_body_bytes",
+    ),
+    (
+        "aggregate_interval_ms = 10000",
+        "aggregate_interval_ms = 30000",
+        "log.aggregate_interval_ms",
+    ),
+    (
+        "service = \"invalid.sluis.simulation.v1\"",
+        "service = \"v1\"",
+        "log",
+    ),
+    (
+        "realm = \"sluis-simulation\"",
+        "realm = \"a\\\"b\"",
+        "institution.realm",
+    ),
+];
+
 #[test]
 fn a_value_that_would_weaken_the_gate_is_refused() {
-    for (from, to, field) in [
-        (
-            "max_token_lifetime_seconds = 300",
-            "max_token_lifetime_seconds = 901",
-            "issuers.max_token_lifetime_seconds",
-        ),
-        (
-            "max_token_lifetime_seconds = 300",
-            "max_token_lifetime_seconds = 0",
-            "issuers.max_token_lifetime_seconds",
-        ),
-        (
-            "clock_skew_seconds = 5",
-            "clock_skew_seconds = 61",
-            "issuers",
-        ),
-        (
-            "[\"EdDSA\", \"ES256\", \"ES384\", \"PS256\", \"RS256\"]",
-            "[]",
-            "issuers",
-        ),
-        (
-            "https://nic.simulation.sluis.invalid",
-            "https://cbss.simulation.sluis.invalid",
-            "issuers.issuer",
-        ),
-        (
-            "url = \"http://127.0.0.1:8788/simulation/cbss",
-            "url = \"http://192.0.2.1/simulation/cbss",
-            "issuers.jwks.url",
-        ),
-        (
-            "url = \"http://127.0.0.1:8788/simulation/cbss",
-            "url = \"http://127.0.0.1.evil.invalid/cbss",
-            "issuers.jwks.url",
-        ),
-        (
-            "url = \"http://127.0.0.1:8788/simulation/cbss",
-            "url = \"file:///etc/cbss",
-            "issuers.jwks.url",
-        ),
-        ("jwks.json\" }", "jwks.json?x=1\" }", "issuers.jwks.url"),
-        ("subject = { body = \"/ssin\" }", "", "routes.subject"),
-        (
-            "subject = { body = \"/ssin\" }",
-            "subject = { body = \"ssin\" }",
-            "routes.subject.body",
-        ),
-        (
-            "subject = { body = \"/ssin\" }",
-            "subject = { body = \"/ssin\", path = \"x\" }",
-            "routes.subject",
-        ),
-        (
-            "subject = { path = \"ssin\" }",
-            "subject = { path = \"niss\" }",
-            "routes.subject.path",
-        ),
-        (
-            "operation = \"listPensionRights\"",
-            "operation = \"getPensionRights\"",
-            "routes.operation",
-        ),
-        (
-            "path = \"/mutuality/v1/benefits/get\"",
-            "path = \"/pension/v1/rights/get\"",
-            "routes.path",
-        ),
-        (
-            "path = \"/mutuality/v1/benefits/get\"",
-            "path = \"/health\"",
-            "routes.path",
-        ),
-        ("method = \"GET\"", "method = \"get\"", "routes.method"),
-        (
-            "purpose = \"simPensionSimulation\"",
-            "purpose = \"*\"",
-            "routes",
-        ),
-        (
-            "data_categories = [\"simPensionRights\"]",
-            "data_categories = []",
-            "routes",
-        ),
-        (
-            "forward_headers = [\"prefer\"]",
-            "forward_headers = [\"cookie\"]",
-            "upstream.forward_headers",
-        ),
-        (
-            "forward_headers = [\"prefer\"]",
-            "forward_headers = [\"X-Forwarded-For\"]",
-            "upstream.forward_headers",
-        ),
-        (
-            "url = \"http://127.0.0.1:8788/simulation/backend\"",
-            "url = \"http://backend.invalid\"",
-            "upstream.url",
-        ),
-        (
-            "url = \"http://127.0.0.1:8788/simulation/backend\"",
-            "url = \"http://127.0.0.1:1/a/../b\"",
-            "upstream.url",
-        ),
-        (
-            "timeout_ms = 10000",
-            "timeout_ms = 0",
-            "upstream.timeout_ms",
-        ),
-        (
-            "assertion_lifetime_seconds = 30",
-            "assertion_lifetime_seconds = 61",
-            "upstream.assertion_lifetime_seconds",
-        ),
-        (
-            "buffered_body_bytes = 65536",
-            "buffered_body_bytes = 2000000",
-            "limits.buffered_body_bytes",
-        ),
-        (
-            "aggregate_interval_ms = 10000",
-            "aggregate_interval_ms = 30000",
-            "log.aggregate_interval_ms",
-        ),
-        (
-            "service = \"invalid.sluis.simulation.v1\"",
-            "service = \"v1\"",
-            "log",
-        ),
-        (
-            "realm = \"sluis-simulation\"",
-            "realm = \"a\\\"b\"",
-            "institution.realm",
-        ),
-    ] {
+    for (from, to, field) in WEAKENING {
         let error = changed(from, to);
         let found = match &error {
             ConfigError::Invalid { field, .. } | ConfigError::Unusable { field, .. } => field,
