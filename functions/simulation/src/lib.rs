@@ -8,10 +8,14 @@
 //! only bis-type test numbers are taken.
 
 mod backend;
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+mod cloudflare;
 mod defect;
 mod http;
 mod mint;
 mod settings;
+#[cfg(target_os = "wasi")]
+mod spin;
 mod system;
 
 pub use defect::Defect;
