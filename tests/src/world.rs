@@ -85,6 +85,16 @@ pub struct World {
 impl World {
     /// Starts everything, with an empty log in `state`.
     pub fn start(runtime: Arc<dyn Runtime>, root: &Path, state: PathBuf) -> Result<Self> {
+        Self::start_with(runtime, root, state, &[])
+    }
+
+    /// The same with further variables, by their upper-case names.
+    pub fn start_with(
+        runtime: Arc<dyn Runtime>,
+        root: &Path,
+        state: PathBuf,
+        further: &[(&str, &str)],
+    ) -> Result<Self> {
         if state.exists() {
             std::fs::remove_dir_all(&state)?;
         }
@@ -118,8 +128,14 @@ impl World {
                 state,
                 function: Function::Validator,
                 variables: variables
+                    .into_iter()
+                    .chain(
+                        further
+                            .iter()
+                            .map(|(name, value)| (*name, (*value).to_owned())),
+                    )
                     .map(|(name, value)| (name.to_owned(), value))
-                    .to_vec(),
+                    .collect(),
                 log: LogCondition::Well,
             },
             running: None,
