@@ -25,12 +25,16 @@ fn main() -> ExitCode {
 /// Writes `config.json` and `catalogue.json`; on failure one line that names
 /// file, field and what was expected.
 fn embed() -> Result<(), String> {
-    let root = folder("CARGO_MANIFEST_DIR")?.join("../..");
+    let package = folder("CARGO_MANIFEST_DIR")?;
+    let root = package
+        .ancestors()
+        .find(|folder| folder.join(CATALOGUE).is_file())
+        .ok_or_else(|| format!("{CATALOGUE}: not found at the root of the repository"))?;
     let out = folder("OUT_DIR")?;
     println!("cargo::rerun-if-env-changed={CONFIG_VARIABLE}");
     let config = env::var_os(CONFIG_VARIABLE).unwrap_or_else(|| DEFAULT_CONFIG.into());
     let config = root.join(config);
-    let beside = config.parent().unwrap_or(&root);
+    let beside = config.parent().unwrap_or(root);
     let embedded = Embedded::from_toml(&read(&config)?, |name| read(&beside.join(name)))
         .and_then(|embedded| embedded.to_json())
         .map_err(|error| located(&config, &error.to_string()))?;

@@ -92,11 +92,15 @@ fn configuration_of(
             Function::Simulation => None,
         },
     };
-    let name = worker.name;
     let mut services = worker.service()?;
     if let Some(trouble) = worker.log.and_then(trouble) {
         services.push_str(&trouble_service(trouble));
     }
+    serving(&services, worker.name, objects, address)
+}
+
+/// A configuration that serves one of these services, with the Durable Objects' storage in a folder.
+pub fn serving(services: &str, name: &str, objects: &Path, address: SocketAddr) -> Result<String> {
     let objects = text(objects)?;
     Ok(format!(
         "using Workerd = import \"/workerd/workerd.capnp\";\n\
@@ -192,8 +196,8 @@ fn trouble_service(body: &str) -> String {
     )
 }
 
-/// A path as a string literal. Only plain characters: nothing is to be escaped.
-fn text(path: &Path) -> Result<String> {
+/// A path as a string literal of workerd's configuration. Only plain characters: nothing is to be escaped.
+pub fn text(path: &Path) -> Result<String> {
     let plain = path
         .to_str()
         .filter(|path| !path.contains(['"', '\\', '\n']))

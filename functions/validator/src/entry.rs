@@ -6,8 +6,8 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use worker::Env;
 
-use crate::cloudflare::durable_log::DurableLog;
 use crate::cloudflare::serve;
+use crate::durable::log::DurableLog;
 
 /// Answers a request, or undefined when the answer comes later.
 #[wasm_bindgen(js_name = serve)]

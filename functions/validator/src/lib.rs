@@ -10,6 +10,8 @@
 
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 mod cloudflare;
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+mod durable;
 #[cfg(target_family = "wasm")]
 mod embedded;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]

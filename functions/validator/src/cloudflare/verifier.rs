@@ -1,4 +1,4 @@
-//! Signatures through the runtime's WebCrypto (`crypto.subtle`).
+//! Signatures through the runtime's `crypto.subtle`.
 //!
 //! Chosen over verification in WebAssembly by measurement; see BENCHMARKS.md.
 //! It is as strict: the token crate has checked key, algorithm and length, and
@@ -21,7 +21,7 @@ thread_local! {
     static KEYS: RefCell<HashMap<[u8; 32], JsValue>> = RefCell::new(HashMap::new());
 }
 
-/// Asks `crypto.subtle`.
+/// The runtime's cryptography.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WebCrypto;
 

@@ -6,8 +6,8 @@ use sluis_gate::{AuditLog, LogError, LogSlice};
 use sluis_log::{PendingEntry, Receipt, StoredEntry};
 use worker::{Env, Method, ObjectNamespace, Request, RequestInit, Response};
 
-use super::js;
-use super::task::Operation;
+use crate::cloudflare::js;
+use crate::cloudflare::task::Operation;
 
 /// Binding of the Durable Object's namespace.
 const BINDING: &str = "AUDIT_LOG";

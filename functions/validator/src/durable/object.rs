@@ -14,9 +14,8 @@ use worker::{
     durable_object,
 };
 
-use super::durable_log::{APPEND, CONFLICT, READ, Slice};
-use super::instance;
-use super::js;
+use super::log::{APPEND, CONFLICT, READ, Slice};
+use crate::cloudflare::{instance, js};
 
 /// The log.
 #[durable_object(fetch)]

@@ -1,0 +1,179 @@
+// The peer of the benchmark: the same decision endpoint as a JavaScript Worker
+// with npm `jose`, written as one who knows Workers would write it.
+//
+// It does what the gate does for an allowed request: finds the operation, checks
+// signature, issuer, audience, type, times and required claims (`jwtVerify`),
+// the mandate's detail, the subject of the path against the token's pseudonym,
+// and signs the assertion. It has no catalogue, no cache, no strict JSON, no
+// strict Ed25519 and no metadata about its checks: leaner than ours, not heavier.
+// With PEER_LOG it seals the same kind of entry and appends it to the same
+// Durable Object, awaited like ours.
+
+import { SignJWT, createLocalJWKSet, importJWK, jwtVerify } from "jose";
+
+const ISSUER = "https://cbss.simulation.sluis.invalid";
+const ROUTE = /^\/pension\/v1\/persons\/([0-9]{11})\/rights$/;
+const CONSENT = ["scope", "holderIdentity", "authenticationLevel", "revocation", "registration"];
+const OPTIONS = {
+  issuer: ISSUER,
+  audience: "https://api.simulation.sluis.invalid",
+  typ: "at+jwt",
+  algorithms: ["EdDSA", "ES256", "ES384", "PS256", "RS256"],
+  requiredClaims: ["iss", "sub", "aud", "exp", "iat", "jti", "client_id"],
+  clockTolerance: 5,
+};
+const HMAC = { name: "HMAC", hash: "SHA-256" };
+const encoder = new TextEncoder();
+
+let started;
+
+/** Keys are imported once an isolate, as ours are. */
+async function start(env) {
+  const raw = Uint8Array.fromBase64(env.SLUIS_PSEUDONYM_KEY, { alphabet: "base64url" });
+  return {
+    keys: createLocalJWKSet(JSON.parse(env.PEER_JWKS)),
+    pseudonym: await crypto.subtle.importKey("raw", raw, HMAC, false, ["sign"]),
+    assertion: await importJWK(JSON.parse(env.SLUIS_ASSERTION_KEY), "EdDSA"),
+  };
+}
+
+const base64url = (bytes) => new Uint8Array(bytes).toBase64({ alphabet: "base64url", omitPadding: true });
+
+function problem(status, type, trace) {
+  const body = JSON.stringify({ type: `urn:problem-type:belgif:${type}`, status, title: type });
+  return new Response(body, {
+    status,
+    headers: {
+      "content-type": "application/problem+json",
+      "cache-control": "no-store, max-age=0",
+      "belgov-trace-id": trace,
+    },
+  });
+}
+
+function covers(mandate, now) {
+  return (
+    mandate.type === "mandate" &&
+    mandate.status === "active" &&
+    mandate.mandateType === "simPensionOverview" &&
+    mandate.deliberation === "SIM/001" &&
+    mandate.purposes.includes("simPensionSimulation") &&
+    mandate.dataCategories.includes("simPensionRights") &&
+    mandate.validFrom <= now &&
+    now < mandate.validUntil &&
+    mandate.grant.level === "urn:be:fedict:iam:fas:citizen:Level400" &&
+    mandate.grant.grantedBy === "dataSubject" &&
+    mandate.grant.consentVersion === "2026-01" &&
+    CONSENT.every((item) => mandate.grant.consentItems.includes(item)) &&
+    typeof mandate.holder.enterpriseNumber === "string" &&
+    mandate.channel === "api" &&
+    mandate.circleOfTrust?.version === "1" &&
+    mandate.terms?.version === "1"
+  );
+}
+
+/** Seals an entry as `sluis-log` does and appends it; the index. */
+async function record(env, claims, mandate, trace, id, now) {
+  const random = crypto.getRandomValues(new Uint8Array(32));
+  const payload = JSON.stringify({
+    specversion: "1.0",
+    id,
+    source: "https://gate.simulation.sluis.invalid",
+    type: "invalid.sluis.simulation.v1.decision.granted",
+    time: new Date(now).toISOString(),
+    service: "invalid.sluis.simulation.v1",
+    data: { traceId: trace, issuer: claims.iss, clientId: claims.client_id, tokenId: claims.jti, subject: claims.sub, mandate },
+  });
+  const bytes = Uint8Array.fromHex(id.replaceAll("-", ""));
+  const domain = encoder.encode("sluis log commitment v1\0");
+  const text = encoder.encode(payload);
+  const message = new Uint8Array(domain.length + bytes.length + text.length);
+  message.set(domain);
+  message.set(bytes, domain.length);
+  message.set(text, domain.length + bytes.length);
+  const key = await crypto.subtle.importKey("raw", random, HMAC, false, ["sign"]);
+  const commitment = await crypto.subtle.sign("HMAC", key, message);
+  const entry = new Uint8Array(71);
+  entry.set([1, 1, 1]);
+  new DataView(entry.buffer).setUint32(3, Math.floor(now / 60_000));
+  entry.set(new Uint8Array(commitment), 39);
+  const answer = await env.AUDIT_LOG.getByName("log").fetch("https://log/append", {
+    method: "POST",
+    body: JSON.stringify({ id, entry: base64url(entry), random: base64url(random), payload }),
+  });
+  if (answer.status !== 200) throw new Error(`the log answered ${answer.status}`);
+  return (await answer.json()).index;
+}
+
+async function decide(request, env) {
+  const trace = crypto.randomUUID();
+  const { keys, pseudonym, assertion } = await (started ??= start(env));
+  if (request.headers.get("x-original-method") !== "GET") return problem(404, "resourceNotFound", trace);
+  const path = ROUTE.exec(request.headers.get("x-original-uri") ?? "");
+  if (path === null) return problem(404, "resourceNotFound", trace);
+  const authorization = request.headers.get("authorization") ?? "";
+  if (!authorization.startsWith("Bearer ")) return problem(401, "missingAccessToken", trace);
+  let claims;
+  try {
+    ({ payload: claims } = await jwtVerify(authorization.slice(7), keys, OPTIONS));
+  } catch {
+    return problem(401, "invalidAccessToken", trace);
+  }
+  const now = Date.now();
+  const details = claims.authorization_details;
+  if (!Array.isArray(details) || details.length !== 1 || !covers(details[0], now / 1000)) {
+    return problem(403, "missingPermission", trace);
+  }
+  const mandate = details[0];
+  const derived = await crypto.subtle.sign("HMAC", pseudonym, encoder.encode(`sluis subject v1\0${path[1]}`));
+  if (base64url(derived) !== claims.sub) return problem(403, "missingPermission", trace);
+  const id = crypto.randomUUID();
+  const index = env.PEER_LOG === "1" ? await record(env, claims, mandate, trace, id, now) : 0;
+  const iat = Math.floor(now / 1000);
+  const signed = await new SignJWT({
+    iss: "sluis-simulation",
+    aud: "https://backend.simulation.sluis.invalid",
+    iat,
+    exp: iat + 30,
+    jti: id,
+    sub: claims.sub,
+    operation: "listPensionRights",
+    purpose: "simPensionSimulation",
+    dataCategories: mandate.dataCategories,
+    mandateType: mandate.mandateType,
+    deliberation: mandate.deliberation,
+    holder: { enterpriseNumber: mandate.holder.enterpriseNumber },
+    traceId: trace,
+    logIndex: index,
+  })
+    .setProtectedHeader({ alg: "EdDSA", typ: "sluis-assertion+jwt", kid: "peer" })
+    .sign(assertion);
+  return new Response(null, {
+    headers: {
+      "sluis-assertion": signed,
+      "cache-control": "no-store, max-age=0",
+      "belgov-trace-id": trace,
+    },
+  });
+}
+
+let keySet;
+
+export default {
+  fetch(request, env) {
+    if (request.url.endsWith("/.well-known/jwks.json")) {
+      if (keySet === undefined) {
+        const { d, ...key } = JSON.parse(env.SLUIS_ASSERTION_KEY);
+        keySet = JSON.stringify({ keys: [key] });
+      }
+      return new Response(keySet, {
+        headers: {
+          "content-type": "application/json",
+          "cache-control": "public, max-age=300",
+          "belgov-trace-id": crypto.randomUUID(),
+        },
+      });
+    }
+    return decide(request, env);
+  },
+};
