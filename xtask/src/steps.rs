@@ -72,10 +72,14 @@ impl Steps {
     }
 
     /// Runs commands of cargo test and counts the tests they report.
-    pub(crate) fn tests(&mut self, name: &str, commands: Vec<Command>) -> bool {
+    pub(crate) fn tests(
+        &mut self,
+        name: &str,
+        commands: impl FnOnce() -> Result<Vec<Command>>,
+    ) -> bool {
         self.time(name, |steps| {
             let mut failed = Vec::new();
-            for command in commands {
+            for command in commands()? {
                 let line = describe(&command);
                 if let Err(error) = steps.run_tests(command) {
                     failed.push(format!("{line}: {error:#}"));
@@ -228,7 +232,7 @@ mod tests {
         let mut steps = Steps::new();
         assert!(steps.check("good", || run(&mut Command::new("true"))));
         assert!(!steps.check("bad", || run(&mut Command::new("false"))));
-        assert!(!steps.tests("without a test", vec![Command::new("true")]));
+        assert!(!steps.tests("without a test", || Ok(vec![Command::new("true")])));
         steps.skip("a reason");
         assert_eq!(
             steps.counts,
