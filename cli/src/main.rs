@@ -1,11 +1,19 @@
 //! The `sluis` command. One module a group of commands; each returns its own error, which knows its exit code.
 
+mod catalogue;
+mod clock;
+mod failure;
+mod files;
+mod keys;
 mod log;
+mod token;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use failure::Failure;
 
 /// Sluis: mandate tokens, the catalogue of deliberations, and the audit log
 #[derive(Debug, Parser)]
@@ -17,18 +25,24 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Check and show the catalogue of deliberations
+    #[command(subcommand)]
+    Catalogue(catalogue::CatalogueCommand),
+    /// Make keys and credentials
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Show, verify and export the audit log
     #[command(subcommand)]
     Log(log::LogCommand),
+    /// Mint, sign, inspect and verify mandate tokens
+    #[command(subcommand)]
+    Token(token::TokenCommand),
 }
 
 fn main() -> ExitCode {
     let Arguments { command } = Arguments::parse();
     let mut out = io::stdout().lock();
-    let result = match &command {
-        Command::Log(command) => log::run(command, &mut out),
-    };
-    match result {
+    match run(&command, &mut out) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             // Nothing is left to say it to when standard error is gone too.
@@ -36,4 +50,14 @@ fn main() -> ExitCode {
             failure.exit_code().into()
         }
     }
+}
+
+fn run(command: &Command, out: &mut impl Write) -> Result<(), Failure> {
+    match command {
+        Command::Catalogue(command) => catalogue::run(command, out)?,
+        Command::Keys(command) => keys::run(command, out)?,
+        Command::Log(command) => log::run(command, out)?,
+        Command::Token(command) => token::run(command, out)?,
+    }
+    Ok(())
 }

@@ -802,6 +802,28 @@ fn a_catalogue_needs_a_framework_that_is_held() {
     );
 }
 
+/// A real deliberation and a fictitious one behind one type would bring the fiction into production.
+#[test]
+fn simulation_and_production_do_not_mix() {
+    let text = extended_text().replace("SIM/902", "26/902");
+    let start = text.find("number = \"26/902\"").unwrap();
+    let (before, entry) = text.split_at(start);
+    let entry = entry
+        .replacen(
+            "chamber = \"none\"",
+            "chamber = \"socialSecurityAndHealth\"",
+            1,
+        )
+        .replacen("simulationOnly = true", "simulationOnly = false", 1);
+    let error = refusal(&format!("{before}{entry}"));
+    assert!(
+        error.contains(
+            "mandateTypes[4].deliberations: expected deliberations that are all simulation-only"
+        ),
+        "{error}"
+    );
+}
+
 #[test]
 fn ten_years_is_the_longest_mandate() {
     let text = with(

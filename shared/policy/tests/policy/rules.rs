@@ -554,6 +554,9 @@ fn boundaries_of_deliberations() {
     let mut withdrawn = of_type("simWithdrawn", "SIM/001");
     withdrawn.move_to(REPEAL_OF_SIM_901 - 1);
     assert_eq!(withdrawn.verdict(), "allow");
+    let mut withdrawn = of_type("simWithdrawn", "SIM/001");
+    withdrawn.move_to(REPEAL_OF_SIM_901);
+    assert_eq!(withdrawn.verdict(), "mandateTypeWithdrawn");
 }
 
 /// S-12.1: the version that applied is named as long as there is one, though a mandate never gets through.

@@ -1,0 +1,47 @@
+//! The one error of the command: each group's own, and its exit code.
+//!
+//! | code | meaning |
+//! |---|---|
+//! | 0 | done |
+//! | 1 | a file or stream could not be read or written |
+//! | 2 | wrong usage |
+//! | 3 | looked at and refused: a token, a catalogue, a log |
+//! | 4 | not what it should be: no key, no key set, no export |
+//! | 5, 6 | a server refused, or was not reached |
+
+use thiserror::Error;
+
+use crate::catalogue::CatalogueFailure;
+use crate::files::FileFailure;
+use crate::keys::KeysFailure;
+use crate::log::LogFailure;
+use crate::token::TokenFailure;
+
+/// Why a command failed. One line.
+#[derive(Debug, Error)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueFailure),
+    #[error(transparent)]
+    Keys(#[from] KeysFailure),
+    #[error(transparent)]
+    Log(#[from] LogFailure),
+    #[error(transparent)]
+    Token(#[from] TokenFailure),
+}
+
+impl Failure {
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Catalogue(failure) => failure.exit_code(),
+            Self::Keys(failure) => failure.exit_code(),
+            Self::Log(failure) => failure.exit_code(),
+            Self::Token(failure) => failure.exit_code(),
+        }
+    }
+}
+
+impl FileFailure {
+    /// Of every failed read or write.
+    pub(crate) const EXIT_CODE: u8 = 1;
+}

@@ -1,0 +1,141 @@
+//! `sluis keys`: make the keys that the validator, the simulation and verification systems need.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use sluis_token::sign::{SignError, SigningKey, jwks_json};
+use sluis_token::{Algorithm, KeyId};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::files::{FileFailure, name_of, read_text, write_secret};
+
+/// Length of a symmetric key, and of a credential: that of the hash it is used with.
+const RANDOM_BYTES: usize = 32;
+
+/// What to do with keys.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make a private key, as a JWK
+    Generate(GenerateArguments),
+    /// Print the public parts of private keys, as a JWK set
+    Public(PublicArguments),
+    /// Make a random key or credential of 32 bytes, in base64url
+    Random(RandomArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GenerateArguments {
+    /// eddsa, es256, es384, ps256 or rs256
+    #[arg(long, value_name = "NAME", value_parser = parse_algorithm)]
+    algorithm: Algorithm,
+    /// The key's id; by default its thumbprint (RFC 7638)
+    #[arg(long, value_name = "ID", value_parser = parse_key_id)]
+    kid: Option<KeyId>,
+    /// The file to write, which only you can read; it must not exist. By default standard output
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PublicArguments {
+    /// Files with a private JWK each; - for standard input
+    #[arg(value_name = "FILE", required = true)]
+    keys: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RandomArguments {
+    /// The file to write, which only you can read; it must not exist. By default standard output
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// Why a keys command failed. Never says anything of a key.
+#[derive(Debug, Error)]
+pub(crate) enum KeysFailure {
+    #[error(transparent)]
+    File(#[from] FileFailure),
+    #[error("{name}: expected a private JWK as `sluis keys generate` writes it: {error}")]
+    NotAKey { name: String, error: SignError },
+    #[error("no key could be made: {0}")]
+    NotMade(SignError),
+    #[error("the system gives no random bytes")]
+    NoRandomness,
+    #[error("the key id \"{key_id}\" stands for two keys")]
+    SameKeyId { key_id: String },
+}
+
+impl KeysFailure {
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::File(_) | Self::NotMade(_) | Self::NoRandomness => FileFailure::EXIT_CODE,
+            Self::NotAKey { .. } | Self::SameKeyId { .. } => 4,
+        }
+    }
+}
+
+/// Runs the command and writes what it has to say.
+pub(crate) fn run(command: &KeysCommand, out: &mut impl Write) -> Result<(), KeysFailure> {
+    match command {
+        KeysCommand::Generate(arguments) => generate(arguments, out),
+        KeysCommand::Public(arguments) => public(arguments, out),
+        KeysCommand::Random(arguments) => random(arguments, out),
+    }
+}
+
+fn generate(arguments: &GenerateArguments, out: &mut impl Write) -> Result<(), KeysFailure> {
+    let mut key = SigningKey::generate(arguments.algorithm).map_err(KeysFailure::NotMade)?;
+    if let Some(key_id) = &arguments.kid {
+        key = key.with_key_id(key_id).map_err(KeysFailure::NotMade)?;
+    }
+    Ok(write_secret(
+        arguments.out.as_ref(),
+        &key.to_private_jwk_json(),
+        out,
+    )?)
+}
+
+fn public(arguments: &PublicArguments, out: &mut impl Write) -> Result<(), KeysFailure> {
+    let mut keys: Vec<SigningKey> = Vec::new();
+    for path in &arguments.keys {
+        let key = read_key(path)?;
+        if keys.iter().any(|other| other.key_id() == key.key_id()) {
+            return Err(KeysFailure::SameKeyId {
+                key_id: key.key_id().as_str().to_owned(),
+            });
+        }
+        keys.push(key);
+    }
+    Ok(writeln!(out, "{}", jwks_json(&keys)).map_err(FileFailure::Output)?)
+}
+
+/// The private key in a file.
+pub(crate) fn read_key(path: &Path) -> Result<SigningKey, KeysFailure> {
+    let json = read_text(path)?;
+    SigningKey::from_jwk_json(json.trim()).map_err(|error| KeysFailure::NotAKey {
+        name: name_of(path),
+        error,
+    })
+}
+
+fn random(arguments: &RandomArguments, out: &mut impl Write) -> Result<(), KeysFailure> {
+    use base64ct::{Base64UrlUnpadded, Encoding as _};
+    let mut bytes = Zeroizing::new([0; RANDOM_BYTES]);
+    getrandom::fill(bytes.as_mut()).map_err(|_| KeysFailure::NoRandomness)?;
+    let text = Zeroizing::new(Base64UrlUnpadded::encode_string(bytes.as_ref()));
+    Ok(write_secret(arguments.out.as_ref(), &text, out)?)
+}
+
+/// The algorithm of that name; on a command line case does not count.
+pub(crate) fn parse_algorithm(text: &str) -> Result<Algorithm, String> {
+    Algorithm::ALL
+        .into_iter()
+        .find(|algorithm| algorithm.as_str().eq_ignore_ascii_case(text))
+        .ok_or_else(|| "expected eddsa, es256, es384, ps256 or rs256".to_owned())
+}
+
+fn parse_key_id(text: &str) -> Result<KeyId, String> {
+    KeyId::parse(text).ok_or_else(|| format!("expected 1 to {} bytes", KeyId::MAX_BYTES))
+}

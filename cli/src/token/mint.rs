@@ -1,0 +1,121 @@
+//! `sluis token mint`: a token of the simulation, with the keys of a local run.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::{Map, Value};
+use sluis_simulation::{Defect, MintRequest, RawSettings, Simulation, SystemName};
+use sluis_token::Algorithm;
+
+use super::TokenFailure;
+use crate::clock;
+use crate::files::{FileFailure, read_text};
+use crate::keys::parse_algorithm;
+
+/// Where `cargo xtask dev` keeps the secrets of a local run.
+const LOCAL_RUNS: [&str; 2] = [
+    ".sluis/dev/workerd/secrets.json",
+    ".sluis/dev/spin/secrets.json",
+];
+
+#[derive(Debug, Args)]
+pub(crate) struct MintArguments {
+    /// The secrets of the simulation; by default those of the local run
+    #[arg(long, value_name = "FILE")]
+    secrets: Option<PathBuf>,
+    /// The verification system: cbss (a named holder) or nic (a pseudonymised one)
+    #[arg(long, value_name = "NAME", default_value = "cbss", value_parser = ["cbss", "nic"])]
+    system: String,
+    /// eddsa, es256, es384, ps256 or rs256; by default the system's first key
+    #[arg(long, value_name = "NAME", value_parser = parse_algorithm)]
+    algorithm: Option<Algorithm>,
+    /// The data subject, a bis-type test number
+    #[arg(long, value_name = "NUMBER")]
+    ssin: Option<String>,
+    /// Lifetime in seconds
+    #[arg(long, value_name = "SECONDS")]
+    lifetime: Option<u64>,
+    /// The one thing that is wrong
+    #[arg(long, value_name = "NAME", value_parser = parse_defect)]
+    defect: Option<Defect>,
+}
+
+pub(super) fn mint(arguments: &MintArguments, out: &mut impl Write) -> Result<(), TokenFailure> {
+    let simulation = simulation(arguments)?;
+    let request = MintRequest {
+        verification_system: if arguments.system == "nic" {
+            SystemName::Nic
+        } else {
+            SystemName::Cbss
+        },
+        algorithm: arguments
+            .algorithm
+            .map(|algorithm| algorithm.as_str().to_owned()),
+        ssin: arguments.ssin.clone(),
+        lifetime_seconds: arguments.lifetime,
+        defect: arguments.defect,
+    };
+    let token = simulation.mint(&request, clock::now().as_seconds())?;
+    Ok(writeln!(out, "{}", token.access_token).map_err(FileFailure::Output)?)
+}
+
+fn simulation(arguments: &MintArguments) -> Result<Simulation, TokenFailure> {
+    let path = match &arguments.secrets {
+        Some(path) => path.clone(),
+        None => local_run()?,
+    };
+    let name = path.display().to_string();
+    let text = read_text(&path)?;
+    let missing = |member| TokenFailure::Secrets {
+        name: name.clone(),
+        member,
+    };
+    let values: Map<String, Value> =
+        serde_json::from_str(&text).map_err(|_| missing("the keys by name"))?;
+    let value = |member| {
+        values
+            .get(member)
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+            .ok_or_else(|| missing(member))
+    };
+    let raw = RawSettings {
+        keys_cbss: value("SLUIS_SIMULATION_KEYS_CBSS")?,
+        keys_nic: value("SLUIS_SIMULATION_KEYS_NIC")?,
+        pseudonym_key: value("SLUIS_PSEUDONYM_KEY")?,
+    };
+    Simulation::try_from(raw).map_err(|error| TokenFailure::Settings { name, error })
+}
+
+/// The secrets of the one local run; a guess between two would mint tokens that the running one refuses.
+fn local_run() -> Result<PathBuf, TokenFailure> {
+    let mut found = LOCAL_RUNS
+        .iter()
+        .map(PathBuf::from)
+        .filter(|path| path.is_file());
+    match (found.next(), found.next()) {
+        (Some(path), None) => Ok(path),
+        (Some(_), Some(_)) => Err(TokenFailure::SeveralSecrets),
+        (None, _) => Err(TokenFailure::NoSecrets),
+    }
+}
+
+fn parse_defect(text: &str) -> Result<Defect, String> {
+    Defect::ALL
+        .iter()
+        .copied()
+        .find(|defect| name_of(*defect) == text)
+        .ok_or_else(|| {
+            let names: Vec<_> = Defect::ALL.iter().map(|defect| name_of(*defect)).collect();
+            format!("expected one of {}", names.join(", "))
+        })
+}
+
+/// As the simulation spells it.
+fn name_of(defect: Defect) -> String {
+    match serde_json::to_value(defect) {
+        Ok(Value::String(name)) => name,
+        Ok(_) | Err(_) => String::new(),
+    }
+}
