@@ -54,14 +54,10 @@ fn broken_off() -> Result<Option<Trailers>, ErrorCode> {
     Err(ErrorCode::InternalError(None))
 }
 
-fn well() -> Result<Option<Trailers>, ErrorCode> {
-    Ok(None)
-}
-
 /// No body.
 pub(super) fn empty() -> Outgoing<Option<Work>> {
     // A writer that is dropped writes the default.
-    let (_, end) = wit_future::new(well);
+    let (_, end) = wit_future::new(|| Ok(None));
     Outgoing {
         bytes: None,
         end,
@@ -81,7 +77,7 @@ pub(super) fn bytes(bytes: Vec<u8>) -> Outgoing<Option<Work>> {
         drop(writer);
         if unwritten.is_empty() {
             // A reader that went away needs no end.
-            _ = end_writer.write(well()).await;
+            _ = end_writer.write(Ok(None)).await;
         }
     };
     Outgoing {

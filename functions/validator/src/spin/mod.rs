@@ -8,7 +8,7 @@
 //! | `upstream` | outbound HTTP: the backend and the key servers |
 //! | `reply` | answers |
 //! | `body` | bodies that pass through, and where their trailers end |
-//! | `log`, `sqlite`, `postgres` | the durable log's stores |
+//! | `log`, `sqlite`, `turns`, `postgres` | the durable log's stores |
 //! | `time` | the clock, and a limit on every call that may hang |
 //!
 //! An instance serves many requests, several at a time, so a panic would fail
@@ -23,6 +23,7 @@ mod request;
 mod settings;
 mod sqlite;
 mod time;
+mod turns;
 mod upstream;
 
 use spin_sdk::wasip3::{

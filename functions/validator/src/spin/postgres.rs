@@ -10,6 +10,8 @@ use sluis_log::sql::{DamagedRow, postgres};
 use sluis_log::{ChainHash, ChainHead, Origin, PendingEntry, Receipt, Row, StoredEntry};
 use spin_sdk::pg::{Connection, DbValue, Error, ParameterValue, PgError, QueryError};
 
+use super::log::Written;
+
 /// The store.
 pub(super) struct PostgresLog {
     origin: Origin,
@@ -22,9 +24,21 @@ impl PostgresLog {
         Self { origin, address }
     }
 
-    /// Makes an entry durable.
-    pub(super) async fn append(&self, entry: &PendingEntry) -> Result<Receipt, LogError> {
+    /// Appends, each entry for itself: the server takes the lock for one at a time.
+    pub(super) async fn write(&self, entries: &[&PendingEntry]) -> Written {
         let connection = self.open().await?;
+        let mut receipts = Vec::with_capacity(entries.len());
+        for entry in entries {
+            receipts.push(self.append(&connection, entry).await);
+        }
+        Ok(receipts)
+    }
+
+    async fn append(
+        &self,
+        connection: &Connection,
+        entry: &PendingEntry,
+    ) -> Result<Receipt, LogError> {
         let parameters = vec![
             ParameterValue::Str(self.origin.as_str().to_owned()),
             ParameterValue::Binary(entry.id().as_bytes().to_vec()),
@@ -33,7 +47,7 @@ impl PostgresLog {
             ParameterValue::Binary(entry.random().as_bytes().to_vec()),
             ParameterValue::Str(entry.payload().to_owned()),
         ];
-        let rows = run(&connection, postgres::APPEND, parameters).await?;
+        let rows = run(connection, postgres::APPEND, parameters).await?;
         let [row] = rows.as_slice() else {
             return Err(LogError::Malformed);
         };

@@ -9,7 +9,7 @@ use spin_sdk::variables::{self, Error as VariableError};
 
 use crate::embedded;
 
-use super::log::SpinLog;
+use super::log::{SpinLog, Store};
 use super::platform::SpinPlatform;
 use super::postgres::PostgresLog;
 use super::sqlite::SqliteLog;
@@ -74,17 +74,17 @@ async fn start() -> Result<Service, StartError> {
         auditor_token: required("sluis_auditor_token").await?,
     })?;
     let origin = config.log_origin().clone();
-    let log = match required("sluis_log_store").await?.as_str() {
-        "sqlite" => SpinLog::Sqlite(SqliteLog::new(origin)),
+    let store = match required("sluis_log_store").await?.as_str() {
+        "sqlite" => Store::Sqlite(SqliteLog::new(origin)),
         "postgres" => {
             let address = required("sluis_log_postgres").await?;
-            SpinLog::Postgres(PostgresLog::new(origin, address))
+            Store::Postgres(PostgresLog::new(origin, address))
         }
         _ => return Err(StartError::LogStore),
     };
     Ok(Service {
         gate: Gate::new(config, catalogue, secrets)?,
-        platform: SpinPlatform::new(log),
+        platform: SpinPlatform::new(SpinLog::new(store)),
     })
 }
 

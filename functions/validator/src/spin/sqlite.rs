@@ -1,20 +1,26 @@
 //! The log in Spin's SQLite: one node, one file.
 //!
-//! Every call opens a connection of its own, because a connection that two
-//! requests share would mix their transactions. An append takes the write lock
-//! before it reads the head (`BEGIN IMMEDIATE`); a deferred one would lose to
-//! its neighbours nine times out of ten. When anything fails the connection is
-//! dropped, which rolls back.
+//! Two requests on one connection would mix their transactions. So a reader
+//! opens one of its own, and a writer takes the instance's writing connection
+//! out of its place: the turn makes it the only one, and it puts the connection
+//! back only after a commit. When anything fails, or time runs out, the
+//! connection is dropped instead, and its transaction with it. One that stays
+//! open also spares SQLite the work of closing the file for good each time.
 //!
-//! `execute` says `Ok` also of a statement that failed. Only collecting the
-//! rows tells, so [`run`] always does.
+//! A writer takes the lock before it reads the head (`BEGIN IMMEDIATE`); a
+//! deferred one would lose to other instances nine times out of ten.
+//!
+//! `execute` says `Ok` also of a statement that failed. Only its verdict tells,
+//! so [`run`] and [`query`] always wait for it.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 
 use sluis_gate::{LogError, LogSlice};
 use sluis_log::sql::{DamagedRow, Existing, ExistingError, sqlite, statements};
 use sluis_log::{ChainHead, Origin, PendingEntry, Receipt, Row, StoredEntry};
 use spin_sdk::sqlite::{Connection, RowResult, Value};
+
+use super::log::Written;
 
 /// The manifest's label.
 const DATABASE: &str = "default";
@@ -22,29 +28,47 @@ const DATABASE: &str = "default";
 /// The store.
 pub(super) struct SqliteLog {
     origin: Origin,
-    /// Whether this instance has seen to the schema.
-    prepared: Cell<bool>,
+    /// The connection to write with, while nobody does.
+    idle: RefCell<Option<Connection>>,
 }
 
 impl SqliteLog {
     pub(super) fn new(origin: Origin) -> Self {
         Self {
             origin,
-            prepared: Cell::new(false),
+            idle: RefCell::new(None),
         }
     }
 
-    /// Makes an entry durable.
-    pub(super) async fn append(&self, entry: &PendingEntry) -> Result<Receipt, LogError> {
-        let connection = self.open().await?;
+    /// Appends in one transaction: all that can be, or nothing.
+    pub(super) async fn write(&self, entries: &[&PendingEntry]) -> Written {
+        let idle = self.idle.take();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => prepared().await?,
+        };
         run(&connection, "BEGIN IMMEDIATE", Vec::new()).await?;
-        let id = Value::Blob(entry.id().as_bytes().to_vec());
-        let existing = run(&connection, sqlite::BY_ID, vec![id]).await?;
-        if let Some(row) = existing.first() {
-            return self.existing(row, entry);
+        let mut head = self.head(&connection).await?;
+        let mut receipts = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let receipt = head.receipt_for(entry);
+            let appended = run(&connection, sqlite::APPEND, self.row(entry, &receipt)?).await;
+            receipts.push(match appended {
+                Ok(()) => {
+                    head = head.followed_by(entry.leaf_hash());
+                    Ok(receipt)
+                }
+                // Refused: because it stands there already, or for no good reason.
+                Err(error) => self.existing(&connection, entry).await?.ok_or(error)?,
+            });
         }
-        let receipt = self.head(&connection).await?.receipt_for(entry);
-        let parameters = vec![
+        run(&connection, "COMMIT", Vec::new()).await?;
+        self.idle.replace(Some(connection));
+        Ok(receipts)
+    }
+
+    fn row(&self, entry: &PendingEntry, receipt: &Receipt) -> Result<Vec<Value>, LogError> {
+        Ok(vec![
             Value::Text(self.origin.as_str().to_owned()),
             Value::Integer(index(receipt.index)?),
             Value::Blob(receipt.previous.0.to_vec()),
@@ -54,22 +78,19 @@ impl SqliteLog {
             Value::Blob(receipt.chain.0.to_vec()),
             Value::Blob(entry.random().as_bytes().to_vec()),
             Value::Text(entry.payload().to_owned()),
-        ];
-        run(&connection, sqlite::APPEND, parameters).await?;
-        run(&connection, "COMMIT", Vec::new()).await?;
-        Ok(receipt)
+        ])
     }
 
     /// Entries from an index, and the size.
     pub(super) async fn read(&self, from: u64, limit: u32) -> Result<LogSlice, LogError> {
-        let connection = self.open().await?;
+        let connection = prepared().await?;
         let mut items = Vec::new();
         if limit > 0 {
             let parameters = vec![
                 Value::Integer(index(from)?),
                 Value::Integer(i64::from(limit)),
             ];
-            for row in run(&connection, sqlite::READ, parameters).await? {
+            for row in query(&connection, sqlite::READ, parameters).await? {
                 items.push(stored(&row)?);
             }
         }
@@ -78,23 +99,8 @@ impl SqliteLog {
         Ok(LogSlice { size, items })
     }
 
-    async fn open(&self) -> Result<Connection, LogError> {
-        let connection = Connection::open(DATABASE)
-            .await
-            .map_err(|_| LogError::Unavailable)?;
-        if !self.prepared.get() {
-            // The journal mode stays with the file, as the schema does.
-            run(&connection, "PRAGMA journal_mode = WAL", Vec::new()).await?;
-            for statement in statements(sqlite::SCHEMA) {
-                run(&connection, statement, Vec::new()).await?;
-            }
-            self.prepared.set(true);
-        }
-        Ok(connection)
-    }
-
     async fn head(&self, connection: &Connection) -> Result<ChainHead, LogError> {
-        let rows = run(connection, sqlite::LAST, Vec::new()).await?;
+        let rows = query(connection, sqlite::LAST, Vec::new()).await?;
         let last = match rows.first() {
             None => None,
             Some(row) => Some((
@@ -105,25 +111,67 @@ impl SqliteLog {
         ChainHead::of_last(&self.origin, last).map_err(|_: DamagedRow| LogError::Malformed)
     }
 
-    fn existing(&self, row: &RowResult, entry: &PendingEntry) -> Result<Receipt, LogError> {
+    /// The receipt of an entry that stands in the log, or why there is none.
+    async fn existing(
+        &self,
+        connection: &Connection,
+        entry: &PendingEntry,
+    ) -> Result<Option<Result<Receipt, LogError>>, LogError> {
+        let id = Value::Blob(entry.id().as_bytes().to_vec());
+        let rows = query(connection, sqlite::BY_ID, vec![id]).await?;
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
         let existing = Existing {
             index: row.get(0).ok_or(LogError::Malformed)?,
             entry: row.get(1).ok_or(LogError::Malformed)?,
             chain: row.get(2).ok_or(LogError::Malformed)?,
             previous: row.get(3),
         };
-        existing
-            .receipt(&self.origin, entry)
-            .map_err(|error| match error {
-                ExistingError::Conflict(_) => LogError::Conflict,
-                ExistingError::Damaged(_) => LogError::Malformed,
-            })
+        let receipt = existing.receipt(&self.origin, entry);
+        Ok(Some(receipt.map_err(|error| match error {
+            ExistingError::Conflict(_) => LogError::Conflict,
+            ExistingError::Damaged(_) => LogError::Malformed,
+        })))
     }
 }
 
-/// Runs a statement to its verdict. "database is locked", a full disk and all
-/// the rest are one thing here: nothing was recorded.
+/// A connection to a file with the schema. The journal mode stays with the file,
+/// as the schema does: making them again changes nothing.
+async fn prepared() -> Result<Connection, LogError> {
+    let connection = Connection::open(DATABASE)
+        .await
+        .map_err(|_| LogError::Unavailable)?;
+    let there = query(&connection, IS_PREPARED, Vec::new()).await?;
+    if there.is_empty() {
+        query(&connection, "PRAGMA journal_mode = WAL", Vec::new()).await?;
+        for statement in statements(sqlite::SCHEMA) {
+            run(&connection, statement, Vec::new()).await?;
+        }
+    }
+    Ok(connection)
+}
+
+/// The last thing that the schema makes.
+const IS_PREPARED: &str =
+    "SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND name = 'sluis_payloads_keep'";
+
+/// Runs a statement without rows to its verdict. "database is locked", a full
+/// disk and all the rest are one thing here: nothing was recorded.
 async fn run(
+    connection: &Connection,
+    statement: &str,
+    parameters: Vec<Value>,
+) -> Result<(), LogError> {
+    let result = connection
+        .execute(statement, parameters)
+        .await
+        .map_err(|_| LogError::Unavailable)?;
+    result.result().await.map_err(|_| LogError::Unavailable)
+}
+
+/// Runs a statement to its verdict, and gives its rows.
+async fn query(
     connection: &Connection,
     statement: &str,
     parameters: Vec<Value>,

@@ -1,6 +1,5 @@
 //! Outbound HTTP: the backend, on a permit only, and the key servers.
 
-use std::future::Future;
 use std::pin::pin;
 
 use futures::future::{Either, select};
@@ -95,7 +94,7 @@ pub(super) async fn forward(
         };
         let Outgoing { bytes, end, work } = outgoing;
         let fields = Fields::from_list(&headers).map_err(|_| UpstreamError::NotSent)?;
-        let (outbound, _transmitted) = Request::new(fields, bytes, end, options(limit_ms));
+        let (outbound, _transmitted) = Request::new(fields, bytes, end, Some(options(limit_ms)));
         let destination = Destination::parse(permit.url()).ok_or(UpstreamError::NotSent)?;
         destination
             .apply(&outbound)
@@ -156,13 +155,13 @@ async fn send(request: Request, work: Option<Work>) -> Result<Response, ErrorCod
     }
 }
 
-fn options(limit_ms: u32) -> Option<RequestOptions> {
+fn options(limit_ms: u32) -> RequestOptions {
     let options = RequestOptions::new();
     let nanoseconds = Some(u64::from(limit_ms).saturating_mul(1_000_000));
     // A host without them has limits of its own; ours stands beside them.
     _ = options.set_connect_timeout(nanoseconds);
     _ = options.set_first_byte_timeout(nanoseconds);
-    Some(options)
+    options
 }
 
 fn upstream_error(error: &ErrorCode, limit_ms: u32) -> UpstreamError {
@@ -218,34 +217,32 @@ pub(super) async fn fetch(url: &str, limit: usize) -> Result<Vec<u8>, FetchError
         })?
 }
 
-fn fetch_unbounded(url: &str, limit: usize) -> impl Future<Output = Result<Vec<u8>, FetchError>> {
-    async move {
-        let unreachable = || FetchError::Unreachable;
-        let accept = (
-            "accept".to_owned(),
-            b"application/jwk-set+json, application/json".to_vec(),
-        );
-        let fields = Fields::from_list(&[accept]).map_err(|_| unreachable())?;
-        let Outgoing { bytes, end, .. } = body::empty();
-        let (request, _transmitted) = Request::new(fields, bytes, end, options(FETCH_LIMIT_MS));
-        let destination = Destination::parse(url).ok_or_else(unreachable)?;
-        destination.apply(&request).map_err(|()| unreachable())?;
-        let response = client::send(request).await.map_err(|_| unreachable())?;
-        match response.get_status_code() {
-            200 => {}
-            status => return Err(FetchError::Status { status }),
-        }
-        let mut incoming = read(response);
-        let mut whole = Vec::new();
-        while let Some(chunk) = incoming.next().await {
-            if whole.len().saturating_add(chunk.len()) > limit {
-                return Err(FetchError::TooLarge { limit });
-            }
-            whole.extend_from_slice(&chunk);
-        }
-        incoming.end.await.map_err(|_| unreachable())?;
-        Ok(whole)
+async fn fetch_unbounded(url: &str, limit: usize) -> Result<Vec<u8>, FetchError> {
+    let unreachable = || FetchError::Unreachable;
+    let accept = (
+        "accept".to_owned(),
+        b"application/jwk-set+json, application/json".to_vec(),
+    );
+    let fields = Fields::from_list(&[accept]).map_err(|_| unreachable())?;
+    let Outgoing { bytes, end, .. } = body::empty();
+    let (request, _transmitted) = Request::new(fields, bytes, end, Some(options(FETCH_LIMIT_MS)));
+    let destination = Destination::parse(url).ok_or_else(unreachable)?;
+    destination.apply(&request).map_err(|()| unreachable())?;
+    let response = client::send(request).await.map_err(|_| unreachable())?;
+    match response.get_status_code() {
+        200 => {}
+        status => return Err(FetchError::Status { status }),
     }
+    let mut incoming = read(response);
+    let mut whole = Vec::new();
+    while let Some(chunk) = incoming.next().await {
+        if whole.len().saturating_add(chunk.len()) > limit {
+            return Err(FetchError::TooLarge { limit });
+        }
+        whole.extend_from_slice(&chunk);
+    }
+    incoming.end.await.map_err(|_| unreachable())?;
+    Ok(whole)
 }
 
 /// Starts to read a response's body.
