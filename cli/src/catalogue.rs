@@ -73,10 +73,10 @@ pub(crate) fn run(
                 catalogue.statutory_bases().count(),
             )]
         }
-        CatalogueCommand::Show(arguments) => show(
-            &read(&arguments.catalogue)?,
-            arguments.at.unwrap_or_else(clock::now),
-        ),
+        CatalogueCommand::Show(arguments) => {
+            let at = arguments.at.map_or_else(clock::now, Ok)?;
+            show(&read(&arguments.catalogue)?, at)
+        }
         // The form of sha256sum, so that `sha256sum --check` takes it.
         CatalogueCommand::Digest(arguments) => {
             let digest = hexadecimal(read(arguments)?.digest());

@@ -6,17 +6,19 @@ use sluis_log::UnixMillis;
 use sluis_policy::Instant;
 use sluis_token::UnixTime;
 
-/// Now, in whole seconds. A clock before 1970 counts as 1970: everything is then not yet valid.
-pub(crate) fn now() -> UnixTime {
+use crate::files::FileFailure;
+
+/// Now, in whole seconds.
+pub(crate) fn now() -> Result<UnixTime, FileFailure> {
     #[expect(
         clippy::disallowed_methods,
         reason = "a tool for people; the libraries take the time as an argument"
     )]
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    UnixTime::from_seconds(since.as_secs())
-        .unwrap_or_else(|| UnixTime::from_seconds(0).unwrap_or_else(now))
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since
+        .ok()
+        .and_then(|since| UnixTime::from_seconds(since.as_secs()))
+        .ok_or(FileFailure::Clock)
 }
 
 /// `2026-01-02T03:04:05+01:00`, or seconds since 1970.

@@ -25,6 +25,8 @@ pub(crate) enum FileFailure {
     Write { name: String, error: io::Error },
     #[error("cannot write the output: {0}")]
     Output(io::Error),
+    #[error("the system's clock stands before 1970 or beyond the last moment of a token")]
+    Clock,
 }
 
 /// How a path is called in messages.

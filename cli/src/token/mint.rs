@@ -56,7 +56,7 @@ pub(super) fn mint(arguments: &MintArguments, out: &mut impl Write) -> Result<()
         lifetime_seconds: arguments.lifetime,
         defect: arguments.defect,
     };
-    let token = simulation.mint(&request, clock::now().as_seconds())?;
+    let token = simulation.mint(&request, clock::now()?.as_seconds())?;
     Ok(writeln!(out, "{}", token.access_token).map_err(FileFailure::Output)?)
 }
 

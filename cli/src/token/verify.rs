@@ -64,7 +64,7 @@ pub(super) fn verify(
     )
     .map_err(TokenFailure::Rules)?;
     let untrusted = parse(&read_token()?)?;
-    let at = arguments.at.unwrap_or_else(clock::now);
+    let at = arguments.at.map_or_else(clock::now, Ok)?;
     let token = untrusted
         .verify_locally(&IssuerKeys::new(rules, keys), &arguments.audience, at)
         .map_err(TokenFailure::Verify)?;

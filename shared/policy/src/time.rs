@@ -9,7 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sluis_token::UnixTime;
 
-use crate::value::ValueError;
+use crate::value::{ValueError, text_form};
 
 const SECONDS_PER_DAY: u64 = 86_400;
 
@@ -46,19 +46,7 @@ impl fmt::Display for CivilDate {
     }
 }
 
-impl TryFrom<String> for CivilDate {
-    type Error = ValueError;
-
-    fn try_from(text: String) -> Result<Self, ValueError> {
-        Self::parse(&text)
-    }
-}
-
-impl From<CivilDate> for String {
-    fn from(date: CivilDate) -> Self {
-        date.to_string()
-    }
-}
+text_form!(CivilDate);
 
 /// A moment, written as an RFC 3339 date-time with its offset and without fractions: `2024-12-18T00:00:00+01:00`.
 ///
@@ -105,19 +93,7 @@ impl fmt::Display for Instant {
     }
 }
 
-impl TryFrom<String> for Instant {
-    type Error = ValueError;
-
-    fn try_from(text: String) -> Result<Self, ValueError> {
-        Self::parse(&text)
-    }
-}
-
-impl From<Instant> for String {
-    fn from(instant: Instant) -> Self {
-        instant.text.into()
-    }
-}
+text_form!(Instant);
 
 /// A length of time that does not depend on the calendar: ISO 8601 with weeks, days, hours, minutes and seconds.
 ///
@@ -172,19 +148,7 @@ impl fmt::Display for FixedDuration {
     }
 }
 
-impl TryFrom<String> for FixedDuration {
-    type Error = ValueError;
-
-    fn try_from(text: String) -> Result<Self, ValueError> {
-        Self::parse(&text)
-    }
-}
-
-impl From<FixedDuration> for String {
-    fn from(duration: FixedDuration) -> Self {
-        duration.text.into()
-    }
-}
+text_form!(FixedDuration);
 
 /// How long the recipient may keep the data (M-12.4, S-12.1): a duration, or the last day.
 ///
@@ -222,19 +186,7 @@ impl fmt::Display for Retention {
     }
 }
 
-impl TryFrom<String> for Retention {
-    type Error = ValueError;
-
-    fn try_from(text: String) -> Result<Self, ValueError> {
-        Self::parse(&text)
-    }
-}
-
-impl From<Retention> for String {
-    fn from(retention: Retention) -> Self {
-        retention.to_string()
-    }
-}
+text_form!(Retention);
 
 /// `text` as a number, if it is exactly `width` decimal digits.
 fn digits(text: &str, width: usize) -> Option<u16> {

@@ -91,6 +91,27 @@ pub enum ValueError {
     },
 }
 
+/// Reads and writes a type with `parse` and `Display` as a string, for serde's `try_from` and `into`.
+macro_rules! text_form {
+    ($name:ident) => {
+        impl TryFrom<String> for $name {
+            type Error = ValueError;
+
+            fn try_from(text: String) -> Result<Self, ValueError> {
+                Self::parse(&text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(value: $name) -> Self {
+                value.to_string()
+            }
+        }
+    };
+}
+
+pub(crate) use text_form;
+
 /// Declares a checked string: one constructor, read and written as a string by serde.
 macro_rules! checked_string {
     ($(#[$doc:meta])* $name:ident, $check:expr) => {
@@ -118,19 +139,7 @@ macro_rules! checked_string {
             }
         }
 
-        impl TryFrom<String> for $name {
-            type Error = ValueError;
-
-            fn try_from(text: String) -> Result<Self, ValueError> {
-                Self::parse(&text)
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(value: $name) -> Self {
-                value.0.into()
-            }
-        }
+        text_form!($name);
 
         // So that sets and maps of the type are searched by what a token says, without an allocation.
         impl std::borrow::Borrow<str> for $name {

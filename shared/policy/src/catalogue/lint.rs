@@ -1,11 +1,13 @@
 //! What must hold between entries, as hard errors: a catalogue that breaks one of these does not exist.
 
+mod versions;
+
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
 use super::entry::{
     DataCategory, Deliberation, Framework, MandateType, RawCatalogue, SecurityMeasure,
-    StatutoryBasis, Version,
+    StatutoryBasis,
 };
 use super::error::CatalogueProblem;
 use super::path::FieldPath;
@@ -93,92 +95,7 @@ fn lint_deliberation(raw: &RawCatalogue, entry: &Deliberation, path: &FieldPath)
             ));
         }
     }
-    lint_versions(&entry.versions, &path.key("versions"))
-}
-
-/// S-0.1, M-D.3: versions are numbered, dated, in order and never in force together.
-fn lint_versions(versions: &[Version], path: &FieldPath) -> Checked {
-    not_empty(versions, path)?;
-    let mut before: Option<&Version> = None;
-    for (index, (expected, version)) in (1_u32..).zip(versions).enumerate() {
-        let place = path.index(index);
-        if version.number != expected {
-            let problem = CatalogueProblem::VersionNumber {
-                expected,
-                found: version.number,
-            };
-            return Err((place.key("version"), problem));
-        }
-        let starts = &version.in_force_from;
-        let day = version.adopted_on;
-        let at_adoption = starts.local_date() == day && starts.is_local_midnight();
-        if !version.in_force_from_stated && !at_adoption {
-            let problem = CatalogueProblem::UnstatedEntryIntoForce {
-                adopted_on: boxed(day),
-                found: boxed(starts),
-            };
-            return Err((place.key("inForceFrom"), problem));
-        }
-        if starts.local_date() < day {
-            let problem = CatalogueProblem::InForceBeforeAdoption {
-                adopted_on: boxed(day),
-                found: boxed(starts),
-            };
-            return Err((place.key("inForceFrom"), problem));
-        }
-        if let Some(until) = version
-            .in_force_until
-            .as_ref()
-            .filter(|until| until.moment() <= starts.moment())
-        {
-            let problem = CatalogueProblem::VersionOverlap {
-                limit: boxed(starts),
-                found: boxed(until),
-            };
-            return Err((place.key("inForceUntil"), problem));
-        }
-        if let Some(before) = before {
-            lint_succession(before, version, path, index)?;
-        }
-        before = Some(version);
-    }
-    Ok(())
-}
-
-fn lint_succession(before: &Version, version: &Version, path: &FieldPath, index: usize) -> Checked {
-    let place = path.index(index);
-    if version.adopted_on <= before.adopted_on {
-        let problem = CatalogueProblem::VersionOrder {
-            before: boxed(before.adopted_on),
-            found: boxed(version.adopted_on),
-        };
-        return Err((place.key("adoptedOn"), problem));
-    }
-    let starts = &version.in_force_from;
-    if starts.moment() <= before.in_force_from.moment() {
-        let problem = CatalogueProblem::VersionOrder {
-            before: boxed(&before.in_force_from),
-            found: boxed(starts),
-        };
-        return Err((place.key("inForceFrom"), problem));
-    }
-    match before
-        .in_force_until
-        .as_ref()
-        .filter(|until| until.moment() > starts.moment())
-    {
-        None => Ok(()),
-        Some(until) => {
-            let problem = CatalogueProblem::VersionOverlap {
-                limit: boxed(starts),
-                found: boxed(until),
-            };
-            Err((
-                path.index(index.saturating_sub(1)).key("inForceUntil"),
-                problem,
-            ))
-        }
-    }
+    versions::lint(&entry.versions, &path.key("versions"))
 }
 
 /// M-D.1: the framework's own figures cannot be configured below what 24/222 says.

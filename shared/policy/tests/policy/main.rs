@@ -8,6 +8,7 @@
 )]
 
 mod catalogue;
+mod mistakes;
 mod reference;
 mod rules;
 mod support;
