@@ -95,6 +95,8 @@ fn build_for(root: &Path, runtime: RuntimeName) -> Result<()> {
             Effort::Release,
         )?;
     }
+    // What one of the printed lines runs.
+    run_command(&mut cargo(root, ["build", "--quiet", "-p", "sluis-cli"]))?;
     if runtime == RuntimeName::Spin {
         println!("Building the Spin-compatible host (minutes the first time)");
         run_command(&mut cargo(
