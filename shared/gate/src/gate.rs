@@ -8,8 +8,8 @@ use std::rc::Rc;
 use sluis_log::StoredEntry;
 use sluis_policy::{Allowance, Catalogue, Decision, Outcome, Question, decide};
 use sluis_token::{
-    AccessToken, BearerRequest, Jwk, UnixTime, UntrustedToken, VerifiedAccessToken,
-    VerifiedTokenCache, VerifyError,
+    AccessToken, BearerRequest, DEFAULT_CACHE_CAPACITY, Jwk, UnixTime, UntrustedToken,
+    VerifiedAccessToken, VerifiedTokenCache, VerifyError,
 };
 
 use crate::assertion::{self, AssertionFacts};
@@ -25,9 +25,6 @@ use crate::secrets::Secrets;
 use crate::subject::{self, SubjectSource};
 use crate::tally::{Aggregate, Counted, Tally};
 use crate::trace::Nonces;
-
-/// Verified tokens kept per instance.
-pub const CACHED_TOKENS: usize = 1024;
 
 /// One deployment's gate. An instance holds one and serves every request with it.
 #[derive(Debug)]
@@ -73,7 +70,7 @@ impl Gate {
         config.check_against(&catalogue)?;
         Ok(Rc::new(Self {
             keys: KeyRing::new(&config),
-            cache: RefCell::new(VerifiedTokenCache::new(CACHED_TOKENS)),
+            cache: RefCell::new(VerifiedTokenCache::new(DEFAULT_CACHE_CAPACITY)),
             tally: Tally::default(),
             assertion_keys: assertion::key_set(&secrets),
             config,

@@ -5,13 +5,15 @@
 //!   until [`MAX_STALE_MS`], then the issuer's tokens get 503.
 //! - A key id that the set lacks makes one fetch, then none for
 //!   [`UNKNOWN_KEY_COOL_DOWN_MS`]: made-up key ids cannot drive fetches.
+//! - One fetch an issuer at a time. Who needs what it brings waits for it, at
+//!   most [`MAX_WAIT_MS`]; who does not goes on with what is known.
 //! - Issuers are apart: no failure of one touches another (profile §11).
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use sluis_token::{IssuerKeys, JwkSet, KeyId};
+use sluis_token::{IssuerKeys, JwkSet, KeyId, MAX_JWKS_BYTES};
 
 use crate::config::{Config, IssuerConfig, KeyLocation};
 use crate::error::Fault;
@@ -25,15 +27,33 @@ pub const MAX_STALE_MS: u64 = 60 * 60 * 1000;
 pub const UNKNOWN_KEY_COOL_DOWN_MS: u64 = 10 * 1000;
 /// Time between two fetches after a failed one.
 pub const FAILURE_COOL_DOWN_MS: u64 = 1000;
-/// Largest JWK set, in bytes.
-pub const MAX_JWKS_BYTES: usize = 64 * 1024;
+/// Longest wait for a fetch that another request began. Longer than a fetch
+/// takes that ends, shorter than a caller's patience.
+pub const MAX_WAIT_MS: u32 = 4000;
+/// Time between two looks at whether that fetch has ended.
+const WAIT_STEP_MS: u32 = 20;
+/// Age at which a fetch counts as lost: its request was given up.
+const MAX_FETCH_MS: u64 = 10 * 1000;
 
 #[derive(Debug, Default)]
 struct State {
     keys: Option<Rc<IssuerKeys>>,
     fetched_at_ms: u64,
+    fetching_since_ms: Option<u64>,
     failed_at_ms: Option<u64>,
     unknown_key_at_ms: Option<u64>,
+}
+
+/// What a look at an issuer's state says to do.
+enum Look {
+    /// Use these.
+    Known(Rc<IssuerKeys>),
+    /// Fetch, and if that fails use these.
+    Fetch(String, Option<Rc<IssuerKeys>>),
+    /// Another request fetches what this one needs.
+    Wait,
+    /// There is nothing, and it is too early to ask again.
+    Nothing,
 }
 
 /// The key sets by issuer.
@@ -68,77 +88,80 @@ impl KeyRing {
         issuer: &IssuerConfig,
         key_id: &KeyId,
     ) -> Result<Rc<IssuerKeys>, Fault> {
-        let now_ms = platform.now_ms();
-        let (known, fetch) = self.look(issuer, key_id, now_ms);
-        let Some(url) = fetch else {
-            return known.ok_or(Fault::Keys);
-        };
-        if let Some(set) = fetch_set(platform, issuer, &url).await {
-            return Ok(self.store(issuer, set, platform.now_ms()));
+        let mut waited_ms = 0;
+        loop {
+            match self.look(issuer, key_id, platform.now_ms()) {
+                Look::Known(keys) => return Ok(keys),
+                Look::Fetch(url, known) => {
+                    let set = fetch_set(platform, issuer, &url).await;
+                    let stored = self.end_fetch(issuer, set, platform.now_ms());
+                    return stored.or(known).ok_or(Fault::Keys);
+                }
+                // No future of another request is awaited: Workers bind it to
+                // the request that began it.
+                Look::Wait if waited_ms < MAX_WAIT_MS => {
+                    platform.sleep(WAIT_STEP_MS).await;
+                    waited_ms += WAIT_STEP_MS;
+                }
+                Look::Wait | Look::Nothing => return Err(Fault::Keys),
+            }
         }
-        self.failed(issuer, platform.now_ms());
-        known.ok_or(Fault::Keys)
     }
 
-    /// What is known, and the URL to fetch if that should be renewed. Marks
-    /// the fetch, so that requests meanwhile go on with what is known.
-    fn look(
-        &self,
-        issuer: &IssuerConfig,
-        key_id: &KeyId,
-        now_ms: u64,
-    ) -> (Option<Rc<IssuerKeys>>, Option<String>) {
+    fn look(&self, issuer: &IssuerConfig, key_id: &KeyId, now_ms: u64) -> Look {
         let mut states = self.states.borrow_mut();
         let state = states.entry(issuer.rules.issuer().to_owned()).or_default();
         let url = match &issuer.keys {
-            KeyLocation::Embedded(_) => return (state.keys.clone(), None),
+            KeyLocation::Embedded(_) => {
+                return state.keys.clone().map_or(Look::Nothing, Look::Known);
+            }
             KeyLocation::Url(url) => url,
         };
         let since = |at: u64| now_ms.saturating_sub(at);
-        let cooling = state
-            .failed_at_ms
-            .is_some_and(|at| since(at) < FAILURE_COOL_DOWN_MS);
+        let within = |at: Option<u64>, limit: u64| at.is_some_and(|at| since(at) < limit);
         let age = since(state.fetched_at_ms);
         let known = state.keys.clone().filter(|_| age < MAX_STALE_MS);
         let has_key = known
             .as_ref()
             .is_some_and(|k| k.keys().get(key_id).is_some());
-        let fetch = if cooling {
-            false
-        } else if known.is_none() {
-            true
-        } else if !has_key {
-            let asked = state
-                .unknown_key_at_ms
-                .is_some_and(|at| since(at) < UNKNOWN_KEY_COOL_DOWN_MS);
-            if !asked {
-                state.unknown_key_at_ms = Some(now_ms);
+        let fetching = within(state.fetching_since_ms, MAX_FETCH_MS);
+        let failed = within(state.failed_at_ms, FAILURE_COOL_DOWN_MS);
+        let asked = within(state.unknown_key_at_ms, UNKNOWN_KEY_COOL_DOWN_MS);
+        let fetch = match &known {
+            Some(keys) if has_key && (age < MAX_AGE_MS || fetching || failed) => {
+                return Look::Known(Rc::clone(keys));
             }
-            !asked
-        } else if age >= MAX_AGE_MS {
-            // One request renews; the others use the set for this long more.
-            state.failed_at_ms = Some(now_ms);
-            true
-        } else {
-            false
+            _ if fetching => return Look::Wait,
+            Some(keys) if !has_key && (asked || failed) => return Look::Known(Rc::clone(keys)),
+            None if failed => return Look::Nothing,
+            Some(_) | None => Look::Fetch(url.clone(), known.clone()),
         };
-        (known, fetch.then(|| url.clone()))
+        if known.is_some() && !has_key {
+            state.unknown_key_at_ms = Some(now_ms);
+        }
+        state.fetching_since_ms = Some(now_ms);
+        fetch
     }
 
-    fn store(&self, issuer: &IssuerConfig, set: JwkSet, now_ms: u64) -> Rc<IssuerKeys> {
-        let keys = Rc::new(IssuerKeys::new(issuer.rules.clone(), set));
+    /// Keeps what a fetch brought; a failed one leaves the last good set.
+    fn end_fetch(
+        &self,
+        issuer: &IssuerConfig,
+        set: Option<JwkSet>,
+        now_ms: u64,
+    ) -> Option<Rc<IssuerKeys>> {
         let mut states = self.states.borrow_mut();
         let state = states.entry(issuer.rules.issuer().to_owned()).or_default();
+        state.fetching_since_ms = None;
+        let Some(set) = set else {
+            state.failed_at_ms = Some(now_ms);
+            return None;
+        };
+        let keys = Rc::new(IssuerKeys::new(issuer.rules.clone(), set));
         state.keys = Some(Rc::clone(&keys));
         state.fetched_at_ms = now_ms;
         state.failed_at_ms = None;
-        keys
-    }
-
-    fn failed(&self, issuer: &IssuerConfig, now_ms: u64) {
-        if let Some(state) = self.states.borrow_mut().get_mut(issuer.rules.issuer()) {
-            state.failed_at_ms = Some(now_ms);
-        }
+        Some(keys)
     }
 
     /// Whether some issuer's keys are older than they should be.

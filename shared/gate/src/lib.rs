@@ -36,9 +36,9 @@ pub use config::{
     MAX_TOKEN_LIFETIME_SECONDS, MAX_UPSTREAM_TIMEOUT_MS,
 };
 pub use error::{Fault, Refusal, Stop, SubjectError};
-pub use gate::{CACHED_TOKENS, Gate};
+pub use gate::Gate;
 pub use keys::{
-    FAILURE_COOL_DOWN_MS, MAX_AGE_MS, MAX_JWKS_BYTES, MAX_STALE_MS, UNKNOWN_KEY_COOL_DOWN_MS,
+    FAILURE_COOL_DOWN_MS, MAX_AGE_MS, MAX_STALE_MS, MAX_WAIT_MS, UNKNOWN_KEY_COOL_DOWN_MS,
 };
 pub use permit::{ForwardPermit, RecordedAllowance};
 pub use platform::{

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::task::Poll;
 
 use sluis_log::{ChainHash, MemoryLog, Origin, PendingEntry, Receipt, StoredEntry};
 use sluis_token::LocalVerifier;
@@ -166,6 +167,7 @@ struct Inner {
     log: MemoryAuditLog,
     keys: RefCell<HashMap<String, Vec<u8>>>,
     fetches: Cell<usize>,
+    fetch_ms: Cell<u32>,
     upstream: Cell<Result<u16, UpstreamError>>,
     forwarded: RefCell<Vec<Forwarded>>,
     deferred: RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>,
@@ -186,6 +188,7 @@ impl MemoryPlatform {
             },
             keys: RefCell::default(),
             fetches: Cell::new(0),
+            fetch_ms: Cell::new(0),
             upstream: Cell::new(Ok(200)),
             forwarded: RefCell::default(),
             deferred: RefCell::default(),
@@ -206,6 +209,11 @@ impl MemoryPlatform {
     /// Stops serving a URL.
     pub fn drop_keys(&self, url: &str) {
         self.0.keys.borrow_mut().remove(url);
+    }
+
+    /// Lets every fetch of keys take this long.
+    pub fn slow_keys(&self, milliseconds: u32) {
+        self.0.fetch_ms.set(milliseconds);
     }
 
     /// How many key sets were asked for.
@@ -265,6 +273,10 @@ impl Platform for MemoryPlatform {
 
     async fn fetch_jwks(&self, url: &str, limit: usize) -> Result<Vec<u8>, FetchError> {
         self.0.fetches.set(self.0.fetches.get() + 1);
+        let until = self.now_ms() + u64::from(self.0.fetch_ms.get());
+        while self.now_ms() < until {
+            self.sleep(1).await;
+        }
         let keys = self.0.keys.borrow();
         let set = keys.get(url).ok_or(FetchError::Unreachable)?;
         if set.len() > limit {
@@ -299,7 +311,17 @@ impl Platform for MemoryPlatform {
         self.0.deferred.borrow_mut().push(Box::pin(work));
     }
 
+    /// Moves the clock instead of waiting, and lets the others run.
     async fn sleep(&self, milliseconds: u32) {
         self.advance_ms(milliseconds.into());
+        let mut yielded = false;
+        std::future::poll_fn(|context| {
+            if std::mem::replace(&mut yielded, true) {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
     }
 }

@@ -133,14 +133,13 @@ impl Kind {
 
     fn title(self) -> &'static str {
         match self {
-            Self::BadRequest => "Bad Request",
+            Self::BadRequest | Self::MethodNotAllowed => "Bad Request",
             Self::NoAccessToken => "No Access Token",
             Self::InvalidAccessToken => "Invalid Access Token",
             Self::ExpiredAccessToken => "Expired Access Token",
             Self::MissingScope => "Missing Scope",
             Self::MissingPermission => "Missing Permission",
             Self::ResourceNotFound => "Resource Not Found",
-            Self::MethodNotAllowed => "Method Not Allowed",
             Self::PayloadTooLarge => "Payload Too Large",
             Self::InternalServerError => "Internal Server Error",
             Self::BadGateway => "Bad Gateway",
@@ -217,12 +216,12 @@ const INVALID_STRUCTURE: IssueKind = (
 const REQUIRED_INPUT: IssueKind = (
     "urn:problem-type:belgif-ext:input-validation:requiredInput",
     "https://www.belgif.be/specification/rest/api-guide/issues/ext/requiredInput.html",
-    "Input is required",
+    "Input is required in this context",
 );
 const SCHEMA_VIOLATION: IssueKind = (
     "urn:problem-type:belgif:input-validation:schemaViolation",
     "https://www.belgif.be/specification/rest/api-guide/issues/schemaViolation.html",
-    "Input isn't valid with respect to schema",
+    "Input value is invalid with respect to the schema",
 );
 const UNKNOWN_INPUT: IssueKind = (
     "urn:problem-type:belgif:input-validation:unknownInput",
@@ -354,6 +353,8 @@ fn challenge(stop: &Stop, kind: Kind, scope: Option<&str>, realm: &str) -> Optio
             ", error=\"insufficient_scope\", \
              error_description=\"Missing scope to perform request\", scope=\"{scope}\""
         ),
+        // Belgif's table gives a 400 no challenge; RFC 6750 §3.1 does, and clients
+        // of OAuth look for it.
         (Kind::BadRequest, _) if matches!(stop, Stop::Refused(Refusal::Bearer(_))) => {
             ", error=\"invalid_request\"".to_owned()
         }

@@ -18,6 +18,8 @@ use crate::trace::Nonces;
 
 /// Who performed the checks of a record (M-21.2).
 const CHECKED_BY: &str = "sluis";
+/// The check that stands in a record when a pseudonymised holder was named.
+const HOLDER_EXPOSED_ALARM: &str = "holderExposedAlarm";
 /// How the one auditor credential of a deployment is named in records.
 const AUDITOR: &str = "auditor";
 
@@ -41,7 +43,7 @@ impl Context<'_> {
         let key = &self.gate.secrets.log_key;
         let mandate = token.mandate();
         let decision = &judged.decision;
-        let checks: Vec<Check<'_>> = decision
+        let mut checks: Vec<Check<'_>> = decision
             .rules()
             .iter()
             .map(|rule| Check {
@@ -55,6 +57,16 @@ impl Context<'_> {
                 by: CHECKED_BY,
             })
             .collect();
+        // A secondary network that names its holder (M-15.4) must be seen
+        // whichever rule refused first.
+        if decision.alarm() {
+            checks.push(Check {
+                id: HOLDER_EXPOSED_ALARM,
+                requirement: "M-15.4",
+                outcome: CheckOutcome::Failed,
+                by: CHECKED_BY,
+            });
+        }
         let holder = match mandate.holder().identity() {
             TokenHolder::EnterpriseNumber(number) => {
                 HolderIdentity::EnterpriseNumber(number.as_str())

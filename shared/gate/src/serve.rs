@@ -18,6 +18,7 @@ use crate::headers;
 use crate::original::{DECIDE_PATH, OriginalRequest};
 use crate::platform::{AuditLog as _, InboundRequest as _, Platform, UpstreamResponse as _};
 use crate::problem;
+use crate::route::RouteError;
 use crate::subject::SubjectSource;
 use crate::trace::Nonces;
 
@@ -81,7 +82,12 @@ impl Gate {
             return self.finish(platform, answer, &nonces, original.related_trace_id);
         }
         let related = OriginalRequest::inline(&request).related_trace_id;
+        let reads = matches!(request.method().as_str(), "GET" | "HEAD");
         let answer = match path {
+            HEALTH_PATH | KEYS_PATH | LOG_PATH if !reads => {
+                let allow = "GET, HEAD".to_owned();
+                Err(Refusal::Route(RouteError::MethodNotAllowed { allow }).into())
+            }
             HEALTH_PATH => Ok(self.health(platform).await),
             KEYS_PATH => Ok(json(
                 200,
@@ -92,7 +98,7 @@ impl Gate {
             _ if path == DECIDE_PATH || path.starts_with("/decide/") => {
                 self.decide(platform, &mut request, &nonces).await
             }
-            _ => Err(Refusal::Route(crate::route::RouteError::NotFound).into()),
+            _ => Err(Refusal::Route(RouteError::NotFound).into()),
         };
         self.finish(platform, answer, &nonces, related)
     }
@@ -223,7 +229,7 @@ fn json<B>(status: u16, body: String, cache_control: &str) -> Reply<B> {
 
 /// `from` and `limit` of a log query; anything else is refused.
 fn page_bounds(target: &str) -> Result<(u64, u32), Refusal> {
-    let unknown = || Refusal::Route(crate::route::RouteError::UnknownQueryParameter);
+    let unknown = || Refusal::Route(RouteError::UnknownQueryParameter);
     let (mut from, mut limit) = (0, MAX_PAGE_ENTRIES);
     let query = target.split_once('?').map(|(_, query)| query);
     for pair in query.into_iter().flat_map(|query| query.split('&')) {

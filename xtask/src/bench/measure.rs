@@ -5,7 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use sluis_gate::CACHED_TOKENS;
+use sluis_token::DEFAULT_CACHE_CAPACITY;
 use sluis_tests::issuer::SSIN;
 use sluis_tests::runtime::Running;
 
@@ -42,10 +42,10 @@ impl Scenario {
         }
     }
 
-    /// Tokens that the cache does not hold: it has room for [`CACHED_TOKENS`]
+    /// Tokens that the cache does not hold: it has room for [`DEFAULT_CACHE_CAPACITY`]
     /// in two generations, and more than that many others come in between.
     pub(crate) fn fresh(tokens: &Tokens) -> Self {
-        assert!(tokens.0.len() > 2 * CACHED_TOKENS, "too few tokens to be new each time");
+        assert!(tokens.0.len() > 2 * DEFAULT_CACHE_CAPACITY, "too few tokens to be new each time");
         Self { requests: tokens.0.iter().map(|token| question(token)).collect(), status: 200 }
     }
 
