@@ -80,8 +80,9 @@ pub(crate) fn wrangler_dry_run(root: &Path) -> Result<()> {
     for environment in ["", "simulation"] {
         let mut command = wrangler(root);
         command.args(["deploy", "--dry-run", "--env", environment, "--outdir"]);
-        // The functions are built by now, each with the tests' configuration.
-        run(command.arg(&out).env("SLUIS_PREBUILT", "1"))?;
+        // wrangler runs the build again; with the tests' configuration it finds
+        // everything built.
+        run(command.arg(&out).env("SLUIS_CONFIG", root.join("simulation.toml")))?;
     }
     Ok(())
 }
