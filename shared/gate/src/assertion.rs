@@ -1,22 +1,35 @@
 //! The signed assertion of a decision, for the backend (profile §34, M-21.3).
 //!
-//! A JWS of type `sluis-assertion+jwt`, valid for seconds. It names the
-//! operation, the purpose and the entry in the log; of persons it carries the
-//! pseudonym of the data subject, and the holder as the token names it: an
-//! enterprise number, or a pseudonym where the catalogue demands one.
+//! A JWS of type `sluis-assertion+jwt`, valid for seconds. It is bound to the
+//! method, the target and, where the subject stands in the body, to the body:
+//! it proves nothing about any other request. It names the operation, the
+//! purpose and the entry in the log; of persons it carries the pseudonym of the
+//! data subject, and the holder as the token names it: an enterprise number, or
+//! a pseudonym where the catalogue demands one.
 
+use base64ct::{Base64UrlUnpadded, Encoding as _};
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 use sluis_log::{EntryId, TraceId};
 use sluis_policy::Operation;
 use sluis_token::{HolderIdentity, VerifiedAccessToken};
 
 use crate::error::Fault;
 use crate::gate::Gate;
+use crate::original::OriginalRequest;
 use crate::permit::RecordedAllowance;
+use crate::platform::Platform;
 use crate::secrets::Secrets;
 
 /// The JWS header's `typ`.
 pub const TYP: &str = "sluis-assertion+jwt";
+
+#[derive(Serialize)]
+struct Header<'a> {
+    alg: &'a str,
+    typ: &'a str,
+    kid: &'a str,
+}
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -28,6 +41,10 @@ struct Assertion<'a> {
     /// The decision's entry: what an auditor looks up.
     jti: String,
     sub: String,
+    method: &'a str,
+    target_hash: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_hash: Option<String>,
     operation: &'a str,
     purpose: &'a str,
     data_categories: Vec<&'a str>,
@@ -51,6 +68,9 @@ struct AssertedHolder<'a> {
 pub(crate) struct AssertionFacts<'a> {
     pub(crate) gate: &'a Gate,
     pub(crate) token: &'a VerifiedAccessToken,
+    pub(crate) original: &'a OriginalRequest,
+    /// SHA-256 of the body, where it was read to find the subject.
+    pub(crate) body_sha256: Option<[u8; 32]>,
     pub(crate) operation: &'a Operation,
     pub(crate) entry_id: EntryId,
     pub(crate) trace_id: TraceId,
@@ -58,13 +78,16 @@ pub(crate) struct AssertionFacts<'a> {
 }
 
 /// Signs the assertion of a recorded allowance; there is none of another.
-pub(crate) fn sign(
+pub(crate) async fn sign<P: Platform>(
+    platform: &P,
     facts: &AssertionFacts<'_>,
     recorded: &RecordedAllowance,
 ) -> Result<String, Fault> {
     let AssertionFacts {
         gate,
         token,
+        original,
+        body_sha256,
         operation,
         entry_id,
         trace_id,
@@ -80,6 +103,9 @@ pub(crate) fn sign(
         exp: iat + upstream.assertion_lifetime_seconds,
         jti: entry_id.to_string(),
         sub: token.subject().to_base64url(),
+        method: &original.method,
+        target_hash: base64url(&Sha256::digest(original.target.as_bytes())),
+        body_hash: body_sha256.map(|hash| base64url(&hash)),
         operation: operation.id(),
         purpose: operation.purpose(),
         data_categories: operation.data_categories().collect(),
@@ -98,10 +124,30 @@ pub(crate) fn sign(
         trace_id: trace_id.as_str(),
         log_index: recorded.index(),
     };
-    gate.secrets
-        .assertion_key
-        .sign(TYP, &claims)
-        .map_err(|_| Fault::Assertion)
+    let key = &gate.secrets.assertion_key;
+    let header = Header {
+        alg: key.algorithm().as_str(),
+        typ: TYP,
+        kid: key.key_id().as_str(),
+    };
+    let mut token = part(&header)?;
+    token.push('.');
+    token.push_str(&part(&claims)?);
+    let signature = platform.sign(key, token.as_bytes()).await;
+    let signature = signature.map_err(|_| Fault::Assertion)?;
+    token.push('.');
+    token.push_str(&Base64UrlUnpadded::encode_string(&signature));
+    Ok(token)
+}
+
+/// A part of the JWS: JSON in base64url (RFC 7515 §7.1).
+fn part(value: &impl Serialize) -> Result<String, Fault> {
+    let json = serde_json::to_vec(value).map_err(|_| Fault::Assertion)?;
+    Ok(Base64UrlUnpadded::encode_string(&json))
+}
+
+fn base64url(bytes: &[u8]) -> String {
+    Base64UrlUnpadded::encode_string(bytes)
 }
 
 /// The public JWK set of the assertion key.

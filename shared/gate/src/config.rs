@@ -20,7 +20,7 @@ pub use error::ConfigError;
 
 use crate::route::{RouteTable, SubjectLocation};
 pub(crate) use raw::RawSubject;
-use raw::{RawConfig, RawIssuer};
+use raw::{RawConfig, RawIssuer, RawMode};
 use value::{
     is_loopback, nonempty, parse_base_url, parse_key_url, parse_origin, refuse_repeats, token_text,
     unusable,
@@ -130,6 +130,10 @@ pub(crate) enum KeyLocation {
 /// The API behind the gate.
 #[derive(Debug)]
 pub(crate) struct UpstreamConfig {
+    /// Whether the gate forwards itself.
+    pub(crate) inline: bool,
+    /// Whether it answers proxies that forward.
+    pub(crate) decision: bool,
     /// Scheme, authority and an optional path prefix, no trailing slash.
     pub(crate) url: String,
     pub(crate) timeout_ms: u32,
@@ -383,7 +387,18 @@ fn parse_upstream(
             "1 to 60 s",
         ));
     }
+    // A decision's assertion goes to whoever asked. Where the gate forwards
+    // itself nobody may get one without being forwarded.
+    if raw.mode == RawMode::Both && environment == Environment::Production {
+        return Err(ConfigError::invalid(
+            "upstream.mode",
+            "both",
+            "`inline` or `decision` in production",
+        ));
+    }
     Ok(UpstreamConfig {
+        inline: raw.mode != RawMode::Decision,
+        decision: raw.mode != RawMode::Inline,
         url: parse_base_url("upstream.url", &raw.url, environment)?,
         timeout_ms: raw.timeout_ms,
         extra_headers: raw.forward_headers,

@@ -87,6 +87,9 @@ pub enum SubjectError {
     /// The body is not one JSON document in plain encoding.
     #[error("the body is no JSON document")]
     NotJson,
+    /// The body did not arrive in time.
+    #[error("the body did not arrive in time")]
+    BodyTooSlow,
     /// The body is too large to look into.
     #[error("the body is over {limit} bytes")]
     BodyTooLarge {
@@ -103,6 +106,7 @@ impl SubjectError {
             Self::Malformed { .. } => "subjectMalformed",
             Self::Absent { .. } => "subjectAbsent",
             Self::NotJson => "bodyNotJson",
+            Self::BodyTooSlow => "bodyTooSlow",
             Self::BodyTooLarge { .. } => "bodyTooLarge",
         }
     }

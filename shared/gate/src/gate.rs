@@ -2,7 +2,7 @@
 //!
 //! Steps are numbered after the token profile.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use sluis_log::StoredEntry;
@@ -22,7 +22,7 @@ use crate::platform::{InboundRequest, Platform, UpstreamError};
 use crate::record::{self, OutcomeTicket};
 use crate::route::RouteMatch;
 use crate::secrets::Secrets;
-use crate::subject::{self, SubjectSource};
+use crate::subject::{self, MAX_BODY_WAIT_MS, SubjectSource};
 use crate::tally::{Aggregate, Counted, Tally};
 use crate::trace::Nonces;
 
@@ -35,6 +35,8 @@ pub struct Gate {
     pub(crate) keys: KeyRing,
     cache: RefCell<VerifiedTokenCache>,
     tally: Tally,
+    /// When the log was last asked for its health, and whether it answered.
+    pub(crate) health: Cell<Option<(u64, bool)>>,
     assertion_keys: String,
 }
 
@@ -72,6 +74,7 @@ impl Gate {
             keys: KeyRing::new(&config),
             cache: RefCell::new(VerifiedTokenCache::new(DEFAULT_CACHE_CAPACITY)),
             tally: Tally::default(),
+            health: Cell::new(None),
             assertion_keys: assertion::key_set(&secrets),
             config,
             catalogue,
@@ -126,9 +129,13 @@ impl Gate {
                 return Err(stop);
             }
         };
-        let judged = self.judge(&found, &token, issuer, source, now_ms).await?;
+        let timeout = platform.sleep(MAX_BODY_WAIT_MS);
+        let judged = self
+            .judge(&found, &token, issuer, source, now_ms, timeout)
+            .await?;
         let entry = context.judged(&token, issuer.system.id(), &judged)?;
         // Profile §33: durable before anything leaves, a refusal too.
+        let body_sha256 = judged.body_sha256;
         let allowance = match judged.into_allowance() {
             Ok(allowance) => allowance,
             Err(stop) => {
@@ -140,12 +147,14 @@ impl Gate {
         let facts = AssertionFacts {
             gate: self,
             token: &token,
+            original,
+            body_sha256,
             operation: &found.route.operation,
             entry_id: entry.id(),
             trace_id: nonces.trace_id(),
             now_ms,
         };
-        let assertion = assertion::sign(&facts, &recorded)?;
+        let assertion = assertion::sign(platform, &facts, &recorded).await?;
         let permit = ForwardPermit::issue(
             recorded,
             &self.config.upstream,
@@ -210,6 +219,7 @@ impl Gate {
         issuer: &IssuerConfig,
         source: SubjectSource<'_, R>,
         now_ms: u64,
+        timeout: impl Future<Output = ()>,
     ) -> Result<Judged, Fault> {
         let question = Question {
             token,
@@ -219,20 +229,28 @@ impl Gate {
             at: unix_time(now_ms)?,
         };
         let decision = decide(&self.catalogue, &question);
-        let stop = match decision.outcome() {
-            Outcome::Deny(reason) => Some(Refusal::Denied(reason.clone()).into()),
+        let bound = match decision.outcome() {
+            Outcome::Deny(reason) => Err(Refusal::Denied(reason.clone()).into()),
             // A status list is not read yet; a token that has one is not
             // allowed without it (fail closed).
             Outcome::Allow(_) if token.status_reference().is_some() => {
-                Some(Fault::StatusUnavailable.into())
+                Err(Fault::StatusUnavailable.into())
             }
             Outcome::Allow(_) => {
                 let key = &self.secrets.pseudonym_key;
                 let limit = self.config.body_limit;
-                subject::bind(found, token, key, source, limit).await.err()
+                subject::bind(found, token, key, source, limit, timeout).await
             }
         };
-        Ok(Judged { decision, stop })
+        let (stop, body_sha256) = match bound {
+            Ok(body_sha256) => (None, body_sha256),
+            Err(stop) => (Some(stop), None),
+        };
+        Ok(Judged {
+            decision,
+            stop,
+            body_sha256,
+        })
     }
 
     /// Counts a stop that left no entry of its own.
@@ -241,7 +259,10 @@ impl Gate {
             return;
         }
         let reason = stop.code();
-        let Counted::First(first) = self.tally.count(reason, platform.now_ms()) else {
+        let Counted::First(first) =
+            self.tally
+                .count(reason, platform.now_ms(), self.config.aggregate_interval_ms)
+        else {
             return;
         };
         let (gate, later) = (Rc::clone(self), platform.clone());
@@ -305,6 +326,8 @@ impl Gate {
 pub(crate) struct Judged {
     pub(crate) decision: Decision,
     pub(crate) stop: Option<Stop>,
+    /// SHA-256 of the body, where the subject was found in it.
+    body_sha256: Option<[u8; 32]>,
 }
 
 impl Judged {

@@ -117,7 +117,8 @@ impl KeyRing {
             }
             KeyLocation::Url(url) => url,
         };
-        let since = |at: u64| now_ms.saturating_sub(at);
+        // A time in the future is of a clock that was set back: as old as can be.
+        let since = |at: u64| now_ms.checked_sub(at).unwrap_or(u64::MAX);
         let within = |at: Option<u64>, limit: u64| at.is_some_and(|at| since(at) < limit);
         let age = since(state.fetched_at_ms);
         let known = state.keys.clone().filter(|_| age < MAX_STALE_MS);

@@ -48,3 +48,4 @@ pub use platform::{
 pub use route::{MAX_TARGET_BYTES, RouteError};
 pub use secrets::{KEY_BYTES, MIN_AUDITOR_TOKEN_CHARS, RawSecrets, SecretError, Secrets};
 pub use serve::{Reply, ReplyBody, not_started};
+pub use subject::MAX_BODY_WAIT_MS;

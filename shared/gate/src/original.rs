@@ -79,13 +79,15 @@ impl OriginalRequest {
     }
 }
 
-/// An id that may be echoed and logged: short, of plain characters, and not
-/// all digits, so that it cannot carry a header or an SSIN.
+/// A caller's trace id, echoed and logged only if it is a UUID: any freer form
+/// could carry a number or the name of somebody.
 fn parse_trace_id(id: &str) -> Option<TraceId> {
-    let is_number = id
-        .bytes()
-        .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'_'));
-    TraceId::parse(id).filter(|_| !is_number)
+    let is_uuid = id.len() == 36
+        && id.bytes().enumerate().all(|(position, b)| match position {
+            8 | 13 | 18 | 23 => b == b'-',
+            _ => b.is_ascii_hexdigit(),
+        });
+    if is_uuid { TraceId::parse(id) } else { None }
 }
 
 #[cfg(test)]
@@ -139,7 +141,8 @@ mod tests {
         for id in [
             "",
             "53480200724",
-            "53.48.02-007.24",
+            "S53480200724",
+            "BE0202239951",
             "a b",
             "ünï",
             &"a".repeat(37),

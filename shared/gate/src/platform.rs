@@ -8,6 +8,7 @@ use std::future::Future;
 
 use sluis_log::{PendingEntry, Receipt, StoredEntry};
 use sluis_token::SignatureVerifier;
+use sluis_token::sign::{SignError, SigningKey};
 
 use crate::permit::ForwardPermit;
 
@@ -32,6 +33,12 @@ pub trait Platform: Clone + 'static {
 
     /// The signature verifier.
     fn verifier(&self) -> &Self::Verifier;
+
+    /// Signs with the deployment's assertion key. In this program, unless the
+    /// platform's own cryptography does it faster.
+    async fn sign(&self, key: &SigningKey, message: &[u8]) -> Result<Vec<u8>, SignError> {
+        key.sign_bytes(message)
+    }
 
     /// The audit log.
     fn log(&self) -> &Self::Log;

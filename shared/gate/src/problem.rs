@@ -87,7 +87,8 @@ impl Kind {
                 SubjectError::Mismatch => Self::MissingPermission,
                 SubjectError::Malformed { .. }
                 | SubjectError::Absent { .. }
-                | SubjectError::NotJson => Self::BadRequest,
+                | SubjectError::NotJson
+                | SubjectError::BodyTooSlow => Self::BadRequest,
                 SubjectError::BodyTooLarge { .. } => Self::PayloadTooLarge,
             },
         }
@@ -301,7 +302,8 @@ fn issue(refusal: &Refusal) -> Option<Issue<'_>> {
         Refusal::Bearer(BearerError::Ambiguous) => {
             (SCHEMA_VIOLATION, "header", Some("Authorization"))
         }
-        Refusal::Bearer(BearerError::InForm) | Refusal::Subject(SubjectError::NotJson) => {
+        Refusal::Bearer(BearerError::InForm)
+        | Refusal::Subject(SubjectError::NotJson | SubjectError::BodyTooSlow) => {
             (SCHEMA_VIOLATION, "body", None)
         }
         Refusal::Ambiguous => (SCHEMA_VIOLATION, "header", None),

@@ -6,6 +6,7 @@ use sluis_log::{
     PendingEntry, PolicyDigest, RefusalAggregate, TokenFacts, Trace, TraceId, UnixMillis, Verdict,
     seal,
 };
+use sluis_policy::HolderIdentity as HolderMode;
 use sluis_token::{AccessToken, HolderIdentity as TokenHolder, VerifiedAccessToken};
 
 use crate::error::{Fault, Stop};
@@ -67,21 +68,24 @@ impl Context<'_> {
                 by: CHECKED_BY,
             });
         }
+        // A holder that must stay unknown is not referred to either.
+        let must_hide = decision.holder_identity() == HolderMode::Pseudonymised;
         let holder = match mandate.holder().identity() {
+            TokenHolder::EnterpriseNumber(_) if must_hide => None,
             TokenHolder::EnterpriseNumber(number) => {
-                HolderIdentity::EnterpriseNumber(number.as_str())
+                Some(HolderIdentity::EnterpriseNumber(number.as_str()))
             }
-            TokenHolder::Pseudonym(pseudonym) => HolderIdentity::Pseudonym {
+            TokenHolder::Pseudonym(pseudonym) => Some(HolderIdentity::Pseudonym {
                 issuer: token.issuer(),
                 pseudonym,
-            },
+            }),
         };
         let facts = MandateFacts {
             reference_key: key.id(),
             mandate: key.mandate_ref(token.issuer(), mandate.id()),
             mandate_type: mandate.mandate_type(),
             subject: key.subject_ref(&token.subject().to_base64url()),
-            holder: key.holder_ref(holder),
+            holder: holder.map(|holder| key.holder_ref(holder)),
             holder_type: mandate.holder().kind().as_str(),
             channel: mandate.channel().as_str(),
         };

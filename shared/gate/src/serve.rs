@@ -22,6 +22,9 @@ use crate::route::RouteError;
 use crate::subject::SubjectSource;
 use crate::trace::Nonces;
 
+/// How long an answer of the log stands for its health, in milliseconds.
+const HEALTH_INTERVAL_MS: u64 = 1000;
+
 const HEALTH_PATH: &str = "/health";
 const KEYS_PATH: &str = "/.well-known/jwks.json";
 const LOG_PATH: &str = "/log/entries";
@@ -46,6 +49,11 @@ pub enum ReplyBody<B> {
     /// The upstream's answer, streamed on with the headers that
     /// [`headers::passes_back`].
     Upstream(B),
+}
+
+fn is_decide_path(path: &str) -> bool {
+    path.strip_prefix(DECIDE_PATH)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Whether a path is one of the gate's own.
@@ -78,7 +86,11 @@ impl Gate {
         let path = target.split('?').next().unwrap_or_default();
         if !is_own_path(path) {
             let original = OriginalRequest::inline(&request);
-            let answer = self.forward(platform, request, &original, &nonces).await;
+            let answer = if self.config.upstream.inline {
+                self.forward(platform, request, &original, &nonces).await
+            } else {
+                Err(Refusal::Route(RouteError::NotFound).into())
+            };
             return self.finish(platform, answer, &nonces, original.related_trace_id);
         }
         let related = OriginalRequest::inline(&request).related_trace_id;
@@ -95,7 +107,7 @@ impl Gate {
                 "public, max-age=300",
             )),
             LOG_PATH => self.read_log(platform, &request, &nonces).await,
-            _ if path == DECIDE_PATH || path.starts_with("/decide/") => {
+            _ if self.config.upstream.decision && is_decide_path(path) => {
                 self.decide(platform, &mut request, &nonces).await
             }
             _ => Err(Refusal::Route(RouteError::NotFound).into()),
@@ -153,7 +165,7 @@ impl Gate {
     /// `UP`, `DEGRADED` when an issuer's keys are old, `DOWN` when the log
     /// does not answer: then no request could pass anyway.
     async fn health<P: Platform>(&self, platform: &P) -> Reply<P::Response> {
-        let (status, state) = if platform.log().read(0, 0).await.is_err() {
+        let (status, state) = if !self.log_answers(platform).await {
             (503, "DOWN")
         } else if self.keys.is_degraded(&self.config, platform.now_ms()) {
             (200, "DEGRADED")
@@ -165,6 +177,22 @@ impl Gate {
             format!("{{\"status\":\"{state}\"}}"),
             headers::NO_STORE.1,
         )
+    }
+
+    /// Whether the log answers. Anyone may ask for the health of this gate, so
+    /// the log is asked once an interval and not once a request.
+    async fn log_answers<P: Platform>(&self, platform: &P) -> bool {
+        let now_ms = platform.now_ms();
+        if let Some((asked_ms, answered)) = self.health.get()
+            && now_ms
+                .checked_sub(asked_ms)
+                .is_some_and(|age| age < HEALTH_INTERVAL_MS)
+        {
+            return answered;
+        }
+        let answered = platform.log().read(0, 0).await.is_ok();
+        self.health.set(Some((now_ms, answered)));
+        answered
     }
 
     async fn read_log<P: Platform>(

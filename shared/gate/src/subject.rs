@@ -4,11 +4,20 @@
 //! The SSIN in the request is turned into the pairwise pseudonym under the
 //! institution's key and compared with `sub`. It is not kept.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+
+use sha2::{Digest, Sha256};
 use sluis_token::{Ssin, SubjectPseudonym, VerifiedAccessToken};
 
 use crate::error::{Stop, SubjectError};
 use crate::platform::{BodyError, InboundRequest};
 use crate::route::{RouteMatch, SubjectLocation};
+
+/// Longest time for a body to arrive whole, in milliseconds. The decision was
+/// taken by then and must not grow old.
+pub const MAX_BODY_WAIT_MS: u32 = 5000;
 
 /// The identifier where the route says that it stands.
 pub(crate) enum SubjectSource<'a, R> {
@@ -18,17 +27,20 @@ pub(crate) enum SubjectSource<'a, R> {
     HeadOnly,
 }
 
-/// Checks that the request is about the token's data subject. A route without
-/// a subject (statutory basis) has nothing to bind.
+/// Checks that the request is about the token's data subject, and gives the
+/// SHA-256 of the body if the subject was found in it. A route without a
+/// subject (statutory basis) has nothing to bind.
 pub(crate) async fn bind<R: InboundRequest>(
     found: &RouteMatch<'_>,
     token: &VerifiedAccessToken,
     key: &[u8],
     source: SubjectSource<'_, R>,
     body_limit: usize,
-) -> Result<(), Stop> {
+    timeout: impl Future<Output = ()>,
+) -> Result<Option<[u8; 32]>, Stop> {
+    let mut body_sha256 = None;
     let (location, name, ssin) = match &found.route.subject {
-        None => return Ok(()),
+        None => return Ok(None),
         Some(SubjectLocation::Path(name)) => (
             "path",
             name.as_str(),
@@ -38,7 +50,10 @@ pub(crate) async fn bind<R: InboundRequest>(
             let ssin = match source {
                 SubjectSource::HeadOnly => None,
                 SubjectSource::Request(request) => {
-                    read_pointer(request, pointer, body_limit).await?
+                    let (ssin, sha256) =
+                        read_pointer(request, pointer, body_limit, timeout).await?;
+                    body_sha256 = Some(sha256);
+                    ssin
                 }
             };
             ("body", pointer.as_str(), ssin)
@@ -57,7 +72,7 @@ pub(crate) async fn bind<R: InboundRequest>(
     })?;
     match SubjectPseudonym::derive(key, &ssin) {
         // The comparison takes the same time wherever the two differ.
-        Ok(pseudonym) if pseudonym == *token.subject() => Ok(()),
+        Ok(pseudonym) if pseudonym == *token.subject() => Ok(body_sha256),
         Ok(_) | Err(_) => Err(refused(SubjectError::Mismatch)),
     }
 }
@@ -68,20 +83,54 @@ async fn read_pointer<R: InboundRequest>(
     request: &mut R,
     pointer: &str,
     limit: usize,
-) -> Result<Option<String>, Stop> {
-    let content_type = request.header("content-type").unwrap_or_default();
-    let media_type = content_type.split(';').next().unwrap_or_default().trim();
-    let is_json = media_type.eq_ignore_ascii_case("application/json");
-    if !is_json || request.header("content-encoding").is_some() {
+    timeout: impl Future<Output = ()>,
+) -> Result<(Option<String>, [u8; 32]), Stop> {
+    if !is_plain_json(request) {
         return Err(refused(SubjectError::NotJson));
     }
-    let body = request.buffer_body(limit).await.map_err(|error| {
+    // Whoever holds the body back holds the decision back, which was taken by
+    // then.
+    let body = race(request.buffer_body(limit), timeout).await;
+    let body = body.ok_or_else(|| refused(SubjectError::BodyTooSlow))?;
+    let body = body.map_err(|error| {
         refused(match error {
             BodyError::TooLarge { limit } => SubjectError::BodyTooLarge { limit },
             BodyError::Incomplete => SubjectError::NotJson,
         })
     })?;
-    sluis_token::text_at_pointer(&body, pointer).map_err(|_| refused(SubjectError::NotJson))
+    let ssin =
+        sluis_token::text_at_pointer(&body, pointer).map_err(|_| refused(SubjectError::NotJson))?;
+    Ok((ssin, Sha256::digest(&body).into()))
+}
+
+/// Whether backend and gate must read the same JSON from the body: one media
+/// type, UTF-8, not encoded, and not the beginning of a longer one.
+fn is_plain_json<R: InboundRequest>(request: &R) -> bool {
+    let content_type = request.header("content-type").unwrap_or_default();
+    let (media_type, parameters) = match content_type.split_once(';') {
+        Some((media_type, parameters)) => (media_type, Some(parameters.trim())),
+        None => (content_type.as_str(), None),
+    };
+    let utf_8 = parameters.is_none_or(|parameters| {
+        ["charset=utf-8", "charset=\"utf-8\""]
+            .iter()
+            .any(|known| parameters.eq_ignore_ascii_case(known))
+    });
+    media_type.trim().eq_ignore_ascii_case("application/json")
+        && utf_8
+        && request.header("content-encoding").is_none()
+        // Envoy, asking with a body that it cut off (`allow_partial_message`).
+        && request.header("x-envoy-auth-partial-body").is_none_or(|value| value == "false")
+}
+
+/// The first future's output, or none once the second has ended.
+async fn race<T>(first: impl Future<Output = T>, second: impl Future<Output = ()>) -> Option<T> {
+    let (mut first, mut second) = (pin!(first), pin!(second));
+    poll_fn(|context| match first.as_mut().poll(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => second.as_mut().poll(context).map(|()| None),
+    })
+    .await
 }
 
 fn refused(error: SubjectError) -> Stop {

@@ -30,58 +30,90 @@ pub(crate) enum Counted {
     Later,
 }
 
+/// A reason's open interval.
+#[derive(Debug)]
+struct Open {
+    /// What was counted after the first.
+    rest: Aggregate,
+    /// When somebody promised to come for it; none if nobody will.
+    attended_since_ms: Option<u64>,
+}
+
 /// The counts of this instance.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    open: RefCell<Vec<Aggregate>>,
+    open: RefCell<Vec<Open>>,
 }
 
 impl Tally {
-    /// Counts one refusal.
-    pub(crate) fn count(&self, reason: &'static str, now_ms: u64) -> Counted {
-        let mut open = self.open.borrow_mut();
-        if let Some(entry) = open.iter_mut().find(|a| a.reason == reason) {
-            if entry.count == 0 {
-                entry.first_ms = now_ms;
-            }
-            entry.count += 1;
-            entry.last_ms = now_ms;
-            return Counted::Later;
-        }
-        // The list is bounded: reasons are the program's own codes.
-        open.push(Aggregate {
-            reason,
-            count: 0,
-            first_ms: now_ms,
-            last_ms: now_ms,
-        });
-        Counted::First(Aggregate {
+    /// Counts one refusal. Whoever is told [`Counted::First`] comes back after
+    /// an interval; one that has not come after two is not expected any more.
+    pub(crate) fn count(&self, reason: &'static str, now_ms: u64, interval_ms: u32) -> Counted {
+        let one = Aggregate {
             reason,
             count: 1,
             first_ms: now_ms,
             last_ms: now_ms,
-        })
+        };
+        let none = Aggregate { count: 0, ..one };
+        let mut open = self.open.borrow_mut();
+        let Some(entry) = open.iter_mut().find(|entry| entry.rest.reason == reason) else {
+            // The list is bounded: reasons are the program's own codes.
+            open.push(Open {
+                rest: none,
+                attended_since_ms: Some(now_ms),
+            });
+            return Counted::First(one);
+        };
+        let patience_ms = 2 * u64::from(interval_ms);
+        let attended = entry
+            .attended_since_ms
+            .is_some_and(|since| now_ms.saturating_sub(since) <= patience_ms);
+        if attended {
+            entry.rest = merge(entry.rest, one);
+            return Counted::Later;
+        }
+        let all = merge(entry.rest, one);
+        entry.rest = none;
+        entry.attended_since_ms = Some(now_ms);
+        Counted::First(all)
     }
 
     /// Closes a reason's interval and gives what was counted after its first.
     pub(crate) fn close(&self, reason: &'static str) -> Option<Aggregate> {
         let mut open = self.open.borrow_mut();
-        let position = open.iter().position(|a| a.reason == reason)?;
-        let aggregate = open.swap_remove(position);
-        (aggregate.count > 0).then_some(aggregate)
+        let position = open.iter().position(|entry| entry.rest.reason == reason)?;
+        let rest = open.swap_remove(position).rest;
+        (rest.count > 0).then_some(rest)
     }
 
-    /// Puts back what could not be recorded.
+    /// Puts back what could not be recorded. The next refusal of the reason
+    /// takes it along.
     pub(crate) fn restore(&self, aggregate: Aggregate) {
         let mut open = self.open.borrow_mut();
-        match open.iter_mut().find(|a| a.reason == aggregate.reason) {
-            Some(entry) => {
-                entry.first_ms = entry.first_ms.min(aggregate.first_ms);
-                entry.last_ms = entry.last_ms.max(aggregate.last_ms);
-                entry.count += aggregate.count;
-            }
-            None => open.push(aggregate),
+        match open
+            .iter_mut()
+            .find(|entry| entry.rest.reason == aggregate.reason)
+        {
+            Some(entry) => entry.rest = merge(entry.rest, aggregate),
+            None => open.push(Open {
+                rest: aggregate,
+                attended_since_ms: None,
+            }),
         }
+    }
+}
+
+fn merge(a: Aggregate, b: Aggregate) -> Aggregate {
+    match (a.count, b.count) {
+        (0, _) => b,
+        (_, 0) => a,
+        (_, _) => Aggregate {
+            reason: a.reason,
+            count: a.count.saturating_add(b.count),
+            first_ms: a.first_ms.min(b.first_ms),
+            last_ms: a.last_ms.max(b.last_ms),
+        },
     }
 }
 
@@ -89,38 +121,52 @@ impl Tally {
 mod tests {
     use super::*;
 
+    const INTERVAL: u32 = 10_000;
+
+    fn count(tally: &Tally, now_ms: u64) -> Counted {
+        tally.count("x", now_ms, INTERVAL)
+    }
+
+    fn first(counted: Counted) -> Aggregate {
+        match counted {
+            Counted::First(aggregate) => aggregate,
+            Counted::Later => panic!("the first of an interval is recorded at once"),
+        }
+    }
+
     #[test]
     fn a_flood_is_two_aggregates_and_nothing_is_lost() {
         let tally = Tally::default();
-        let Counted::First(first) = tally.count("x", 10) else {
-            panic!("the first of an interval is recorded at once");
-        };
-        assert_eq!(first.count, 1);
+        assert_eq!(first(count(&tally, 10)).count, 1);
         for now in 11..1010 {
-            assert_eq!(tally.count("x", now), Counted::Later);
+            assert_eq!(count(&tally, now), Counted::Later);
         }
         let rest = tally.close("x").unwrap();
         assert_eq!((rest.count, rest.first_ms, rest.last_ms), (999, 11, 1009));
         assert_eq!(tally.close("x"), None);
-        assert!(matches!(tally.count("x", 2000), Counted::First(_)));
+        assert_eq!(first(count(&tally, 2000)).count, 1);
     }
 
     #[test]
-    fn what_could_not_be_recorded_is_counted_again() {
+    fn what_could_not_be_recorded_goes_with_the_next_refusal() {
         let tally = Tally::default();
-        tally.count("x", 1);
-        tally.count("x", 2);
+        count(&tally, 1);
+        count(&tally, 2);
         let rest = tally.close("x").unwrap();
         tally.restore(rest);
-        assert_eq!(tally.count("x", 5), Counted::Later);
-        assert_eq!(
-            tally.close("x").unwrap(),
-            Aggregate {
-                reason: "x",
-                count: 2,
-                first_ms: 2,
-                last_ms: 5
-            }
-        );
+        let all = first(count(&tally, 5));
+        assert_eq!((all.count, all.first_ms, all.last_ms), (2, 2, 5));
+        assert_eq!(count(&tally, 6), Counted::Later);
+        // Put back while somebody attends: it goes with what that one takes.
+        tally.restore(all);
+        assert_eq!(tally.close("x").unwrap().count, 3);
+    }
+
+    #[test]
+    fn who_never_comes_back_is_not_waited_for() {
+        let tally = Tally::default();
+        count(&tally, 0);
+        assert_eq!(count(&tally, 20_000), Counted::Later);
+        assert_eq!(first(count(&tally, 20_001)).count, 2);
     }
 }

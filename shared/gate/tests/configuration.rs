@@ -256,6 +256,15 @@ fn a_value_that_would_weaken_the_gate_is_refused() {
 }
 
 #[test]
+fn production_stands_in_front_in_one_way() {
+    let text = root("sluis.toml");
+    assert!(text.contains("mode = \"inline\""));
+    assert!(parse(&text.replacen("mode = \"inline\"", "mode = \"decision\"", 1)).is_ok());
+    let both = parse(&text.replacen("mode = \"inline\"", "mode = \"both\"", 1));
+    assert!(both.unwrap_err().to_string().contains("upstream.mode"));
+}
+
+#[test]
 fn a_key_file_is_embedded_and_checked() {
     let url = "{ url = \"http://127.0.0.1:8788/simulation/cbss/.well-known/jwks.json\" }";
     let text = root("simulation.toml").replacen(url, "{ file = \"keys.json\" }", 1);

@@ -13,10 +13,12 @@
 
 mod support;
 
+use base64ct::{Base64UrlUnpadded, Encoding as _};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use sluis_gate::memory::{LogFault, MemoryRequest};
 use sluis_gate::{LogError, ReplyBody, UpstreamError};
-use support::{Bench, SSIN, body_of, header};
+use support::{Bench, ENTERPRISE, SSIN, body_of, header};
 
 fn outcomes(bench: &Bench) -> Vec<String> {
     bench
@@ -59,6 +61,13 @@ fn an_allowed_request_is_recorded_forwarded_and_followed_by_its_outcome() {
     assert_eq!(assertion["jti"], events[0]["id"]);
     assert_eq!(assertion["operation"], "getPensionRights");
     assert_eq!(assertion["logIndex"], 0);
+    assert_eq!(assertion["method"], "POST");
+    let hash = |text: &str| Base64UrlUnpadded::encode_string(&Sha256::digest(text.as_bytes()));
+    assert_eq!(assertion["targetHash"], hash("/pension/v1/rights/get"));
+    assert_eq!(
+        assertion["bodyHash"],
+        hash(&format!("{{\"ssin\":\"{SSIN}\"}}"))
+    );
 }
 
 #[test]
@@ -207,6 +216,37 @@ fn a_flood_before_the_signature_costs_two_entries_a_reason() {
 }
 
 #[test]
+fn a_refusal_counted_while_the_log_is_down_is_recorded_later() {
+    let bench = Bench::new();
+    let bare = || MemoryRequest::new("POST", "/pension/v1/rights/get");
+    bench.platform.break_log(LogFault::Unavailable);
+    assert_eq!(bench.serve(bare()).status, 401);
+    assert!(bench.events().is_empty());
+    bench.platform.break_log(LogFault::None);
+    assert_eq!(bench.serve(bare()).status, 401);
+    assert_eq!(bench.events()[0]["data"]["count"], 2);
+}
+
+#[test]
+fn a_holder_that_must_stay_unknown_leaves_no_trace_in_the_log() {
+    let bench = Bench::new();
+    let mut details = bench.claims(true, json!({}))["authorization_details"].clone();
+    details[0]["holder"] = json!({"type": "organization", "enterpriseNumber": ENTERPRISE});
+    let token = bench.mint_nic(json!({"authorization_details": details}));
+    let reply = bench.serve(bench.request_to("POST", "/mutuality/v1/benefits/get", &token));
+    assert_eq!(reply.status, 403);
+    let event = &bench.events()[0]["data"];
+    assert!(event.get("actor").is_none(), "{event}");
+    let checks = event["checks"].as_array().unwrap();
+    assert!(
+        checks
+            .iter()
+            .any(|check| check["id"] == "holderExposedAlarm"),
+        "{event}"
+    );
+}
+
+#[test]
 fn every_invalid_token_gets_the_same_answer() {
     let bench = Bench::new();
     let token = bench.mint(json!({}));
@@ -250,6 +290,7 @@ fn the_request_must_be_about_the_tokens_subject() {
         (r#"{"ssin":"53400003597"}"#, 403),
         (r#"{"ssin":"12345678901"}"#, 400),
         (r#"{"ssin":53480200724}"#, 400),
+        (r#"{"ssin":"53480200724","SSIN":"53400003597"}"#, 400),
         (r#"{"other":"53480200724"}"#, 400),
         (r#"{"ssin":"53480200724","ssin":"53400003597"}"#, 400),
         (r#"{"ssin":"53480200724","\u0073sin":"53400003597"}"#, 400),
@@ -264,6 +305,24 @@ fn the_request_must_be_about_the_tokens_subject() {
         assert_eq!(reply.status, status, "{body:.60}");
         assert!(!body_of(&reply).contains("53400003597"));
     }
+    assert!(bench.platform.forwarded().is_empty());
+    let good = format!("{{\"ssin\":\"{SSIN}\"}}");
+    for content_type in [
+        "application/json; charset=utf-7",
+        "application/json;a=b",
+        "application/json, application/xml",
+        "application/json-patch+json",
+        "text/plain",
+        "",
+    ] {
+        let request = MemoryRequest::new("POST", "/pension/v1/rights/get")
+            .header("authorization", &format!("Bearer {token}"))
+            .header("content-type", content_type)
+            .body(&good);
+        assert_eq!(bench.serve(request).status, 400, "{content_type}");
+    }
+    let partial = post(&good).header("x-envoy-auth-partial-body", "true");
+    assert_eq!(bench.serve(partial).status, 400);
     assert!(bench.platform.forwarded().is_empty());
     let form = post("ssin=1").header("content-encoding", "gzip");
     assert_eq!(bench.serve(form).status, 400);
@@ -301,6 +360,33 @@ fn a_proxy_gets_a_decision_and_forwards_itself() {
         .header("x-original-method", "POST")
         .header("x-original-uri", "/pension/v1/rights/get");
     assert_eq!(bench.serve(blind).status, 400);
+}
+
+#[test]
+fn a_gate_stands_in_front_in_one_way() {
+    let ask = |bench: &Bench, token: &str| {
+        let request = MemoryRequest::new("GET", "/decide")
+            .header("authorization", &format!("Bearer {token}"))
+            .header("x-original-method", "GET")
+            .header(
+                "x-original-uri",
+                &format!("/pension/v1/persons/{SSIN}/rights"),
+            );
+        bench.serve(request).status
+    };
+    let inline = Bench::in_mode("inline");
+    let token = inline.mint(json!({}));
+    assert_eq!(
+        ask(&inline, &token),
+        404,
+        "an assertion without being forwarded"
+    );
+    assert_eq!(inline.serve(inline.request(&token)).status, 200);
+    let decision = Bench::in_mode("decision");
+    let token = decision.mint(json!({}));
+    assert_eq!(ask(&decision, &token), 200);
+    assert_eq!(decision.serve(decision.request(&token)).status, 404);
+    assert!(decision.platform.forwarded().is_empty());
 }
 
 #[test]
@@ -479,6 +565,7 @@ fn health_tells_whether_a_request_could_pass() {
         (200, r#"{"status":"UP"}"#.to_owned())
     );
     bench.platform.break_log(LogFault::Unavailable);
+    bench.platform.advance_ms(1_000);
     assert_eq!(
         (health().status, body_of(&health())),
         (503, r#"{"status":"DOWN"}"#.to_owned())
@@ -501,7 +588,7 @@ fn no_record_holds_a_token_or_an_identifier() {
     }
     for secret in [
         SSIN,
-        support::ENTERPRISE,
+        ENTERPRISE,
         support::HOLDER_PSEUDONYM,
         &bench.subject(),
     ] {

@@ -182,8 +182,10 @@ pub struct MandateFacts<'a> {
     pub mandate_type: &'a str,
     /// The data subject ("whom", M-21.5).
     pub subject: SubjectRef,
-    /// The holder ("who", M-21.5).
-    pub holder: HolderRef,
+    /// The holder ("who", M-21.5). None where a system named a holder that must
+    /// stay unknown here: even a keyed reference could be resolved by trying the
+    /// few there are (M-15.4).
+    pub holder: Option<HolderRef>,
     /// organization, enterprise or individualPractitioner (M-1.1).
     pub holder_type: &'a str,
     /// api or webApp (M-23, M-24).

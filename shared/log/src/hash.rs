@@ -45,16 +45,17 @@ pub(crate) fn from_base64url(text: &str) -> Option<Vec<u8>> {
     (base64url(&bytes) == text).then_some(bytes)
 }
 
+/// The two lower-case hexadecimal digits of a byte.
+pub(crate) fn hex_digits(byte: u8) -> [char; 2] {
+    let digit = |value: u8| char::from(if value < 10 { b'0' + value } else { b'a' - 10 + value });
+    [digit(byte >> 4), digit(byte & 0x0f)]
+}
+
 /// Lower-case hexadecimal, as `sha256sum` prints it.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    let mut text = String::with_capacity(bytes.len() * 2);
+    text.extend(bytes.iter().flat_map(|byte| hex_digits(*byte)));
+    text
 }
 
 #[cfg(test)]

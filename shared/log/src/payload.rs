@@ -355,12 +355,12 @@ impl<'a> DecisionData<'a> {
                 Some(*http_status),
             ),
         };
-        let actor = match mandate {
+        let actor = match mandate.and_then(|mandate| Some((mandate, mandate.holder?))) {
             None => None,
-            Some(mandate) => Some(ActorData {
+            Some((mandate, holder)) => Some(ActorData {
                 kind: bounded("actor.type", mandate.holder_type)?,
-                identification: mandate.holder.identification,
-                holder_ref: base64url(&mandate.holder.reference),
+                identification: holder.identification,
+                holder_ref: base64url(&holder.reference),
             }),
         };
         let data_categories = operation.map(|operation| operation.data_categories);

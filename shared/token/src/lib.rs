@@ -81,7 +81,7 @@ pub use claims::{
     Actor, ClaimsError, MAX_AUDIENCES, MAX_CLIENT_ID_BYTES, MAX_IDENTIFIER_BYTES,
     MAX_TOKEN_ID_BYTES, StatusReference,
 };
-pub use document::{MAX_BODY_DEPTH, MAX_BODY_MEMBERS, text_at_pointer};
+pub use document::{DocumentError, MAX_BODY_DEPTH, MAX_BODY_MEMBERS, text_at_pointer};
 pub use enterprise::{EnterpriseNumber, EnterpriseNumberError};
 pub use fields::{Fault, FieldError};
 pub use header::{FORBIDDEN_PARAMETERS, HeaderError};

@@ -151,9 +151,19 @@ pub(crate) struct RawSubject {
     pub(crate) body: Option<String>,
 }
 
+/// How the gate stands in front of the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum RawMode {
+    Inline,
+    Decision,
+    Both,
+}
+
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawUpstream {
+    pub(super) mode: RawMode,
     pub(super) url: String,
     pub(super) timeout_ms: u32,
     #[serde(default)]

@@ -37,7 +37,7 @@ pub(super) fn parse_origin(
     environment: Environment,
 ) -> Result<String, ConfigError> {
     let expected = "`https://host[:port]`, or `http://` for loopback in the simulation";
-    let bad = || ConfigError::invalid(field, origin, expected);
+    let bad = || ConfigError::invalid(field, "another value", expected);
     let (scheme, authority) = origin.split_once("://").ok_or_else(bad)?;
     let plain = authority
         .bytes()

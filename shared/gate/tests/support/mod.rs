@@ -49,6 +49,18 @@ fn signing_key(kid: &str) -> SigningKey {
 
 impl Bench {
     pub(crate) fn new() -> Self {
+        Self::with(simulation())
+    }
+
+    /// A gate that stands in front in that one way.
+    pub(crate) fn in_mode(mode: &str) -> Self {
+        let text =
+            root("simulation.toml").replacen("mode = \"both\"", &format!("mode = \"{mode}\""), 1);
+        let embedded = Embedded::from_toml(&text, |_| Err("none".to_owned())).unwrap();
+        Self::with(Config::try_from(embedded).unwrap())
+    }
+
+    fn with(config: Config) -> Self {
         let assertion_key = signing_key("assertion");
         let secrets = Secrets::try_from(RawSecrets {
             pseudonym_key: Base64UrlUnpadded::encode_string(&[1; 32]),
@@ -59,7 +71,7 @@ impl Bench {
         .unwrap();
         let catalogue = Catalogue::from_toml(&root("catalogue.toml")).unwrap();
         let bench = Self {
-            gate: Gate::new(simulation(), catalogue, secrets).unwrap(),
+            gate: Gate::new(config, catalogue, secrets).unwrap(),
             platform: MemoryPlatform::new(NOW_S * 1000, Origin::parse("test.invalid/log").unwrap()),
             key: signing_key("key-1"),
             assertion_key,
@@ -106,7 +118,7 @@ impl Bench {
         now
     }
 
-    fn claims(&self, nic: bool, changes: Value) -> Value {
+    pub(crate) fn claims(&self, nic: bool, changes: Value) -> Value {
         let now = self.now_s();
         let (iss, mandate_type, deliberation, purpose, category) = if nic {
             (

@@ -75,7 +75,7 @@ pub(crate) fn with_event<T>(kind: u8, then: impl FnOnce(&Event<'_>) -> T) -> T {
             mandate: key.mandate_ref(issuer, "b0a7e6b2-0000-4000-8000-000000000002"),
             mandate_type: "simPensionOverview",
             subject: key.subject_ref("pairwise-pseudonym"),
-            holder: key.holder_ref(HolderIdentity::EnterpriseNumber("0202239951")),
+            holder: Some(key.holder_ref(HolderIdentity::EnterpriseNumber("0202239951"))),
             holder_type: "organization",
             channel: "api",
         }),
