@@ -81,6 +81,24 @@ export function verify(operation, algorithm, key, signature, data) {
   }
 }
 
+/** Imports the private Ed25519 key of the assertions; the outcome is a CryptoKey that cannot be taken out again. */
+export function import_signing_key(operation, jwk) {
+  try {
+    watch(operation, crypto.subtle.importKey("jwk", JSON.parse(jwk), IMPORT[0], false, ["sign"]));
+  } catch {
+    queueMicrotask(() => complete(operation, undefined));
+  }
+}
+
+/** Signs; the outcome is the signature. */
+export function sign(operation, key, data) {
+  try {
+    watch(operation, crypto.subtle.sign("Ed25519", key, data).then((signature) => new Uint8Array(signature)));
+  } catch {
+    queueMicrotask(() => complete(operation, undefined));
+  }
+}
+
 // Time ----------------------------------------------------------------------
 
 /** Ends after that many milliseconds, with `undefined`. */

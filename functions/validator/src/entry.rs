@@ -13,7 +13,7 @@ use crate::durable::log::DurableLog;
 #[wasm_bindgen(js_name = serve)]
 pub fn serve_request(
     number: u32,
-    head: String,
+    head: Vec<u8>,
     request: JsValue,
     env: &Env,
     context: JsValue,

@@ -6,8 +6,8 @@
 // the mandate's detail, the subject of the path against the token's pseudonym,
 // and signs the assertion. It has no catalogue, no cache, no strict JSON, no
 // strict Ed25519 and no metadata about its checks: leaner than ours, not heavier.
-// With PEER_LOG it seals the same kind of entry and appends it to the same
-// Durable Object, awaited like ours.
+// It seals the same kind of entry, links it and forgets it, as ours does over its
+// log in memory; with PEER_LOG it appends it to the same Durable Object instead.
 
 import { SignJWT, createLocalJWKSet, importJWK, jwtVerify } from "jose";
 
@@ -72,6 +72,21 @@ function covers(mandate, now) {
   );
 }
 
+const COMMITMENT = encoder.encode("sluis log commitment v1\0");
+const CHAIN = encoder.encode("sluis log chain v1\0");
+let head = new Uint8Array(32);
+let size = 0;
+
+function concat(...parts) {
+  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
 /** Seals an entry as `sluis-log` does and appends it; the index. */
 async function record(env, claims, mandate, trace, id, now) {
   const random = crypto.getRandomValues(new Uint8Array(32));
@@ -85,18 +100,18 @@ async function record(env, claims, mandate, trace, id, now) {
     data: { traceId: trace, issuer: claims.iss, clientId: claims.client_id, tokenId: claims.jti, subject: claims.sub, mandate },
   });
   const bytes = Uint8Array.fromHex(id.replaceAll("-", ""));
-  const domain = encoder.encode("sluis log commitment v1\0");
-  const text = encoder.encode(payload);
-  const message = new Uint8Array(domain.length + bytes.length + text.length);
-  message.set(domain);
-  message.set(bytes, domain.length);
-  message.set(text, domain.length + bytes.length);
+  const message = concat(COMMITMENT, bytes, encoder.encode(payload));
   const key = await crypto.subtle.importKey("raw", random, HMAC, false, ["sign"]);
   const commitment = await crypto.subtle.sign("HMAC", key, message);
   const entry = new Uint8Array(71);
   entry.set([1, 1, 1]);
   new DataView(entry.buffer).setUint32(3, Math.floor(now / 60_000));
   entry.set(new Uint8Array(commitment), 39);
+  if (env.PEER_LOG !== "1") {
+    const leaf = await crypto.subtle.digest("SHA-256", concat(new Uint8Array(1), entry));
+    head = new Uint8Array(await crypto.subtle.digest("SHA-256", concat(CHAIN, head, new Uint8Array(leaf))));
+    return size++;
+  }
   const answer = await env.AUDIT_LOG.getByName("log").fetch("https://log/append", {
     method: "POST",
     body: JSON.stringify({ id, entry: base64url(entry), random: base64url(random), payload }),
@@ -128,8 +143,9 @@ async function decide(request, env) {
   const derived = await crypto.subtle.sign("HMAC", pseudonym, encoder.encode(`sluis subject v1\0${path[1]}`));
   if (base64url(derived) !== claims.sub) return problem(403, "missingPermission", trace);
   const id = crypto.randomUUID();
-  const index = env.PEER_LOG === "1" ? await record(env, claims, mandate, trace, id, now) : 0;
+  const index = await record(env, claims, mandate, trace, id, now);
   const iat = Math.floor(now / 1000);
+  const target = await crypto.subtle.digest("SHA-256", encoder.encode(path[0]));
   const signed = await new SignJWT({
     iss: "sluis-simulation",
     aud: "https://backend.simulation.sluis.invalid",
@@ -137,6 +153,8 @@ async function decide(request, env) {
     exp: iat + 30,
     jti: id,
     sub: claims.sub,
+    method: "GET",
+    targetHash: base64url(target),
     operation: "listPensionRights",
     purpose: "simPensionSimulation",
     dataCategories: mandate.dataCategories,

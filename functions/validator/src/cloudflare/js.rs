@@ -28,6 +28,12 @@ extern "C" {
         data: &[u8],
     );
 
+    /// Imports the private key of the assertions; ends with a `CryptoKey`.
+    pub(crate) fn import_signing_key(operation: u32, jwk: &str);
+
+    /// Signs with Ed25519; ends with the signature's bytes.
+    pub(crate) fn sign(operation: u32, key: &JsValue, data: &[u8]);
+
     /// Ends after a time.
     pub(crate) fn sleep(operation: u32, milliseconds: u32);
 

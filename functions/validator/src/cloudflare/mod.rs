@@ -14,5 +14,6 @@ pub(crate) mod platform;
 pub(crate) mod reply;
 pub(crate) mod request;
 pub(crate) mod serve;
+pub(crate) mod signer;
 pub(crate) mod task;
 pub(crate) mod verifier;

@@ -4,10 +4,12 @@ use std::future::Future;
 use std::rc::Rc;
 
 use sluis_gate::{AuditLog, FetchError, ForwardPermit, Platform, UpstreamError, UpstreamResponse};
+use sluis_token::sign::{SignError, SigningKey};
 use wasm_bindgen::{JsCast as _, JsValue};
 
 use super::js;
 use super::request::WorkersRequest;
+use super::signer;
 use super::task::{Operation, spawn};
 use super::verifier::WebCrypto;
 
@@ -62,6 +64,10 @@ impl<L: AuditLog + Clone + 'static> Platform for Workers<L> {
 
     fn verifier(&self) -> &WebCrypto {
         &WebCrypto
+    }
+
+    async fn sign(&self, key: &SigningKey, message: &[u8]) -> Result<Vec<u8>, SignError> {
+        signer::sign(key, message).await
     }
 
     fn log(&self) -> &L {

@@ -38,7 +38,8 @@ pub(crate) struct WorkersRequest {
 
 impl WorkersRequest {
     /// Reads what `js/serve.mjs` wrote. A head that is cut short has no more headers.
-    pub(crate) fn new(head: String, raw: JsValue) -> Self {
+    pub(crate) fn new(head: Vec<u8>, raw: JsValue) -> Self {
+        let head = String::from_utf8(head).unwrap_or_default();
         let mut at = 0;
         let mut next = || {
             let rest = head.get(at..).unwrap_or_default();

@@ -18,7 +18,7 @@ use super::task;
 /// otherwise it comes through [`js::settle`] under the request's number.
 pub(crate) fn serve<L: AuditLog + Clone + 'static>(
     number: u32,
-    head: String,
+    head: Vec<u8>,
     request: JsValue,
     env: &Env,
     context: JsValue,

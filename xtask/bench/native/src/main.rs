@@ -85,7 +85,11 @@ fn verifier(task: &Task) -> Result<Verify> {
 
 /// `RSAPublicKey` in DER (RFC 8017 appendix A.1.1).
 fn rsa_public_key(n: &[u8], e: &[u8]) -> Vec<u8> {
-    let integer = |magnitude: &[u8]| element(0x02, &[&[0], magnitude].concat());
+    // A number is positive: a zero goes before one that would look negative.
+    let integer = |magnitude: &[u8]| {
+        let negative = magnitude.first().is_some_and(|first| *first >= 0x80);
+        element(0x02, &[if negative { &[0_u8][..] } else { &[] }, magnitude].concat())
+    };
     element(0x30, &[integer(n), integer(e)].concat())
 }
 

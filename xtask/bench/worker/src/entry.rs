@@ -43,7 +43,7 @@ impl AuditLog for ForgetfulLog {
 #[wasm_bindgen(js_name = serve)]
 pub fn serve_request(
     number: u32,
-    head: String,
+    head: Vec<u8>,
     request: JsValue,
     env: &Env,
     context: JsValue,
