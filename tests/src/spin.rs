@@ -133,7 +133,7 @@ fn fault(log: LogCondition) -> &'static str {
     match log {
         LogCondition::Well => "",
         LogCondition::Throws => "error",
-        LogCondition::Unavailable => "readonly",
+        LogCondition::Unavailable => "refuse",
         LogCondition::Hangs => "hang",
         LogCondition::Full => "full",
     }

@@ -1,11 +1,12 @@
 //! Faults on demand, for tests: `--fault-file FILE` names a file that is read at
 //! every call of a database; an absent or empty file means none. Words:
 //!
-//! - `error`: the call fails;
+//! - `refuse`: no connection is to be had;
+//! - `error`: statements fail;
 //! - `slow MILLISECONDS`: the call takes that much longer;
 //! - `hang`: the call never returns;
-//! - `full`: writes fail as on a full disk;
-//! - `readonly`: writes fail as on a read-only file system.
+//! - `full`: SQLite's writes fail as on a full disk;
+//! - `readonly`: SQLite's writes fail as on a read-only file system.
 
 use std::{io::ErrorKind, path::PathBuf, sync::Arc, time::Duration};
 
@@ -21,6 +22,7 @@ pub(crate) struct Faults(Option<Arc<PathBuf>>);
 /// A fault to inject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
+    Refuse,
     Error,
     Slow(Duration),
     Hang,
@@ -51,7 +53,16 @@ impl Faults {
             Some(Fault::ReadOnly) if writes || is(&"begin") => {
                 Err("attempt to write a readonly database".to_owned())
             }
-            None | Some(Fault::Full | Fault::ReadOnly) => Ok(()),
+            None | Some(Fault::Refuse | Fault::Full | Fault::ReadOnly) => Ok(()),
+        }
+    }
+
+    /// The error that opening a connection is to fail with, if any.
+    pub(crate) fn on_open(&self) -> Result<(), String> {
+        match self.current() {
+            Ok(Some(Fault::Refuse)) => Err("injected fault".to_owned()),
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.to_string()),
         }
     }
 
@@ -71,6 +82,7 @@ impl Fault {
     fn parse(word: &str) -> Result<Option<Self>> {
         Ok(Some(match word {
             "" => return Ok(None),
+            "refuse" => Self::Refuse,
             "error" => Self::Error,
             "hang" => Self::Hang,
             "full" => Self::Full,

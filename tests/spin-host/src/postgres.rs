@@ -143,7 +143,7 @@ impl<T: Send> HostConnectionWithStore<T> for HasSelf<Instance> {
             let shared = &instance.shared;
             (Arc::clone(&shared.postgres), shared.faults.clone(), allowed)
         });
-        if let Err(fault) = faults.apply("").await {
+        if let Err(fault) = faults.on_open() {
             return Ok(Err(Error::ConnectionFailed(fault)));
         }
         let config: tokio_postgres::Config = match address.parse() {
@@ -179,6 +179,10 @@ impl<T: Send> HostConnectionWithStore<T> for HasSelf<Instance> {
         params: Vec<ParameterValue>,
     ) -> wasmtime::Result<Result<Answer, Error>> {
         let pooled = pooled(accessor, &connection)?;
+        let faults = accessor.with(|mut access| access.get().shared.faults.clone());
+        if let Err(fault) = faults.apply(&statement).await {
+            return Ok(Err(Error::QueryFailed(QueryError::Text(fault))));
+        }
         let rows = async {
             let params = params.into_iter().map(Parameter);
             pooled

@@ -40,13 +40,21 @@ impl<T: Send> HostConnectionWithStore<T> for HasSelf<Instance> {
         accessor: &Accessor<T, Self>,
         database: String,
     ) -> wasmtime::Result<Result<Resource<Connection>, Error>> {
-        let (granted, file) = accessor.with(|mut access| {
+        let (granted, file, faults) = accessor.with(|mut access| {
             let instance = access.get();
             let granted = instance.component.sqlite_databases.contains(&database);
-            (granted, Arc::clone(&instance.shared.sqlite_file))
+            let shared = &instance.shared;
+            (
+                granted,
+                Arc::clone(&shared.sqlite_file),
+                shared.faults.clone(),
+            )
         });
         if !granted {
             return Ok(Err(Error::AccessDenied));
+        }
+        if let Err(fault) = faults.on_open() {
+            return Ok(Err(Error::Io(fault)));
         }
         let opened =
             tokio::task::spawn_blocking(move || rusqlite::Connection::open(&*file)).await?;
@@ -71,9 +79,15 @@ impl<T: Send> HostConnectionWithStore<T> for HasSelf<Instance> {
             let connection = instance.table.get(&connection)?;
             Ok((Arc::clone(&connection.0), instance.shared.faults.clone()))
         })?;
-        let (sender, mut receiver) = results::channel();
+        let (mut sender, mut receiver) = results::channel();
         tokio::spawn(async move {
-            if let Err(fault) = faults.apply(&statement).await {
+            // A statement that hangs ends when its caller gives up, and lets go
+            // of the connection: a transaction must not outlive both.
+            let fault = tokio::select! {
+                fault = faults.apply(&statement) => fault,
+                () = sender.columns.closed() => return,
+            };
+            if let Err(fault) = fault {
                 _ = sender.columns.send(Vec::new());
                 _ = sender.verdict.send(Err(Error::Io(fault)));
                 return;

@@ -1,0 +1,383 @@
+//! The stores of the log under the component, over real HTTP: SQLite on one node, PostgreSQL on a real server.
+//!
+//! Needs the built component (`cargo xtask build spin --config simulation.toml`) and the compatible host beside this test; where
+//! either is missing it says so and fails.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "how fast it was is worth a line"
+)]
+
+use std::collections::HashMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection as Sqlite;
+use sluis_log::sql::postgres as sql;
+use sluis_tests::client::{Connection, Request};
+use sluis_tests::issuer::SSIN;
+use sluis_tests::postgres::PostgresServer;
+use sluis_tests::runtimes::named;
+use sluis_tests::spin::{set_fault, sqlite_file};
+use sluis_tests::world::World;
+
+/// Clients at a time: more than one instance takes (16), so that several write.
+const CLIENTS: usize = 64;
+/// Requests of a round.
+const REQUESTS: usize = 1_500;
+/// No store may keep a caller waiting for longer (the component's own limit is 4 s).
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// The lock of `sluis.append`.
+const ADVISORY_LOCK: i64 = 8_317_151_707_610_836_071;
+
+/// One at a time: the machine is small, and rounds are timed.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn state(name: &str) -> PathBuf {
+    root().join("target/spin-store").join(name)
+}
+
+fn world(name: &str, further: &[(&str, &str)]) -> World {
+    let host = named(&root(), "spin").unwrap();
+    World::start_with(host.into(), &root(), state(name), further).unwrap()
+}
+
+/// A server with the schema, an account for the validator, and the variables that lead there.
+fn postgres() -> (PostgresServer, Vec<(&'static str, String)>) {
+    let server = PostgresServer::start().unwrap();
+    server.run_sql("postgres", sql::SCHEMA).unwrap();
+    let grants: Vec<&str> = sql::SCHEMA
+        .lines()
+        .filter_map(|line| line.strip_prefix("--   "))
+        .collect();
+    let role = format!("CREATE ROLE validator LOGIN; {}", grants.join("\n"));
+    server.run_sql("postgres", &role).unwrap();
+    let variables = address_of(&server);
+    (server, variables)
+}
+
+fn address_of(server: &PostgresServer) -> Vec<(&'static str, String)> {
+    let address = server.address("validator", "postgres");
+    let port = address
+        .split_whitespace()
+        .find_map(|pair| pair.strip_prefix("port="))
+        .unwrap();
+    let origin = format!("postgres://127.0.0.1:{port}");
+    vec![
+        ("SLUIS_LOG_STORE", "postgres".to_owned()),
+        ("SLUIS_LOG_POSTGRES_ORIGIN", origin),
+        ("SLUIS_LOG_POSTGRES", address),
+    ]
+}
+
+fn world_on_postgres(name: &str, variables: &[(&'static str, String)]) -> World {
+    let variables: Vec<(&str, &str)> = variables
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    world(name, &variables)
+}
+
+fn rights(token: &str) -> Request {
+    Request::get(&format!("/pension/v1/persons/{SSIN}/rights")).bearer(token)
+}
+
+/// CPU time of a process, in milliseconds.
+fn cpu_ms(pid: u32) -> u128 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let after_name = stat.rsplit(") ").next().unwrap();
+    // utime and stime, in ticks of 10 ms.
+    let ticks = after_name.split(' ').skip(11).take(2);
+    ticks.map(|ticks| ticks.parse::<u128>().unwrap() * 10).sum()
+}
+
+/// Sends `count` requests over as many connections as clients; status and trace id of each answer.
+fn load(address: SocketAddr, token: &str, clients: usize, count: usize) -> Vec<(u16, String)> {
+    let next = AtomicUsize::new(0);
+    let answers = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..clients {
+            scope.spawn(|| {
+                let mut connection = Connection::open(address).unwrap();
+                while next.fetch_add(1, Ordering::Relaxed) < count {
+                    let answer = connection.exchange(&rights(token), true).unwrap();
+                    let trace_id = answer.header("belgov-trace-id").unwrap().to_owned();
+                    answers.lock().unwrap().push((answer.status, trace_id));
+                }
+            });
+        }
+    });
+    answers.into_inner().unwrap()
+}
+
+/// Every answer was 200 and has one decision and one outcome in a log that verifies.
+fn every_answer_is_in_the_log(world: &World, from: u64, answers: &[(u16, String)]) {
+    let refused = answers.iter().filter(|(status, _)| *status != 200).count();
+    assert_eq!(refused, 0, "of {} requests", answers.len());
+    let records = world
+        .records_until(from, |records| {
+            records.iter().filter(|r| r.kind == "completed").count() >= answers.len()
+        })
+        .unwrap();
+    let mut decisions: HashMap<&str, usize> = HashMap::new();
+    for record in records.iter().filter(|record| record.kind == "granted") {
+        *decisions
+            .entry(record.data("traceId").as_str().unwrap())
+            .or_default() += 1;
+    }
+    for (_, trace_id) in answers {
+        assert_eq!(decisions.remove(trace_id.as_str()), Some(1), "{trace_id}");
+    }
+    assert!(decisions.is_empty(), "decisions over no request");
+    world.verify_log().unwrap();
+}
+
+fn concurrency(world: &World, store: &str) {
+    let token = world.pension_token().unwrap();
+    // The first requests start the instances and fetch the keys.
+    load(world.address().unwrap(), &token, 4, 8);
+    for clients in [1, 16, CLIENTS] {
+        let from = world.log_size().unwrap();
+        let count = if clients == 1 { 200 } else { REQUESTS };
+        let pid = world.pid().unwrap();
+        let (cpu, started) = (cpu_ms(pid), Instant::now());
+        let answers = load(world.address().unwrap(), &token, clients, count);
+        let (elapsed, cpu) = (started.elapsed(), cpu_ms(pid) - cpu);
+        let requests = answers.len() as u128;
+        println!(
+            "{store}, {clients} clients: {} requests/s, {} µs of CPU each (the host's), two entries a request",
+            requests * 1_000 / elapsed.as_millis().max(1),
+            cpu * 1_000 / requests
+        );
+        every_answer_is_in_the_log(world, from, &answers);
+    }
+}
+
+/// One request that must fail for want of a log: 503, soon, and nothing reaches the backend.
+fn stopped(world: &World, token: &str, why: &str) {
+    world.take_seen();
+    let started = Instant::now();
+    let answer = world.send(&rights(token)).unwrap();
+    assert_eq!(answer.status, 503, "{why}: {}", answer.text());
+    assert!(
+        started.elapsed() < PATIENCE,
+        "{why}: {:?}",
+        started.elapsed()
+    );
+    assert!(world.take_seen().is_empty(), "{why}: the backend saw it");
+}
+
+fn passes(world: &World, token: &str) {
+    let answer = world.send(&rights(token)).unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
+/// Clients that go on until the connection breaks; the trace ids of the answers with 200.
+fn hammer(address: SocketAddr, token: &str, enough: usize, stop: impl FnOnce()) -> Vec<String> {
+    let acknowledged = Mutex::new(Vec::new());
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..CLIENTS {
+            scope.spawn(|| {
+                let Ok(mut connection) = Connection::open(address) else {
+                    return;
+                };
+                while !over.load(Ordering::SeqCst) {
+                    let Ok(answer) = connection.exchange(&rights(token), true) else {
+                        return;
+                    };
+                    if answer.status == 200 {
+                        let trace_id = answer.header("belgov-trace-id").unwrap().to_owned();
+                        acknowledged.lock().unwrap().push(trace_id);
+                    }
+                }
+            });
+        }
+        let started = Instant::now();
+        while acknowledged.lock().unwrap().len() < enough {
+            assert!(started.elapsed() < Duration::from_mins(1), "too slow");
+            thread::sleep(Duration::from_millis(5));
+        }
+        stop();
+        over.store(true, Ordering::SeqCst);
+    });
+    acknowledged.into_inner().unwrap()
+}
+
+/// Each acknowledged request has one decision, and what the backend saw stands in the log too.
+fn nothing_acknowledged_is_lost(world: &World, acknowledged: &[String], seen: usize) {
+    let mut decisions: HashMap<String, usize> = HashMap::new();
+    for record in world.records(0).unwrap() {
+        if record.kind == "granted" {
+            let trace_id = record.data("traceId").as_str().unwrap().to_owned();
+            *decisions.entry(trace_id).or_default() += 1;
+        }
+    }
+    for trace_id in acknowledged {
+        assert_eq!(decisions.get(trace_id), Some(&1), "{trace_id}");
+    }
+    let granted = decisions.len();
+    assert!(granted >= seen, "{granted} decisions, {seen} requests seen");
+    world.verify_log().unwrap();
+}
+
+#[test]
+fn sqlite_takes_many_clients_without_a_fork_or_a_gap() {
+    let _turn = turn();
+    concurrency(&world("sqlite-concurrency", &[]), "SQLite");
+}
+
+#[test]
+fn postgres_takes_many_clients_without_a_fork_or_a_gap() {
+    let _turn = turn();
+    let (_server, variables) = postgres();
+    concurrency(
+        &world_on_postgres("postgres-concurrency", &variables),
+        "PostgreSQL",
+    );
+}
+
+#[test]
+fn two_gates_on_one_postgres_write_one_chain() {
+    let _turn = turn();
+    let (_server, variables) = postgres();
+    let one = world_on_postgres("postgres-one", &variables);
+    let other = world_on_postgres("postgres-other", &variables);
+    let targets =
+        [&one, &other].map(|world| (world.address().unwrap(), world.pension_token().unwrap()));
+    let answers: Vec<_> = thread::scope(|scope| {
+        let loads = targets
+            .each_ref()
+            .map(|(address, token)| scope.spawn(move || load(*address, token, 16, 300)));
+        loads
+            .into_iter()
+            .flat_map(|load| load.join().unwrap())
+            .collect()
+    });
+    assert_eq!(answers.len(), 600);
+    every_answer_is_in_the_log(&one, 0, &answers);
+    other.verify_log().unwrap();
+}
+
+#[test]
+fn sigkill_under_load_loses_nothing_acknowledged_in_sqlite() {
+    let _turn = turn();
+    let mut world = world("sqlite-sigkill", &[]);
+    let token = world.pension_token().unwrap();
+    let address = world.address().unwrap();
+    let acknowledged = hammer(address, &token, 300, || world.kill().unwrap());
+    let seen = world.take_seen().len();
+    world.restart().unwrap();
+    nothing_acknowledged_is_lost(&world, &acknowledged, seen);
+}
+
+#[test]
+fn sigkill_under_load_loses_nothing_acknowledged_in_postgres() {
+    let _turn = turn();
+    let (_server, variables) = postgres();
+    let mut world = world_on_postgres("postgres-sigkill", &variables);
+    let token = world.pension_token().unwrap();
+    let address = world.address().unwrap();
+    let acknowledged = hammer(address, &token, 300, || world.kill().unwrap());
+    let seen = world.take_seen().len();
+    world.restart().unwrap();
+    nothing_acknowledged_is_lost(&world, &acknowledged, seen);
+}
+
+#[test]
+fn a_postgres_that_dies_stops_everything_and_has_lost_nothing_acknowledged() {
+    let _turn = turn();
+    let (mut server, variables) = postgres();
+    let world = world_on_postgres("postgres-dies", &variables);
+    let token = world.pension_token().unwrap();
+    let address = world.address().unwrap();
+    let acknowledged = hammer(address, &token, 300, || server.kill().unwrap());
+    let seen = world.take_seen().len();
+    stopped(&world, &token, "the server is dead");
+    drop(world);
+    // It comes back on another port: another validator takes over its log.
+    server.restart().unwrap();
+    let world = world_on_postgres("postgres-back", &address_of(&server));
+    nothing_acknowledged_is_lost(&world, &acknowledged, seen);
+    passes(&world, &world.pension_token().unwrap());
+}
+
+#[test]
+fn a_lock_that_another_holds_stops_everything() {
+    let _turn = turn();
+    let world = world("sqlite-locked", &[]);
+    let token = world.pension_token().unwrap();
+    passes(&world, &token);
+    let holder = Sqlite::open(sqlite_file(&state("sqlite-locked"))).unwrap();
+    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    stopped(&world, &token, "the database is locked");
+    holder.execute_batch("ROLLBACK").unwrap();
+    passes(&world, &token);
+    world.verify_log().unwrap();
+
+    let (server, variables) = postgres();
+    let world = world_on_postgres("postgres-locked", &variables);
+    let token = world.pension_token().unwrap();
+    passes(&world, &token);
+    let mut holder = postgres::Client::connect(&server.admin_address(), postgres::NoTls).unwrap();
+    let lock = |client: &mut postgres::Client, function: &str| {
+        let statement = format!("SELECT pg_advisory_{function}({ADVISORY_LOCK})");
+        client.batch_execute(&statement).unwrap();
+    };
+    lock(&mut holder, "lock");
+    stopped(&world, &token, "the advisory lock is held");
+    lock(&mut holder, "unlock");
+    passes(&world, &token);
+    world.verify_log().unwrap();
+}
+
+#[test]
+fn a_store_that_fails_at_run_time_stops_everything_until_it_is_well() {
+    let _turn = turn();
+    let world = world("sqlite-faults", &[]);
+    let token = world.pension_token().unwrap();
+    for fault in ["error", "full", "readonly", "hang", "refuse"] {
+        passes(&world, &token);
+        set_fault(&state("sqlite-faults"), fault).unwrap();
+        // The instance holds a connection, so one that refuses new ones is felt by the reader only.
+        if fault == "refuse" {
+            assert_eq!(world.send(&Request::get("/health")).unwrap().status, 503);
+        } else {
+            stopped(&world, &token, fault);
+        }
+        set_fault(&state("sqlite-faults"), "").unwrap();
+    }
+    passes(&world, &token);
+    world.verify_log().unwrap();
+}
+
+#[test]
+fn a_database_of_another_log_is_not_written_to() {
+    let _turn = turn();
+    let (server, variables) = postgres();
+    server
+        .run_sql(
+            "postgres",
+            "INSERT INTO sluis.log (origin) VALUES ('another.example.be/log')",
+        )
+        .unwrap();
+    let world = world_on_postgres("postgres-origin", &variables);
+    stopped(&world, &world.pension_token().unwrap(), "another origin");
+    let entries = server.run_sql("postgres", "SELECT count(*) FROM sluis.entries");
+    assert_eq!(entries.unwrap(), "0");
+}
