@@ -296,8 +296,9 @@ fn random_id() -> Result<String, MintError> {
     Ok(EntryId::from_random(bytes).to_string())
 }
 
-/// Bis numbers have 20 or 40 added to the month of birth; nobody's national
-/// register number does, so none can be typed in here by mistake.
+/// Bis numbers have 20 or 40 added to the month of birth. Most persons have a
+/// national register number, which has not, so few mistakes get through. (The
+/// pseudonym key must be the simulation's own: whoever mints learns pseudonyms.)
 fn is_bis(ssin: &Ssin) -> bool {
     let month = ssin
         .as_str()

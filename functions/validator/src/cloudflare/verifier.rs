@@ -17,8 +17,9 @@ use super::task::Operation;
 const CACHED_KEYS: usize = 64;
 
 thread_local! {
-    /// By thumbprint (RFC 7638), which names the key and nothing else.
-    static KEYS: RefCell<HashMap<[u8; 32], JsValue>> = RefCell::new(HashMap::new());
+    /// By algorithm and thumbprint. A thumbprint (RFC 7638) names the key and not
+    /// what it is for: two issuers may use one RSA key for RS256 and for PS256.
+    static KEYS: RefCell<HashMap<(u32, [u8; 32]), JsValue>> = RefCell::new(HashMap::new());
 }
 
 /// The runtime's cryptography.
@@ -37,11 +38,12 @@ fn index(algorithm: Algorithm) -> u32 {
 }
 
 async fn imported(key: &Jwk) -> Result<JsValue, SignatureError> {
-    let thumbprint = key.thumbprint();
-    if let Some(known) = KEYS.with_borrow(|keys| keys.get(&thumbprint).cloned()) {
+    let algorithm = index(key.algorithm());
+    let name = (algorithm, key.thumbprint());
+    if let Some(known) = KEYS.with_borrow(|keys| keys.get(&name).cloned()) {
         return Ok(known);
     }
-    let (algorithm, jwk) = (index(key.algorithm()), key.to_jwk_json());
+    let jwk = key.to_jwk_json();
     let imported = Operation::begin(|number| js::import_key(number, algorithm, &jwk)).await;
     if imported.is_undefined() {
         return Err(SignatureError::Unavailable { operation: "importKey" });
@@ -50,7 +52,7 @@ async fn imported(key: &Jwk) -> Result<JsValue, SignatureError> {
         if keys.len() >= CACHED_KEYS {
             keys.clear();
         }
-        keys.insert(thumbprint, imported.clone());
+        keys.insert(name, imported.clone());
     });
     Ok(imported)
 }
