@@ -176,7 +176,11 @@ async function head(url, init, milliseconds) {
     abort.abort();
   }, milliseconds);
   try {
-    return await fetch(request, { signal: abort.signal });
+    const response = await fetch(request, { signal: abort.signal, cache: "no-store" });
+    // Not every status that can be received can be sent on.
+    if (response.status >= 200 && response.status <= 599) return response;
+    response.body?.cancel().catch(() => {});
+    return UNREACHABLE;
   } catch {
     return late ? TIMED_OUT : UNREACHABLE;
   } finally {
@@ -192,7 +196,12 @@ export function fetch_document(operation, url, limit, milliseconds) {
     (async () => {
       let response;
       try {
-        response = await fetch(url, { redirect: "manual", headers: { accept: "application/json" }, signal });
+        response = await fetch(url, {
+          redirect: "manual",
+          cache: "no-store",
+          headers: { accept: "application/json" },
+          signal,
+        });
         if (response.status !== 200) {
           response.body?.cancel().catch(() => {});
           return 1000 + response.status;

@@ -22,7 +22,14 @@ const passes = new Map();
 export function settled(number, answer, upstream) {
   const entry = waiting.get(number);
   waiting.delete(number);
-  entry(respond(answer, upstream));
+  let response;
+  try {
+    response = respond(answer, upstream);
+  } catch {
+    // Must not be: but an exception into WebAssembly would stop every request.
+    response = new Response(null, { status: 500 });
+  }
+  entry(response);
 }
 
 /** Makes the `fetch` handler of a module's `serve` and `passes_back`. */
@@ -44,7 +51,10 @@ export function handler({ serve, passes_back }) {
     const number = last;
     const answer = serve(number, encode(head), request, env, context);
     if (answer !== undefined) return respond(answer, undefined);
-    return new Promise((resolve) => waiting.set(number, resolve));
+    const later = new Promise((resolve) => waiting.set(number, resolve));
+    // A caller that goes away does not take its request's records with it.
+    context.waitUntil(later);
+    return later;
   };
 }
 
