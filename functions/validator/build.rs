@@ -46,7 +46,9 @@ fn embed() -> Result<(), String> {
 }
 
 fn folder(variable: &str) -> Result<PathBuf, String> {
-    env::var_os(variable).map(PathBuf::from).ok_or_else(|| format!("{variable} is not set"))
+    env::var_os(variable)
+        .map(PathBuf::from)
+        .ok_or_else(|| format!("{variable} is not set"))
 }
 
 fn read(file: &Path) -> Result<String, String> {

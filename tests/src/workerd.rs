@@ -86,7 +86,11 @@ fn configuration_of(
     let worker = Worker {
         name: surroundings.function.name(),
         folder: surroundings.root.join("dist/cloudflare"),
-        variables: surroundings.variables.iter().map(|(name, _)| name.as_str()).collect(),
+        variables: surroundings
+            .variables
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect(),
         log: match surroundings.function {
             Function::Validator => Some(surroundings.log),
             Function::Simulation => None,
@@ -135,11 +139,17 @@ impl Worker<'_> {
         let module = folder.join(format!("{name}_bg.wasm"));
         for file in [&script, &module] {
             let named = file.display();
-            ensure!(file.is_file(), "{named} is not built: cargo xtask build cloudflare");
+            ensure!(
+                file.is_file(),
+                "{named} is not built: cargo xtask build cloudflare"
+            );
         }
         let mut bindings = String::new();
         for variable in &self.variables {
-            let _ = write!(bindings, "(name = \"{variable}\", fromEnvironment = \"{variable}\"), ");
+            let _ = write!(
+                bindings,
+                "(name = \"{variable}\", fromEnvironment = \"{variable}\"), "
+            );
         }
         let mut storage = String::new();
         if let Some(condition) = self.log {
@@ -147,7 +157,10 @@ impl Worker<'_> {
                 None => "\"AuditLog\"".to_owned(),
                 Some(_) => "(className = \"AuditLog\", serviceName = \"trouble\")".to_owned(),
             };
-            let _ = write!(bindings, "(name = \"AUDIT_LOG\", durableObjectNamespace = {class})");
+            let _ = write!(
+                bindings,
+                "(name = \"AUDIT_LOG\", durableObjectNamespace = {class})"
+            );
             "\n      durableObjectNamespaces = [(className = \"AuditLog\", uniqueKey = \"sluis-audit-log\", enableSql = true)],\
              \n      durableObjectStorage = (localDisk = \"objects\"),"
                 .clone_into(&mut storage);
@@ -172,9 +185,7 @@ fn trouble(log: LogCondition) -> Option<&'static str> {
     match log {
         LogCondition::Well => None,
         LogCondition::Throws => Some("throw new Error('ordered by a test');"),
-        LogCondition::Unavailable | LogCondition::Full => {
-            Some("return new Response('ordered by a test', { status: 503 });")
-        }
+        LogCondition::Unavailable | LogCondition::Full => Some("return 503;"),
         // A promise that nothing can ever resolve is found out by workerd; this one waits for an hour.
         LogCondition::Hangs => Some("await scheduler.wait(3_600_000);"),
     }
@@ -183,7 +194,7 @@ fn trouble(log: LogCondition) -> Option<&'static str> {
 fn trouble_service(body: &str) -> String {
     let script = format!(
         "import {{ DurableObject }} from 'cloudflare:workers'; \
-         export class AuditLog extends DurableObject {{ async fetch() {{ {body} }} }} \
+         export class AuditLog extends DurableObject {{ async append() {{ {body} }} async read() {{ {body} }} }} \
          export default {{ fetch() {{ return new Response('trouble'); }} }};"
     );
     format!(
@@ -201,7 +212,12 @@ pub fn text(path: &Path) -> Result<String> {
     let plain = path
         .to_str()
         .filter(|path| !path.contains(['"', '\\', '\n']))
-        .with_context(|| format!("{} has a character that workerd's configuration cannot hold", path.display()))?;
+        .with_context(|| {
+            format!(
+                "{} has a character that workerd's configuration cannot hold",
+                path.display()
+            )
+        })?;
     Ok(format!("\"{plain}\""))
 }
 

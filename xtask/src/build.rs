@@ -83,7 +83,11 @@ pub(crate) struct Artifacts {
 
 /// `cargo xtask build`.
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
-    let effort = if arguments.fast { Effort::Fast } else { Effort::Release };
+    let effort = if arguments.fast {
+        Effort::Fast
+    } else {
+        Effort::Release
+    };
     let functions = match arguments.function {
         Some(FunctionName::Validator) => vec![Function::Validator],
         Some(FunctionName::Simulation) => vec![Function::Simulation],
@@ -133,7 +137,12 @@ pub(crate) fn build(
 }
 
 /// A function as a Worker.
-pub(crate) fn cloudflare(root: &Path, config: &Path, function: Function, effort: Effort) -> Result<Artifacts> {
+pub(crate) fn cloudflare(
+    root: &Path,
+    config: &Path,
+    function: Function,
+    effort: Effort,
+) -> Result<Artifacts> {
     let recipe = Recipe {
         name: function.name(),
         package: package(function),
@@ -146,7 +155,9 @@ pub(crate) fn cloudflare(root: &Path, config: &Path, function: Function, effort:
 /// A function as a Spin component.
 pub(crate) fn spin(root: &Path, config: &Path, function: Function) -> Result<Artifacts> {
     let module = compile(root, config, package(function), "wasm32-wasip2")?;
-    let to = root.join("dist/spin").join(format!("{}.wasm", function.name()));
+    let to = root
+        .join("dist/spin")
+        .join(format!("{}.wasm", function.name()));
     copy_if_changed(&module, &to)?;
     Ok(Artifacts { files: vec![to] })
 }
@@ -165,7 +176,12 @@ pub(crate) struct Recipe {
 }
 
 /// Compiles, binds, optimises and bundles a Worker.
-pub(crate) fn worker(root: &Path, config: &Path, recipe: &Recipe, effort: Effort) -> Result<Artifacts> {
+pub(crate) fn worker(
+    root: &Path,
+    config: &Path,
+    recipe: &Recipe,
+    effort: Effort,
+) -> Result<Artifacts> {
     let module = compile(root, config, recipe.package, "wasm32-unknown-unknown")?;
     let work = root.join("target/xtask").join(recipe.name);
     fs::create_dir_all(&work).with_context(|| format!("creating {}", work.display()))?;
@@ -195,25 +211,56 @@ pub(crate) fn worker(root: &Path, config: &Path, recipe: &Recipe, effort: Effort
         bundle(root, recipe, &work, &script)?;
         fs::write(&stamp_file, stamp).context("writing the stamp of the build")?;
     }
-    Ok(Artifacts { files: vec![script, wasm] })
+    Ok(Artifacts {
+        files: vec![script, wasm],
+    })
 }
 
 /// Runs cargo; the module's path.
 fn compile(root: &Path, config: &Path, package: &str, target: &str) -> Result<PathBuf> {
-    let config = root.join(config).canonicalize().with_context(|| format!("the configuration {}", config.display()))?;
-    let mut command = cargo(root, ["build", "--quiet", "--release", "--locked", "--target", target, "--package", package]);
+    let config = root
+        .join(config)
+        .canonicalize()
+        .with_context(|| format!("the configuration {}", config.display()))?;
+    let mut command = cargo(
+        root,
+        [
+            "build",
+            "--quiet",
+            "--release",
+            "--locked",
+            "--target",
+            target,
+            "--package",
+            package,
+        ],
+    );
     // wasm-bindgen reads the target features from a custom section that a full
     // strip removes; it drops names and debug information itself.
-    command.env("CARGO_PROFILE_RELEASE_STRIP", "debuginfo").env("SLUIS_CONFIG", config);
+    command
+        .env("CARGO_PROFILE_RELEASE_STRIP", "debuginfo")
+        .env("SLUIS_CONFIG", config);
     run_command(&mut command)?;
-    let target_dir = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| OsString::from("target"));
+    let target_dir =
+        std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| OsString::from("target"));
     let file = format!("{}.wasm", package.replace('-', "_"));
-    Ok(root.join(target_dir).join(target).join("release").join(file))
+    Ok(root
+        .join(target_dir)
+        .join(target)
+        .join("release")
+        .join(file))
 }
 
 fn optimise(root: &Path, from: &Path, to: &Path) -> Result<()> {
     let mut command = node::wasm_opt(root);
-    run_command(command.arg("-O3").args(WASM_FEATURES).arg(from).arg("-o").arg(to))
+    run_command(
+        command
+            .arg("-O3")
+            .args(WASM_FEATURES)
+            .arg(from)
+            .arg("-o")
+            .arg(to),
+    )
 }
 
 /// One module of our script, its imports and wasm-bindgen's glue.
@@ -227,9 +274,19 @@ fn bundle(root: &Path, recipe: &Recipe, work: &Path, to: &Path) -> Result<()> {
     let mut command = node::esbuild(root);
     command
         .arg(root.join(&recipe.scripts).join("worker.mjs"))
-        .args(["--bundle", "--format=esm", "--target=esnext", "--log-level=warning", "--external:*.wasm", "--external:cloudflare:*"])
+        .args([
+            "--bundle",
+            "--format=esm",
+            "--target=esnext",
+            "--log-level=warning",
+            "--external:*.wasm",
+            "--external:cloudflare:*",
+        ])
         .arg(alias("sluis-glue", &glue))
-        .arg(alias("sluis-platform", &root.join("functions/validator/js/platform.mjs")));
+        .arg(alias(
+            "sluis-platform",
+            &root.join("functions/validator/js/platform.mjs"),
+        ));
     let mut outfile = OsString::from("--outfile=");
     outfile.push(to);
     run_command(command.arg(outfile))
@@ -276,7 +333,11 @@ fn report(root: &Path, artifacts: &Artifacts) -> Result<()> {
     for (file, gzipped) in files.iter().zip(gzipped) {
         let size = fs::metadata(file)?.len();
         let name = file.strip_prefix(root).unwrap_or(file).display();
-        println!("{name}: {} KiB, {} KiB gzip", size.div_ceil(1024), gzipped.div_ceil(1024));
+        println!(
+            "{name}: {} KiB, {} KiB gzip",
+            size.div_ceil(1024),
+            gzipped.div_ceil(1024)
+        );
     }
     Ok(())
 }

@@ -39,7 +39,13 @@ pub(crate) fn install(root: &Path) -> Result<()> {
     // No package's install script runs: those of workerd and esbuild only
     // replace a wrapper by the program that we start directly.
     let mut npm = Command::new("npm");
-    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
+    npm.args([
+        "ci",
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "--loglevel=error",
+    ]);
     run(npm.current_dir(root)).context("`npm ci` could not install the Node tools")?;
     fs::write(root.join(STAMP), stamp).context("writing the stamp of node_modules")
 }
@@ -47,7 +53,11 @@ pub(crate) fn install(root: &Path) -> Result<()> {
 /// A Node that wrangler accepts: the pinned one, or else the one on PATH.
 pub(crate) fn program(root: &Path) -> PathBuf {
     let pinned = root.join("node_modules/.bin/node");
-    if pinned.is_file() { pinned } else { "node".into() }
+    if pinned.is_file() {
+        pinned
+    } else {
+        "node".into()
+    }
 }
 
 /// A script run by that Node.
@@ -82,7 +92,9 @@ pub(crate) fn wrangler_dry_run(root: &Path) -> Result<()> {
         command.args(["deploy", "--dry-run", "--env", environment, "--outdir"]);
         // wrangler runs the build again; with the tests' configuration it finds
         // everything built.
-        run(command.arg(&out).env("SLUIS_CONFIG", root.join("simulation.toml")))?;
+        run(command
+            .arg(&out)
+            .env("SLUIS_CONFIG", root.join("simulation.toml")))?;
     }
     Ok(())
 }
@@ -92,5 +104,8 @@ pub(crate) fn gzip_sizes(root: &Path, files: &[&Path]) -> Result<Vec<u64>> {
     let script = "for (const f of process.argv.slice(1)) console.log(require('zlib').gzipSync(require('fs').readFileSync(f), {level: 9}).length)";
     let mut command = node(root, "-e");
     let printed = output(command.arg(script).args(files))?;
-    printed.lines().map(|line| line.parse().context("a size")).collect()
+    printed
+        .lines()
+        .map(|line| line.parse().context("a size"))
+        .collect()
 }

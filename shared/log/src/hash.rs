@@ -47,7 +47,13 @@ pub(crate) fn from_base64url(text: &str) -> Option<Vec<u8>> {
 
 /// The two lower-case hexadecimal digits of a byte.
 pub(crate) fn hex_digits(byte: u8) -> [char; 2] {
-    let digit = |value: u8| char::from(if value < 10 { b'0' + value } else { b'a' - 10 + value });
+    let digit = |value: u8| {
+        char::from(if value < 10 {
+            b'0' + value
+        } else {
+            b'a' - 10 + value
+        })
+    };
     [digit(byte >> 4), digit(byte & 0x0f)]
 }
 

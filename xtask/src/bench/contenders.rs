@@ -51,7 +51,14 @@ pub(crate) fn bundle_peer(root: &Path) -> Result<()> {
     outfile.push(root.join(OUT).join("peer.mjs"));
     let mut command = node::esbuild(root);
     command.arg("xtask/bench/peer/peer.mjs");
-    run(command.args(["--bundle", "--format=esm", "--target=esnext", "--log-level=warning"]).arg(outfile))
+    run(command
+        .args([
+            "--bundle",
+            "--format=esm",
+            "--target=esnext",
+            "--log-level=warning",
+        ])
+        .arg(outfile))
 }
 
 /// What all contenders share.
@@ -69,21 +76,29 @@ impl Party {
     pub(crate) fn new(root: &Path) -> Result<Self> {
         let issuers = Issuers::start()?;
         let pseudonym = random_secret(32)?;
-        let pseudonym_key = Base64UrlUnpadded::decode_vec(&pseudonym).map_err(|error| anyhow::anyhow!("{error}"))?;
-        let assertion = SigningKey::generate(Algorithm::EdDsa)?.to_private_jwk_json().to_string();
+        let pseudonym_key = Base64UrlUnpadded::decode_vec(&pseudonym)
+            .map_err(|error| anyhow::anyhow!("{error}"))?;
+        let assertion = SigningKey::generate(Algorithm::EdDsa)?
+            .to_private_jwk_json()
+            .to_string();
         let variables = [
             ("SLUIS_PSEUDONYM_KEY", pseudonym),
             ("SLUIS_LOG_KEY", random_secret(32)?),
             ("SLUIS_ASSERTION_KEY", assertion),
             ("SLUIS_AUDITOR_TOKEN", random_secret(32)?),
-            ("SLUIS_SIMULATION_ORIGIN", format!("http://{}", issuers.address())),
+            (
+                "SLUIS_SIMULATION_ORIGIN",
+                format!("http://{}", issuers.address()),
+            ),
             ("PEER_JWKS", issuers.cbss.key_set()),
         ];
         Ok(Self {
             root: root.to_owned(),
             issuers,
             pseudonym_key,
-            variables: variables.map(|(name, value)| (name.to_owned(), value)).to_vec(),
+            variables: variables
+                .map(|(name, value)| (name.to_owned(), value))
+                .to_vec(),
             started: Cell::new(0),
         })
     }
@@ -154,7 +169,12 @@ impl Runtime for Measured {
                 (services, "peer")
             }
             Contender::Forgetful | Contender::Durable | Contender::Spin => {
-                let worker = Worker { name: "bench", folder, variables: names().collect(), log: None };
+                let worker = Worker {
+                    name: "bench",
+                    folder,
+                    variables: names().collect(),
+                    log: None,
+                };
                 (worker.service()?, "bench")
             }
         };
@@ -168,10 +188,17 @@ impl Runtime for Measured {
     }
 }
 
-fn peer_service<'a>(folder: &Path, names: impl Iterator<Item = &'a str>, log: bool) -> Result<String> {
+fn peer_service<'a>(
+    folder: &Path,
+    names: impl Iterator<Item = &'a str>,
+    log: bool,
+) -> Result<String> {
     let mut bindings = String::new();
     for name in names {
-        let _ = write!(bindings, "(name = \"{name}\", fromEnvironment = \"{name}\"), ");
+        let _ = write!(
+            bindings,
+            "(name = \"{name}\", fromEnvironment = \"{name}\"), "
+        );
     }
     let script = text(&folder.join("peer.mjs"))?;
     if log {

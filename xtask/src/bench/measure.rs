@@ -5,9 +5,9 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use sluis_token::DEFAULT_CACHE_CAPACITY;
 use sluis_tests::issuer::SSIN;
 use sluis_tests::runtime::Running;
+use sluis_token::DEFAULT_CACHE_CAPACITY;
 
 use super::tokens::Tokens;
 use crate::load::{self, Load};
@@ -37,7 +37,9 @@ impl Scenario {
     /// An answer that takes no work.
     pub(crate) fn key_set() -> Self {
         Self {
-            requests: vec![b"GET /.well-known/jwks.json HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n".to_vec()],
+            requests: vec![
+                b"GET /.well-known/jwks.json HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n".to_vec(),
+            ],
             status: 200,
         }
     }
@@ -45,13 +47,27 @@ impl Scenario {
     /// Tokens that the cache does not hold: it has room for [`DEFAULT_CACHE_CAPACITY`]
     /// in two generations, and more than that many others come in between.
     pub(crate) fn fresh(tokens: &Tokens) -> Self {
-        assert!(tokens.0.len() > 2 * DEFAULT_CACHE_CAPACITY, "too few tokens to be new each time");
-        Self { requests: tokens.0.iter().map(|token| question(token)).collect(), status: 200 }
+        assert!(
+            tokens.0.len() > 2 * DEFAULT_CACHE_CAPACITY,
+            "too few tokens to be new each time"
+        );
+        Self {
+            requests: tokens.0.iter().map(|token| question(token)).collect(),
+            status: 200,
+        }
     }
 
     /// Tokens that it does.
     pub(crate) fn seen(tokens: &Tokens) -> Self {
-        Self { requests: tokens.0.iter().take(SEEN).map(|token| question(token)).collect(), status: 200 }
+        Self {
+            requests: tokens
+                .0
+                .iter()
+                .take(SEEN)
+                .map(|token| question(token))
+                .collect(),
+            status: 200,
+        }
     }
 
     /// The same tokens, each with the signature of another.
@@ -61,10 +77,15 @@ impl Scenario {
             (input.to_owned(), signature.to_owned())
         };
         let others = tokens.0.iter().cycle().skip(1);
-        let requests = tokens.0.iter().zip(others).map(|(token, other)| {
-            question(&format!("{}.{}", parts(token).0, parts(other).1))
-        });
-        Self { requests: requests.collect(), status: 401 }
+        let requests = tokens
+            .0
+            .iter()
+            .zip(others)
+            .map(|(token, other)| question(&format!("{}.{}", parts(token).0, parts(other).1)));
+        Self {
+            requests: requests.collect(),
+            status: 401,
+        }
     }
 }
 
@@ -110,7 +131,12 @@ pub(crate) fn alternate(pace: &Pace, pairs: &[(&Running, &Scenario)]) -> Result<
     Ok(rows)
 }
 
-fn once(contender: &Running, scenario: &Scenario, skip: usize, time: Duration) -> Result<(f64, f64, usize)> {
+fn once(
+    contender: &Running,
+    scenario: &Scenario,
+    skip: usize,
+    time: Duration,
+) -> Result<(f64, f64, usize)> {
     let load = Load {
         address: contender.address(),
         connections: CONNECTIONS,
@@ -121,21 +147,32 @@ fn once(contender: &Running, scenario: &Scenario, skip: usize, time: Duration) -
     let done = load::run(&load, skip)?;
     let after = cpu_nanoseconds(contender.pid())?;
     let expected = BTreeMap::from([(scenario.status, done.answers)]);
-    ensure!(done.statuses == expected, "answers {:?} instead of {expected:?}", done.statuses);
-    #[expect(clippy::cast_precision_loss, reason = "nanoseconds of a minute and a count of requests")]
+    ensure!(
+        done.statuses == expected,
+        "answers {:?} instead of {expected:?}",
+        done.statuses
+    );
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "nanoseconds of a minute and a count of requests"
+    )]
     let cpu = after.saturating_sub(before) as f64 / 1e3 / done.answers.max(1) as f64;
     Ok((done.per_second(), cpu, usize::try_from(done.answers)?))
 }
 
 /// What a process and its threads have had of the processors.
 fn cpu_nanoseconds(pid: u32) -> Result<u64> {
-    let threads = fs::read_dir(format!("/proc/{pid}/task")).context("the CPU time of a process is read from /proc")?;
+    let threads = fs::read_dir(format!("/proc/{pid}/task"))
+        .context("the CPU time of a process is read from /proc")?;
     let mut sum = 0;
     for thread in threads {
         let file = thread?.path().join("schedstat");
-        let text = fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
+        let text =
+            fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
         let first = text.split(' ').next().unwrap_or_default();
-        sum += first.parse::<u64>().with_context(|| format!("the first number of {}", file.display()))?;
+        sum += first
+            .parse::<u64>()
+            .with_context(|| format!("the first number of {}", file.display()))?;
     }
     Ok(sum)
 }

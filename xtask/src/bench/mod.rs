@@ -47,9 +47,17 @@ pub(crate) struct Arguments {
 /// Runs the benchmark.
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     let pace = if arguments.quick {
-        Pace { rounds: 3, time: Duration::from_millis(400), tokens: 2_500 }
+        Pace {
+            rounds: 3,
+            time: Duration::from_millis(400),
+            tokens: 2_500,
+        }
     } else {
-        Pace { rounds: 7, time: Duration::from_millis(1_500), tokens: 6_000 }
+        Pace {
+            rounds: 7,
+            time: Duration::from_millis(1_500),
+            tokens: 6_000,
+        }
     };
     prepare(root, !arguments.no_spin)?;
     let noise = Noise::begin()?;
@@ -77,14 +85,28 @@ fn prepare(root: &Path, spin: bool) -> Result<()> {
     contenders::bundle_peer(root)?;
     native::build(root)?;
     if spin {
-        build::build(root, config, Function::Validator, Platform::Spin, Effort::Release)?;
-        crate::steps::run(&mut crate::setup::cargo(root, ["build", "--quiet", "--package", "sluis-spin-host"]))?;
+        build::build(
+            root,
+            config,
+            Function::Validator,
+            Platform::Spin,
+            Effort::Release,
+        )?;
+        crate::steps::run(&mut crate::setup::cargo(
+            root,
+            ["build", "--quiet", "--package", "sluis-spin-host"],
+        ))?;
     }
     Ok(())
 }
 
 /// Everything on workerd.
-fn workerd(party: &Party, pace: &Pace, native: &native::Figures, report: &mut Report) -> Result<()> {
+fn workerd(
+    party: &Party,
+    pace: &Pace,
+    native: &native::Figures,
+    report: &mut Report,
+) -> Result<()> {
     let ours = party.start(Contender::Forgetful)?;
     let peer = party.start(Contender::Peer { log: false })?;
     let noop = Scenario::key_set();
@@ -94,12 +116,35 @@ fn workerd(party: &Party, pace: &Pace, native: &native::Figures, report: &mut Re
     for algorithm in ALGORITHMS {
         let tokens = Tokens::mint(party, algorithm, pace.tokens)?;
         let (fresh, seen) = (Scenario::fresh(&tokens), Scenario::seen(&tokens));
-        let rows = alternate(pace, &[(&ours, &fresh), (&peer, &fresh), (&ours, &seen), (&peer, &seen)])?;
+        let rows = alternate(
+            pace,
+            &[
+                (&ours, &fresh),
+                (&peer, &fresh),
+                (&ours, &seen),
+                (&peer, &seen),
+            ],
+        )?;
         let name = algorithm.as_str();
         let (first, again) = rows.split_at(2);
-        report.pair(&format!("allowed, first seen, {name}"), "workerd", "jose", first);
-        report.pair(&format!("allowed, seen before, {name}"), "workerd", "jose", again);
-        report.native(&format!("allowed, first seen, {name}"), "workerd", first, native.of(algorithm)?);
+        report.pair(
+            &format!("allowed, first seen, {name}"),
+            "workerd",
+            "jose",
+            first,
+        );
+        report.pair(
+            &format!("allowed, seen before, {name}"),
+            "workerd",
+            "jose",
+            again,
+        );
+        report.native(
+            &format!("allowed, first seen, {name}"),
+            "workerd",
+            first,
+            native.of(algorithm)?,
+        );
         if algorithm == Algorithm::EdDsa {
             let forged = Scenario::forged(&tokens);
             let rows = alternate(pace, &[(&ours, &forged), (&peer, &forged)])?;
@@ -126,8 +171,18 @@ fn workerd(party: &Party, pace: &Pace, native: &native::Figures, report: &mut Re
     };
     let first = [first.clone(), first_peer.clone()];
     report.pair("with the log, first seen, EdDSA", "workerd", "jose", &first);
-    report.pair("with the log, seen before, EdDSA", "workerd", "jose", &[again.clone(), again_peer.clone()]);
-    report.cost("the durable log, seen before, EdDSA", "workerd", again, without);
+    report.pair(
+        "with the log, seen before, EdDSA",
+        "workerd",
+        "jose",
+        &[again.clone(), again_peer.clone()],
+    );
+    report.cost(
+        "the durable log, seen before, EdDSA",
+        "workerd",
+        again,
+        without,
+    );
     Ok(())
 }
 
@@ -147,10 +202,24 @@ fn spin(party: &Party, pace: &Pace, native: &native::Figures, report: &mut Repor
         };
         let name = algorithm.as_str();
         let native = native.of(algorithm)?;
-        report.native(&format!("with the log, first seen, {name}"), "spin", std::slice::from_ref(first), native);
-        report.single(&format!("with the log, seen before, {name}"), "spin", std::slice::from_ref(again));
+        report.native(
+            &format!("with the log, first seen, {name}"),
+            "spin",
+            std::slice::from_ref(first),
+            native,
+        );
+        report.single(
+            &format!("with the log, seen before, {name}"),
+            "spin",
+            std::slice::from_ref(again),
+        );
         // A forged token is verified and leaves no entry: verification without the log.
-        report.native(&format!("refused, forged, {name}"), "spin", std::slice::from_ref(refused), native);
+        report.native(
+            &format!("refused, forged, {name}"),
+            "spin",
+            std::slice::from_ref(refused),
+            native,
+        );
     }
     Ok(())
 }

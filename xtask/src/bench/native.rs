@@ -25,13 +25,19 @@ pub(crate) struct Figures(HashMap<String, f64>);
 
 impl Figures {
     pub(crate) fn of(&self, algorithm: Algorithm) -> Result<f64> {
-        self.0.get(algorithm.as_str()).copied().context("no native figure")
+        self.0
+            .get(algorithm.as_str())
+            .copied()
+            .context("no native figure")
     }
 }
 
 /// Builds the yardstick, optimised.
 pub(crate) fn build(root: &Path) -> Result<()> {
-    run(&mut cargo(root, ["build", "--quiet", "--release", "--package", PACKAGE]))
+    run(&mut cargo(
+        root,
+        ["build", "--quiet", "--release", "--package", PACKAGE],
+    ))
 }
 
 /// Runs it.
@@ -39,7 +45,8 @@ pub(crate) fn measure(root: &Path, party: &Party) -> Result<Figures> {
     let mut input = String::new();
     for algorithm in ALGORITHMS {
         let tokens = Tokens::mint(party, algorithm, TOKENS)?;
-        let key: Value = serde_json::from_str(&party.issuers.cbss.key(algorithm)?.public_jwk_json())?;
+        let key: Value =
+            serde_json::from_str(&party.issuers.cbss.key(algorithm)?.public_jwk_json())?;
         let task = json!({ "algorithm": algorithm.as_str(), "key": key, "tokens": tokens.0 });
         input.push_str(&task.to_string());
         input.push('\n');
@@ -50,14 +57,28 @@ pub(crate) fn measure(root: &Path, party: &Party) -> Result<Figures> {
         .stdout(Stdio::piped())
         .spawn()
         .with_context(|| format!("starting {}", program.display()))?;
-    child.stdin.take().context("no standard input")?.write_all(input.as_bytes())?;
+    child
+        .stdin
+        .take()
+        .context("no standard input")?
+        .write_all(input.as_bytes())?;
     let output = child.wait_with_output()?;
-    ensure!(output.status.success(), "{PACKAGE} failed, {}", output.status);
+    ensure!(
+        output.status.success(),
+        "{PACKAGE} failed, {}",
+        output.status
+    );
     let mut figures = HashMap::new();
     for line in String::from_utf8(output.stdout)?.lines() {
         let outcome: Value = serde_json::from_str(line)?;
-        let name = outcome.get("algorithm").and_then(Value::as_str).context("an algorithm")?;
-        let micros = outcome.get("micros").and_then(Value::as_f64).context("a time")?;
+        let name = outcome
+            .get("algorithm")
+            .and_then(Value::as_str)
+            .context("an algorithm")?;
+        let micros = outcome
+            .get("micros")
+            .and_then(Value::as_f64)
+            .context("a time")?;
         figures.insert(name.to_owned(), micros);
     }
     Ok(Figures(figures))

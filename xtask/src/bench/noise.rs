@@ -32,7 +32,10 @@ struct Ticks {
 
 impl Noise {
     pub(crate) fn begin() -> Result<Self> {
-        Ok(Self { before: ticks()?, load_before: load()? })
+        Ok(Self {
+            before: ticks()?,
+            load_before: load()?,
+        })
     }
 
     pub(crate) fn end(self) -> Result<Heard> {
@@ -52,13 +55,31 @@ impl Noise {
 fn ticks() -> Result<Ticks> {
     let text = fs::read_to_string("/proc/stat").context("reading /proc/stat")?;
     let line = text.lines().next().unwrap_or_default();
-    let numbers: Vec<f64> = line.split_whitespace().skip(1).take(8).filter_map(|n| n.parse().ok()).collect();
-    let at = |index: usize| numbers.get(index).copied().context("a number of /proc/stat");
-    Ok(Ticks { all: numbers.iter().sum(), idle: at(3)? + at(4)?, steal: at(7)? })
+    let numbers: Vec<f64> = line
+        .split_whitespace()
+        .skip(1)
+        .take(8)
+        .filter_map(|n| n.parse().ok())
+        .collect();
+    let at = |index: usize| {
+        numbers
+            .get(index)
+            .copied()
+            .context("a number of /proc/stat")
+    };
+    Ok(Ticks {
+        all: numbers.iter().sum(),
+        idle: at(3)? + at(4)?,
+        steal: at(7)?,
+    })
 }
 
 /// The load average of the last minute.
 fn load() -> Result<f64> {
     let text = fs::read_to_string("/proc/loadavg").context("reading /proc/loadavg")?;
-    text.split(' ').next().unwrap_or_default().parse().context("the load average")
+    text.split(' ')
+        .next()
+        .unwrap_or_default()
+        .parse()
+        .context("the load average")
 }

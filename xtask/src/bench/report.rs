@@ -32,7 +32,13 @@ struct Row {
 
 impl Report {
     /// Two rows for ours (the first) and a peer's (the second): requests per second and CPU.
-    pub(crate) fn pair(&mut self, name: &str, runtime: &'static str, peer: &'static str, rounds: &[Rounds]) {
+    pub(crate) fn pair(
+        &mut self,
+        name: &str,
+        runtime: &'static str,
+        peer: &'static str,
+        rounds: &[Rounds],
+    ) {
         let [ours, theirs, ..] = rounds else {
             return;
         };
@@ -43,7 +49,11 @@ impl Report {
         for (unit, ours, theirs) in figures {
             // A round's two figures come from seconds next to each other, so
             // their ratio is steadier than the ratio of the medians.
-            let ratios: Vec<f64> = ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs).collect();
+            let ratios: Vec<f64> = ours
+                .iter()
+                .zip(theirs)
+                .map(|(ours, theirs)| ours / theirs)
+                .collect();
             self.rows.push(Row {
                 name: name.to_owned(),
                 runtime,
@@ -62,7 +72,10 @@ impl Report {
         let Some(ours) = rounds.first() else {
             return;
         };
-        for (unit, values) in [("requests/s", &ours.per_second), ("µs CPU/request", &ours.cpu)] {
+        for (unit, values) in [
+            ("requests/s", &ours.per_second),
+            ("µs CPU/request", &ours.cpu),
+        ] {
             let ours = median(values);
             self.rows.push(Row {
                 name: name.to_owned(),
@@ -78,7 +91,13 @@ impl Report {
     }
 
     /// The CPU of a whole request against that of its bare signature, natively.
-    pub(crate) fn native(&mut self, name: &str, runtime: &'static str, rounds: &[Rounds], micros: f64) {
+    pub(crate) fn native(
+        &mut self,
+        name: &str,
+        runtime: &'static str,
+        rounds: &[Rounds],
+        micros: f64,
+    ) {
         let Some(ours) = rounds.first() else {
             return;
         };
@@ -99,14 +118,30 @@ impl Report {
     }
 
     /// What something adds to a request.
-    pub(crate) fn cost(&mut self, name: &str, runtime: &'static str, with: &Rounds, without: &Rounds) {
-        let wall = |rounds: &Rounds| rounds.per_second.iter().map(|rate| 1e6 / rate).collect::<Vec<_>>();
+    pub(crate) fn cost(
+        &mut self,
+        name: &str,
+        runtime: &'static str,
+        with: &Rounds,
+        without: &Rounds,
+    ) {
+        let wall = |rounds: &Rounds| {
+            rounds
+                .per_second
+                .iter()
+                .map(|rate| 1e6 / rate)
+                .collect::<Vec<_>>()
+        };
         let figures = [
             ("µs CPU/request", with.cpu.clone(), without.cpu.clone()),
             ("µs/request at full load", wall(with), wall(without)),
         ];
         for (unit, with, without) in figures {
-            let added: Vec<f64> = with.iter().zip(&without).map(|(with, without)| with - without).collect();
+            let added: Vec<f64> = with
+                .iter()
+                .zip(&without)
+                .map(|(with, without)| with - without)
+                .collect();
             self.rows.push(Row {
                 name: format!("cost of {name}"),
                 runtime,
@@ -122,7 +157,13 @@ impl Report {
 
     /// What else the machine did.
     pub(crate) fn noise(&mut self, heard: &Heard) {
-        let Heard { cores, load_before, load_after, steal, busy } = heard;
+        let Heard {
+            cores,
+            load_before,
+            load_after,
+            steal,
+            busy,
+        } = heard;
         self.noise = Some(json!({
             "cores": cores,
             "loadBefore": load_before,
@@ -137,16 +178,28 @@ impl Report {
         println!("| measure | runtime | unit | ours | peer | ratio | spread |");
         println!("|---|---|---|---:|---:|---:|---:|");
         for row in &self.rows {
-            let peer = row.peer.map_or_else(|| "–".to_owned(), |peer| {
-                format!("{} ({})", shown(peer), row.peer_name.unwrap_or_default())
-            });
-            let ratio = row.ratio.map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.2}"));
+            let peer = row.peer.map_or_else(
+                || "–".to_owned(),
+                |peer| format!("{} ({})", shown(peer), row.peer_name.unwrap_or_default()),
+            );
+            let ratio = row
+                .ratio
+                .map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.2}"));
             let spread = match row.ratio {
                 Some(_) => format!("{:.2}", row.spread),
                 None => format!("{:.0} %", 100.0 * row.spread),
             };
-            let Row { name, runtime, unit, ours, .. } = row;
-            println!("| {name} | {runtime} | {unit} | {} | {peer} | {ratio} | {spread} |", shown(*ours));
+            let Row {
+                name,
+                runtime,
+                unit,
+                ours,
+                ..
+            } = row;
+            println!(
+                "| {name} | {runtime} | {unit} | {} | {peer} | {ratio} | {spread} |",
+                shown(*ours)
+            );
         }
         if let Some(noise) = &self.noise {
             println!("\nThe machine meanwhile: {noise}");
@@ -174,7 +227,11 @@ impl Report {
 }
 
 fn shown(value: f64) -> String {
-    if value >= 1000.0 { format!("{value:.0}") } else { format!("{value:.1}") }
+    if value >= 1000.0 {
+        format!("{value:.0}")
+    } else {
+        format!("{value:.1}")
+    }
 }
 
 fn round(value: f64, digits: i32) -> f64 {
@@ -187,7 +244,11 @@ fn median(values: &[f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     let at = |index: usize| values.get(index).copied().unwrap_or(f64::NAN);
-    if values.len() % 2 == 1 { at(middle) } else { f64::midpoint(at(middle.saturating_sub(1)), at(middle)) }
+    if values.len() % 2 == 1 {
+        at(middle)
+    } else {
+        f64::midpoint(at(middle.saturating_sub(1)), at(middle))
+    }
 }
 
 fn range(values: &[f64]) -> f64 {
@@ -202,13 +263,24 @@ mod tests {
 
     #[test]
     fn medians_ratios_and_spreads() {
-        let ours = Rounds { per_second: vec![20.0, 30.0, 10.0], cpu: vec![1.0, 1.0, 1.0] };
-        let peer = Rounds { per_second: vec![10.0, 10.0, 10.0], cpu: vec![2.0, 2.0, 4.0] };
+        let ours = Rounds {
+            per_second: vec![20.0, 30.0, 10.0],
+            cpu: vec![1.0, 1.0, 1.0],
+        };
+        let peer = Rounds {
+            per_second: vec![10.0, 10.0, 10.0],
+            cpu: vec![2.0, 2.0, 4.0],
+        };
         let mut report = Report::default();
         report.pair("x", "workerd", "jose", &[ours.clone(), peer]);
         report.cost("y", "workerd", &ours, &ours);
-        let [rate, cpu, ..] = report.rows.as_slice() else { panic!("rows") };
-        assert_eq!((rate.ours, rate.peer, rate.ratio), (20.0, Some(10.0), Some(2.0)));
+        let [rate, cpu, ..] = report.rows.as_slice() else {
+            panic!("rows")
+        };
+        assert_eq!(
+            (rate.ours, rate.peer, rate.ratio),
+            (20.0, Some(10.0), Some(2.0))
+        );
         assert!((rate.spread - 2.0).abs() < 1e-9);
         assert_eq!((cpu.ours, cpu.peer, cpu.ratio), (1.0, Some(2.0), Some(0.5)));
         assert_eq!(report.rows.len(), 4);

@@ -57,11 +57,18 @@ fn start(env: &Env) -> Result<Rc<Gate>, StartError> {
         assertion_key: secret(env, "SLUIS_ASSERTION_KEY")?,
         auditor_token: secret(env, "SLUIS_AUDITOR_TOKEN")?,
     })?;
-    Ok(Gate::new(config, Catalogue::from_embedded(CATALOGUE)?, secrets)?)
+    Ok(Gate::new(
+        config,
+        Catalogue::from_embedded(CATALOGUE)?,
+        secrets,
+    )?)
 }
 
 fn variable(env: &Env, name: &str) -> Option<String> {
-    env.var(name).ok().map(|value| value.to_string()).filter(|value| !value.is_empty())
+    env.var(name)
+        .ok()
+        .map(|value| value.to_string())
+        .filter(|value| !value.is_empty())
 }
 
 fn secret(env: &Env, name: &'static str) -> Result<String, StartError> {

@@ -34,6 +34,12 @@ extern "C" {
     /// Signs with Ed25519; ends with the signature's bytes.
     pub(crate) fn sign(operation: u32, key: &JsValue, data: &[u8]);
 
+    /// Calls `append` of the log's object; ends with what it returns or [`TIMED_OUT`].
+    pub(crate) fn append(operation: u32, stub: &JsValue, entry: &str, milliseconds: u32);
+
+    /// Calls `read` of the log's object; likewise.
+    pub(crate) fn read(operation: u32, stub: &JsValue, from: f64, limit: u32, milliseconds: u32);
+
     /// Ends after a time.
     pub(crate) fn sleep(operation: u32, milliseconds: u32);
 

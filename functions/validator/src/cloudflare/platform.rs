@@ -26,13 +26,19 @@ pub(crate) struct Workers<L> {
 
 impl<L> Workers<L> {
     pub(crate) fn new(log: L, context: JsValue) -> Self {
-        Self { log, context: Rc::new(context) }
+        Self {
+            log,
+            context: Rc::new(context),
+        }
     }
 }
 
 impl<L: Clone> Clone for Workers<L> {
     fn clone(&self) -> Self {
-        Self { log: self.log.clone(), context: Rc::clone(&self.context) }
+        Self {
+            log: self.log.clone(),
+            context: Rc::clone(&self.context),
+        }
     }
 }
 
@@ -80,7 +86,9 @@ impl<L: AuditLog + Clone + 'static> Platform for Workers<L> {
         let outcome = Operation::begin(begin).await;
         match js::number(&outcome) {
             Some(js::TOO_LARGE) => Err(FetchError::TooLarge { limit }),
-            Some(js::TIMED_OUT) => Err(FetchError::Timeout { limit_ms: JWKS_TIMEOUT_MS }),
+            Some(js::TIMED_OUT) => Err(FetchError::Timeout {
+                limit_ms: JWKS_TIMEOUT_MS,
+            }),
             Some(number) => match number.checked_sub(js::STATUS).map(u16::try_from) {
                 Some(Ok(status)) => Err(FetchError::Status { status }),
                 Some(Err(_)) | None => Err(FetchError::Unreachable),
@@ -99,7 +107,10 @@ impl<L: AuditLog + Clone + 'static> Platform for Workers<L> {
     ) -> Result<WorkersResponse, UpstreamError> {
         let limit_ms = permit.timeout_ms();
         let passing = permit.passing().collect::<Vec<_>>().join(" ");
-        let set = permit.headers().iter().flat_map(|(name, value)| [*name, value.as_str()]);
+        let set = permit
+            .headers()
+            .iter()
+            .flat_map(|(name, value)| [*name, value.as_str()]);
         let set = set.collect::<Vec<_>>().join("\n");
         let raw = request.raw().clone();
         let body = request.into_body();

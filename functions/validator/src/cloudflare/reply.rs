@@ -15,12 +15,19 @@ pub(crate) struct Packed {
 
 /// Packs an answer.
 pub(crate) fn pack(reply: Reply<WorkersResponse>) -> Packed {
-    let Reply { status, headers, body } = reply;
+    let Reply {
+        status,
+        headers,
+        body,
+    } = reply;
     let (body, upstream) = match body {
         ReplyBody::Text(text) => (text, JsValue::UNDEFINED),
         ReplyBody::Upstream(response) => (String::new(), response.into_raw()),
     };
-    let length = headers.iter().map(|(name, value)| name.len() + value.len() + 2).sum::<usize>();
+    let length = headers
+        .iter()
+        .map(|(name, value)| name.len() + value.len() + 2)
+        .sum::<usize>();
     let mut text = String::with_capacity(5 + length + body.len());
     text.push_str(&status.to_string());
     text.push('\n');

@@ -53,7 +53,14 @@ impl WorkersRequest {
         let carried = std::array::from_fn(|_| next());
         let target = target(head.get(url.clone()).unwrap_or_default())
             .map_or(url.end..url.end, |from| url.start + from..url.end);
-        Self { head, method, target, carried, raw, body: None }
+        Self {
+            head,
+            method,
+            target,
+            carried,
+            raw,
+            body: None,
+        }
     }
 
     /// The `Request` itself.
@@ -91,7 +98,9 @@ impl InboundRequest for WorkersRequest {
         let carried = CARRIED.iter().zip(&self.carried);
         for (carried, range) in carried {
             if *carried == name {
-                return Some(self.part(range)).filter(|value| *value != ABSENT).map(str::to_owned);
+                return Some(self.part(range))
+                    .filter(|value| *value != ABSENT)
+                    .map(str::to_owned);
             }
         }
         js::header(&self.raw, name)
@@ -103,7 +112,9 @@ impl InboundRequest for WorkersRequest {
         if js::number(&outcome) == Some(js::TOO_LARGE) {
             return Err(BodyError::TooLarge { limit });
         }
-        let bytes = outcome.dyn_into::<js_sys::Uint8Array>().map_err(|_| BodyError::Incomplete)?;
+        let bytes = outcome
+            .dyn_into::<js_sys::Uint8Array>()
+            .map_err(|_| BodyError::Incomplete)?;
         let bytes = bytes.to_vec();
         self.body = Some(bytes.clone());
         Ok(bytes)

@@ -19,7 +19,9 @@ thread_local! {
 
 /// Signs a message.
 pub(crate) async fn sign(key: &SigningKey, message: &[u8]) -> Result<Vec<u8>, SignError> {
-    let failed = SignError::Signing { algorithm: key.algorithm() };
+    let failed = SignError::Signing {
+        algorithm: key.algorithm(),
+    };
     match key.algorithm() {
         Algorithm::EdDsa => {}
         Algorithm::Es256 | Algorithm::Es384 | Algorithm::Ps256 | Algorithm::Rs256 => {
@@ -37,7 +39,10 @@ pub(crate) async fn sign(key: &SigningKey, message: &[u8]) -> Result<Vec<u8>, Si
 async fn imported(key: &SigningKey) -> Option<JsValue> {
     let thumbprint = key.public_key().thumbprint();
     let known = KEY.with_borrow(|known| {
-        known.as_ref().filter(|(of, _)| *of == thumbprint).map(|(_, imported)| imported.clone())
+        known
+            .as_ref()
+            .filter(|(of, _)| *of == thumbprint)
+            .map(|(_, imported)| imported.clone())
     });
     if known.is_some() {
         return known;

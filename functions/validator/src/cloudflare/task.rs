@@ -74,7 +74,10 @@ fn take_slot() -> (usize, Waker) {
         }
         let number = slots.len();
         let waker = Waker::from(Arc::new(SlotWaker(number)));
-        slots.push(Slot { waker: waker.clone(), task: None });
+        slots.push(Slot {
+            waker: waker.clone(),
+            task: None,
+        });
         (number, waker)
     })
 }
@@ -131,7 +134,9 @@ pub fn run() {
     }
     while let Some(slot) = READY.with_borrow_mut(VecDeque::pop_front) {
         let taken = SLOTS.with_borrow_mut(|slots| {
-            slots.get_mut(slot).and_then(|slot| Some((slot.task.take()?, slot.waker.clone())))
+            slots
+                .get_mut(slot)
+                .and_then(|slot| Some((slot.task.take()?, slot.waker.clone())))
         });
         let Some((mut task, waker)) = taken else {
             continue;
@@ -187,7 +192,10 @@ impl Operation {
     pub(crate) fn begin(call: impl FnOnce(u32)) -> Self {
         let number = OPERATIONS.with_borrow_mut(Operations::begin);
         call(number);
-        Self { number, over: false }
+        Self {
+            number,
+            over: false,
+        }
     }
 }
 

@@ -46,7 +46,9 @@ async fn imported(key: &Jwk) -> Result<JsValue, SignatureError> {
     let jwk = key.to_jwk_json();
     let imported = Operation::begin(|number| js::import_key(number, algorithm, &jwk)).await;
     if imported.is_undefined() {
-        return Err(SignatureError::Unavailable { operation: "importKey" });
+        return Err(SignatureError::Unavailable {
+            operation: "importKey",
+        });
     }
     KEYS.with_borrow_mut(|keys| {
         if keys.len() >= CACHED_KEYS {
@@ -62,12 +64,20 @@ impl SignatureVerifier for WebCrypto {
         let imported = imported(key).await?;
         let algorithm = index(key.algorithm());
         let verdict = Operation::begin(|number| {
-            js::verify(number, algorithm, &imported, jws.signature(), jws.signing_input());
+            js::verify(
+                number,
+                algorithm,
+                &imported,
+                jws.signature(),
+                jws.signing_input(),
+            );
         });
         match verdict.await.as_bool() {
             Some(true) => Ok(()),
             Some(false) => Err(SignatureError::Mismatch),
-            None => Err(SignatureError::Unavailable { operation: "verify" }),
+            None => Err(SignatureError::Unavailable {
+                operation: "verify",
+            }),
         }
     }
 }

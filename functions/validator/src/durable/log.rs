@@ -4,7 +4,8 @@ use std::cell::RefCell;
 
 use sluis_gate::{AuditLog, LogError, LogSlice};
 use sluis_log::{PendingEntry, Receipt, StoredEntry};
-use worker::{Env, Method, ObjectNamespace, Request, RequestInit, Response};
+use wasm_bindgen::JsValue;
+use worker::{Env, ObjectNamespace};
 
 use crate::cloudflare::js;
 use crate::cloudflare::task::Operation;
@@ -15,14 +16,12 @@ const BINDING: &str = "AUDIT_LOG";
 const NAME: &str = "log";
 /// An answer of the log must be here by then. A hung object would hang its
 /// caller for as long as the client waits; this makes it a 503.
-pub(crate) const TIMEOUT_MS: u32 = 800;
+const TIMEOUT_MS: u32 = 800;
 
-/// Path of an append: the entry in, the receipt out, both JSON.
-pub(crate) const APPEND: &str = "/append";
-/// Path of a read: `?from=&limit=`.
-pub(crate) const READ: &str = "/read";
-/// The object holds another entry under the id.
-pub(crate) const CONFLICT: u16 = 409;
+/// What the object returns instead of an answer: it holds another entry under the id.
+pub(crate) const CONFLICT: u32 = 409;
+/// It could not do it.
+pub(crate) const FAILED: u32 = 503;
 
 /// What a read answers.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
@@ -50,55 +49,47 @@ impl DurableLog {
         Self
     }
 
-    async fn call(self, request: Request) -> Result<String, LogError> {
-        let namespace = NAMESPACE.with_borrow(Clone::clone).ok_or(LogError::Unavailable)?;
+    /// Calls the object; the text that it returns.
+    async fn call(self, begin: impl FnOnce(u32, &JsValue)) -> Result<String, LogError> {
+        let namespace = NAMESPACE
+            .with_borrow(Clone::clone)
+            .ok_or(LogError::Unavailable)?;
         // A stub belongs to its request, so each has its own.
-        let stub = namespace.get_by_name(NAME).map_err(|_| LogError::Unavailable)?;
-        let answer = async {
-            let answer = stub.fetch_with_request(request).await.map_err(|_| LogError::Unavailable)?;
-            read(answer).await
-        };
-        let timeout = Operation::begin(|number| js::sleep(number, TIMEOUT_MS));
-        race(answer, timeout).await.unwrap_or(Err(LogError::Timeout { limit_ms: TIMEOUT_MS }))
-    }
-}
-
-async fn read(mut answer: Response) -> Result<String, LogError> {
-    match answer.status_code() {
-        200 => answer.text().await.map_err(|_| LogError::Unavailable),
-        CONFLICT => Err(LogError::Conflict),
-        _ => Err(LogError::Unavailable),
-    }
-}
-
-/// The first future's output, or none once the second has ended.
-async fn race<T>(first: impl Future<Output = T>, second: Operation) -> Option<T> {
-    let (mut first, mut second) = (std::pin::pin!(first), std::pin::pin!(second));
-    std::future::poll_fn(|context| {
-        if let std::task::Poll::Ready(output) = first.as_mut().poll(context) {
-            return std::task::Poll::Ready(Some(output));
+        let stub = namespace
+            .get_by_name(NAME)
+            .map_err(|_| LogError::Unavailable)?;
+        let stub: JsValue = stub.into_rpc();
+        let outcome = Operation::begin(|number| begin(number, &stub)).await;
+        match js::number(&outcome) {
+            Some(CONFLICT) => Err(LogError::Conflict),
+            Some(js::TIMED_OUT) => Err(LogError::Timeout {
+                limit_ms: TIMEOUT_MS,
+            }),
+            Some(_) => Err(LogError::Unavailable),
+            None => outcome.as_string().ok_or(LogError::Unavailable),
         }
-        second.as_mut().poll(context).map(|_| None)
-    })
-    .await
+    }
 }
 
 impl AuditLog for DurableLog {
     async fn append(&self, entry: &PendingEntry) -> Result<Receipt, LogError> {
-        let body = serde_json::to_string(entry).map_err(|_| LogError::Malformed)?;
-        let mut init = RequestInit::new();
-        init.with_method(Method::Post).with_body(Some(body.into()));
-        let request = Request::new_with_init(&format!("https://log{APPEND}"), &init)
-            .map_err(|_| LogError::Unavailable)?;
-        let answer = self.call(request).await?;
-        serde_json::from_str(&answer).map_err(|_| LogError::Malformed)
+        let entry = serde_json::to_string(entry).map_err(|_| LogError::Malformed)?;
+        let begin = |number, stub: &JsValue| js::append(number, stub, &entry, TIMEOUT_MS);
+        let receipt = self.call(begin).await?;
+        serde_json::from_str(&receipt).map_err(|_| LogError::Malformed)
     }
 
     async fn read(&self, from: u64, limit: u32) -> Result<LogSlice, LogError> {
-        let url = format!("https://log{READ}?from={from}&limit={limit}");
-        let request = Request::new(&url, Method::Get).map_err(|_| LogError::Unavailable)?;
-        let answer = self.call(request).await?;
-        let Slice { size, items } = serde_json::from_str(&answer).map_err(|_| LogError::Malformed)?;
+        // Beyond 2^53 there is nothing to be read, and a rounded number finds nothing.
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "an index that is too large stays too large"
+        )]
+        let from = from as f64;
+        let begin = |number, stub: &JsValue| js::read(number, stub, from, limit, TIMEOUT_MS);
+        let slice = self.call(begin).await?;
+        let Slice { size, items } =
+            serde_json::from_str(&slice).map_err(|_| LogError::Malformed)?;
         Ok(LogSlice { size, items })
     }
 }

@@ -6,15 +6,17 @@
 
 use std::cell::RefCell;
 
-use serde::Deserialize;
+use serde::Serialize;
 use sluis_log::sql::{Existing, ExistingError, sqlite, statements};
 use sluis_log::{ChainHead, MAX_PAGE_ENTRIES, Origin, PendingEntry, Receipt, Row, StoredEntry};
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
 use worker::{
     DurableObject, Env, Request, Response, Result, SqlStorage, SqlStorageValue, State,
     durable_object,
 };
 
-use super::log::{APPEND, CONFLICT, READ, Slice};
+use super::log::{CONFLICT, FAILED, Slice};
 use crate::cloudflare::{instance, js};
 
 /// The log.
@@ -52,48 +54,58 @@ enum Failure {
 
 impl DurableObject for AuditLog {
     fn new(state: State, _env: Env) -> Self {
-        Self { sql: state.storage().sql(), opened: RefCell::new(None) }
-    }
-
-    async fn fetch(&self, mut request: Request) -> Result<Response> {
-        let url = request.url()?;
-        match url.path() {
-            APPEND => {
-                let Ok(pending) = serde_json::from_str::<PendingEntry>(&request.text().await?) else {
-                    return Response::error("no pending entry", 400);
-                };
-                // No await from here on: appends cannot interleave.
-                match self.append(&pending) {
-                    Ok(receipt) => Response::ok(serde_json::to_string(&receipt)?),
-                    Err(failure) => fail(&failure),
-                }
-            }
-            READ => {
-                let Bounds { from, limit } = request.query()?;
-                match self.read(from, limit) {
-                    Ok(slice) => Response::ok(serde_json::to_string(&slice)?),
-                    Err(failure) => fail(&failure),
-                }
-            }
-            _ => Response::error("no such path", 404),
+        Self {
+            sql: state.storage().sql(),
+            opened: RefCell::new(None),
         }
     }
-}
 
-/// The query of a read.
-#[derive(Deserialize)]
-struct Bounds {
-    from: u64,
-    limit: u32,
-}
-
-fn fail(failure: &Failure) -> Result<Response> {
-    if matches!(failure, Failure::Existing(ExistingError::Conflict(_))) {
-        return Response::error("conflict", CONFLICT);
+    /// The Worker calls `append` and `read`; nothing is served over HTTP.
+    async fn fetch(&self, _request: Request) -> Result<Response> {
+        Response::error("not found", 404)
     }
-    // Row numbers and SQL errors; no payload is in any of them.
-    js::report(&format!("sluis log: {failure}"));
-    Response::error("the log failed", 503)
+}
+
+#[wasm_bindgen]
+impl AuditLog {
+    /// Appends an entry (JSON); its receipt (JSON), [`CONFLICT`] or [`FAILED`].
+    /// Nothing is awaited here, so appends cannot interleave.
+    #[wasm_bindgen(js_name = append)]
+    pub fn append_json(&self, entry: &str) -> JsValue {
+        let Ok(pending) = serde_json::from_str::<PendingEntry>(entry) else {
+            js::report("sluis log: no pending entry");
+            return FAILED.into();
+        };
+        answer(&self.append(&pending))
+    }
+
+    /// Reads entries; a [`Slice`] (JSON) or [`FAILED`].
+    #[wasm_bindgen(js_name = read)]
+    pub fn read_json(&self, from: f64, limit: u32) -> JsValue {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "saturates, and no entry stands there"
+        )]
+        let from = from as u64;
+        answer(&self.read(from, limit))
+    }
+}
+
+/// What goes back to the Worker.
+fn answer<T: Serialize>(result: &Result<T, Failure>) -> JsValue {
+    match result {
+        Ok(value) => match serde_json::to_string(value) {
+            Ok(json) => json.into(),
+            Err(_) => FAILED.into(),
+        },
+        Err(Failure::Existing(ExistingError::Conflict(_))) => CONFLICT.into(),
+        // Row numbers and SQL errors; no payload is in any of them.
+        Err(failure) => {
+            js::report(&format!("sluis log: {failure}"));
+            FAILED.into()
+        }
+    }
 }
 
 impl AuditLog {
@@ -124,7 +136,11 @@ impl AuditLog {
     }
 
     /// The receipt of an entry whose id is there already.
-    fn existing(&self, origin: &Origin, pending: &PendingEntry) -> Result<Option<Receipt>, Failure> {
+    fn existing(
+        &self,
+        origin: &Origin,
+        pending: &PendingEntry,
+    ) -> Result<Option<Receipt>, Failure> {
         let id = vec![pending.id().as_bytes().to_vec().into()];
         let Some(row) = self.rows(sqlite::BY_ID, id)?.pop() else {
             return Ok(None);
@@ -135,7 +151,12 @@ impl AuditLog {
         let chain = columns.blob("chain")?;
         let previous = columns.blob_or_null("previous")?;
         let previous = previous.as_deref();
-        let existing = Existing { index, entry: &entry, chain: &chain, previous };
+        let existing = Existing {
+            index,
+            entry: &entry,
+            chain: &chain,
+            previous,
+        };
         Ok(Some(existing.receipt(origin, pending)?))
     }
 
@@ -143,7 +164,10 @@ impl AuditLog {
     fn read(&self, from: u64, limit: u32) -> Result<Slice, Failure> {
         let size = self.open()?.head.size;
         if limit == 0 || from >= size {
-            return Ok(Slice { size, items: Vec::new() });
+            return Ok(Slice {
+                size,
+                items: Vec::new(),
+            });
         }
         let limit = u64::from(limit.min(MAX_PAGE_ENTRIES));
         let rows = self.rows(sqlite::READ, vec![integer(from)?, integer(limit)?])?;
@@ -167,7 +191,9 @@ impl AuditLog {
                 Some((columns.integer("idx")?, columns.blob("chain")?))
             }
         };
-        let last = last.as_ref().map(|(index, chain)| (*index, chain.as_slice()));
+        let last = last
+            .as_ref()
+            .map(|(index, chain)| (*index, chain.as_slice()));
         let head = ChainHead::of_last(&origin, last)?;
         let opened = Opened { origin, head };
         *self.opened.borrow_mut() = Some(opened.clone());

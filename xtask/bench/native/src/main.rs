@@ -5,7 +5,10 @@
 //! key as a JWK. Standard output: a JSON object a line, `{"algorithm","micros"}`,
 //! the median over the rounds of the mean time of one verification.
 
-#![expect(clippy::print_stdout, reason = "a program that answers on standard output")]
+#![expect(
+    clippy::print_stdout,
+    reason = "a program that answers on standard output"
+)]
 
 use std::io::stdin;
 use std::time::{Duration, Instant};
@@ -51,11 +54,25 @@ struct Signed {
 fn main() -> Result<()> {
     for line in stdin().lines() {
         let task: Task = serde_json::from_str(&line?)?;
-        let tokens = task.tokens.iter().map(|token| parse(token)).collect::<Result<Vec<_>>>()?;
+        let tokens = task
+            .tokens
+            .iter()
+            .map(|token| parse(token))
+            .collect::<Result<Vec<_>>>()?;
         let verify = verifier(&task)?;
-        ensure!(tokens.iter().all(&*verify), "{}: a token does not verify", task.algorithm);
+        ensure!(
+            tokens.iter().all(&*verify),
+            "{}: a token does not verify",
+            task.algorithm
+        );
         let micros = median((0..ROUNDS).map(|_| round(&tokens, &*verify)).collect())?;
-        println!("{}", serde_json::to_string(&Outcome { algorithm: &task.algorithm, micros })?);
+        println!(
+            "{}",
+            serde_json::to_string(&Outcome {
+                algorithm: &task.algorithm,
+                micros
+            })?
+        );
     }
     Ok(())
 }
@@ -80,7 +97,9 @@ fn verifier(task: &Task) -> Result<Verify> {
         other => bail!("{other}: no such algorithm"),
     };
     let key = ParsedPublicKey::new(how, key)?;
-    Ok(Box::new(move |token| key.verify_sig(&token.input, &token.signature).is_ok()))
+    Ok(Box::new(move |token| {
+        key.verify_sig(&token.input, &token.signature).is_ok()
+    }))
 }
 
 /// `RSAPublicKey` in DER (RFC 8017 appendix A.1.1).
@@ -88,7 +107,10 @@ fn rsa_public_key(n: &[u8], e: &[u8]) -> Vec<u8> {
     // A number is positive: a zero goes before one that would look negative.
     let integer = |magnitude: &[u8]| {
         let negative = magnitude.first().is_some_and(|first| *first >= 0x80);
-        element(0x02, &[if negative { &[0_u8][..] } else { &[] }, magnitude].concat())
+        element(
+            0x02,
+            &[if negative { &[0_u8][..] } else { &[] }, magnitude].concat(),
+        )
     };
     element(0x30, &[integer(n), integer(e)].concat())
 }
@@ -107,8 +129,12 @@ fn element(tag: u8, content: &[u8]) -> Vec<u8> {
 
 fn parse(token: &str) -> Result<Signed> {
     let (input, signature) = token.rsplit_once('.').context("a token without dots")?;
-    let signature = Base64UrlUnpadded::decode_vec(signature).map_err(|error| anyhow::anyhow!("{error}"))?;
-    Ok(Signed { input: input.as_bytes().to_vec(), signature })
+    let signature =
+        Base64UrlUnpadded::decode_vec(signature).map_err(|error| anyhow::anyhow!("{error}"))?;
+    Ok(Signed {
+        input: input.as_bytes().to_vec(),
+        signature,
+    })
 }
 
 /// The mean time of one verification, in microseconds.

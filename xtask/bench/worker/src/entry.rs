@@ -35,7 +35,10 @@ impl AuditLog for ForgetfulLog {
     }
 
     async fn read(&self, _from: u64, _limit: u32) -> Result<LogSlice, LogError> {
-        Ok(LogSlice { size: 0, items: Vec::new() })
+        Ok(LogSlice {
+            size: 0,
+            items: Vec::new(),
+        })
     }
 }
 
