@@ -318,7 +318,7 @@ fn a_postgres_that_dies_stops_everything_and_has_lost_nothing_acknowledged() {
 }
 
 #[test]
-fn a_lock_that_another_holds_stops_everything() {
+fn a_locked_sqlite_file_stops_everything() {
     let _turn = turn();
     let world = world("sqlite-locked", &[]);
     let token = world.pension_token().unwrap();
@@ -329,7 +329,11 @@ fn a_lock_that_another_holds_stops_everything() {
     holder.execute_batch("ROLLBACK").unwrap();
     passes(&world, &token);
     world.verify_log().unwrap();
+}
 
+#[test]
+fn a_postgres_lock_that_another_holds_stops_everything() {
+    let _turn = turn();
     let (server, variables) = postgres();
     let world = world_on_postgres("postgres-locked", &variables);
     let token = world.pension_token().unwrap();
@@ -359,6 +363,12 @@ fn a_store_that_fails_at_run_time_stops_everything_until_it_is_well() {
             assert_eq!(world.send(&Request::get("/health")).unwrap().status, 503);
         } else {
             stopped(&world, &token, fault);
+            // Those that wait for another one's turn to end do not wait for ever either.
+            let started = Instant::now();
+            let answers = load(world.address().unwrap(), &token, CLIENTS, CLIENTS);
+            assert!(answers.iter().all(|(status, _)| *status == 503), "{fault}");
+            assert!(started.elapsed() < 2 * PATIENCE, "{fault}");
+            assert!(world.take_seen().is_empty(), "{fault}: the backend saw it");
         }
         set_fault(&state("sqlite-faults"), "").unwrap();
     }
@@ -367,7 +377,7 @@ fn a_store_that_fails_at_run_time_stops_everything_until_it_is_well() {
 }
 
 #[test]
-fn a_database_of_another_log_is_not_written_to() {
+fn a_postgres_database_of_another_log_is_not_written_to() {
     let _turn = turn();
     let (server, variables) = postgres();
     server

@@ -9,12 +9,24 @@ use sluis_log::{PendingEntry, Receipt};
 use super::postgres::PostgresLog;
 use super::sqlite::SqliteLog;
 use super::time::within;
-use super::turns::{Turn, Turns};
+use super::turns::{Rules, Turn, Turns};
 
 /// Longest time for one call of a store, waiting for a turn included. An entry
 /// that was not acknowledged by then may still come to stand in the log;
 /// nothing was forwarded for it.
 const STORE_LIMIT_MS: u32 = 4_000;
+
+/// Entries of one transaction at most: four times what an instance serves at a
+/// time, for the outcomes that come after.
+const ONE_FOR_ALL: Rules = Rules {
+    writers: 1,
+    entries: 64,
+};
+/// The server serializes appends itself; a few of an instance may wait there.
+const EACH_FOR_ITSELF: Rules = Rules {
+    writers: 4,
+    entries: 1,
+};
 
 const TIMEOUT: LogError = LogError::Timeout {
     limit_ms: STORE_LIMIT_MS,
@@ -39,9 +51,13 @@ pub(super) enum Store {
 
 impl SpinLog {
     pub(super) fn new(store: Store) -> Self {
+        let rules = match &store {
+            Store::Sqlite(_) => ONE_FOR_ALL,
+            Store::Postgres(_) => EACH_FOR_ITSELF,
+        };
         Self {
             store,
-            turns: Turns::default(),
+            turns: Turns::new(rules),
         }
     }
 

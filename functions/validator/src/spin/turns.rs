@@ -1,10 +1,11 @@
 //! Turns at the log: one request writes for all that wait.
 //!
-//! A store has one writer at a time, and that one waits for the disk. Requests
-//! of an instance that come while one of them writes queue up; the next one to
-//! write takes the whole queue along, in SQLite in one transaction, so that the
-//! disk is waited for once. An entry is acknowledged after the commit that holds
-//! it, as if it had been alone.
+//! A file has one writer at a time, and that one waits for the disk. Requests of
+//! an instance that come while one of them writes queue up; the next one to
+//! write takes the whole queue along in its transaction, so that the disk is
+//! waited for once. An entry is acknowledged after the commit that holds it, as
+//! if it had been alone. A server takes a few writers at a time, each with its
+//! own entry: here the turns keep an instance from using up its connections.
 //!
 //! The right to write is a value. Whatever happens to the request that holds it
 //! (done, failed, out of time) dropping it passes the turn on.
@@ -22,16 +23,21 @@ use sluis_gate::LogError;
 use sluis_log::{PendingEntry, Receipt};
 use spin_sdk::wasip3::{wit_bindgen::StreamWriter, wit_stream};
 
-/// Entries of one transaction at most; an instance serves 16 requests at a time.
-const BATCH_ENTRIES: usize = 64;
+/// How many may write at a time, and how many entries each.
+#[derive(Clone, Copy)]
+pub(super) struct Rules {
+    pub(super) writers: usize,
+    pub(super) entries: usize,
+}
 
 /// The queue of one instance.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Turns(Rc<Queue>);
 
-#[derive(Default)]
 struct Queue {
-    writing: Cell<bool>,
+    rules: Rules,
+    /// How many may still begin to write.
+    free: Cell<usize>,
     waiting: RefCell<VecDeque<Waiter>>,
 }
 
@@ -56,9 +62,18 @@ pub(super) enum Turn {
 pub(super) struct Writer(Turns);
 
 impl Turns {
+    pub(super) fn new(rules: Rules) -> Self {
+        Self(Rc::new(Queue {
+            rules,
+            free: Cell::new(rules.writers),
+            waiting: RefCell::default(),
+        }))
+    }
+
     /// Waits for a turn, or for another request to write the entry.
     pub(super) async fn wait(&self, entry: &PendingEntry) -> Turn {
-        if !self.0.writing.replace(true) {
+        if let Some(left) = self.0.free.get().checked_sub(1) {
+            self.0.free.set(left);
             return Turn::Write(Writer(self.clone()));
         }
         let turn = Rc::new(RefCell::new(None));
@@ -84,7 +99,7 @@ impl Writer {
     /// The entries that wait, to be written along with one's own.
     pub(super) fn others(&self) -> Vec<Waiter> {
         std::iter::from_fn(|| self.0.next())
-            .take(BATCH_ENTRIES - 1)
+            .take(self.0.0.rules.entries.saturating_sub(1))
             .collect()
     }
 }
@@ -101,7 +116,10 @@ impl Waiter {
 impl Drop for Writer {
     fn drop(&mut self) {
         match self.0.next() {
-            None => self.0.0.writing.set(false),
+            None => {
+                let free = &self.0.0.free;
+                free.set(free.get().saturating_add(1));
+            }
             Some(waiter) => {
                 // A request that goes before it looks drops the right in turn.
                 if let Some(turn) = waiter.turn.upgrade() {
