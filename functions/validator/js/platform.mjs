@@ -99,6 +99,38 @@ export function sign(operation, key, data) {
   }
 }
 
+// The log -------------------------------------------------------------------
+
+/** The outcome of the call, or `TIMED_OUT` once that many milliseconds have passed; whatever comes later is dropped. */
+function bounded(operation, milliseconds, call) {
+  let over = false;
+  const end = (value) => {
+    if (over) return;
+    over = true;
+    clearTimeout(timer);
+    complete(operation, value);
+  };
+  const timer = setTimeout(end, milliseconds, TIMED_OUT);
+  let answer;
+  try {
+    answer = call();
+  } catch {
+    queueMicrotask(end);
+    return;
+  }
+  answer.then(end, () => end(undefined));
+}
+
+/** Appends an entry; the outcome is what `AuditLog.append` returns. */
+export function append(operation, stub, entry, milliseconds) {
+  bounded(operation, milliseconds, () => stub.append(entry));
+}
+
+/** Reads entries; the outcome is what `AuditLog.read` returns. */
+export function read(operation, stub, from, limit, milliseconds) {
+  bounded(operation, milliseconds, () => stub.read(from, limit));
+}
+
 // Time ----------------------------------------------------------------------
 
 /** Ends after that many milliseconds, with `undefined`. */
