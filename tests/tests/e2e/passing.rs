@@ -150,6 +150,8 @@ fn stripped(world: &mut World) -> Result<()> {
         "transfer-encoding",
         "sluis-assertion",
         "belgov-trace-id",
+        // Of our own fetch: nothing between here and the backend may answer from a cache.
+        "cache-control",
         // What workerd, as Cloudflare's network, tells of the Worker that calls; it names nobody.
         "cf-worker",
         "cf-connecting-ip",
