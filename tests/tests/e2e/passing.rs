@@ -152,6 +152,7 @@ fn stripped(world: &mut World) -> Result<()> {
         "belgov-trace-id",
         // Of our own fetch: nothing between here and the backend may answer from a cache.
         "cache-control",
+        "pragma",
         // What workerd, as Cloudflare's network, tells of the Worker that calls; it names nobody.
         "cf-worker",
         "cf-connecting-ip",
