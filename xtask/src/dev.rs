@@ -129,6 +129,24 @@ struct Site {
     secrets: Secrets,
     root: PathBuf,
     runtime: Box<dyn Runtime>,
+    /// The command line, as a person in the root types it.
+    sluis: PathBuf,
+}
+
+/// A program that cargo built into the folder where it built us.
+fn beside_us(name: &str) -> Result<PathBuf> {
+    let program = std::env::current_exe()?.with_file_name(name);
+    ensure!(
+        program.is_file(),
+        "{} is not built: cargo build -p sluis-cli",
+        program.display()
+    );
+    Ok(program)
+}
+
+/// A path as it is from the root.
+fn from_root<'a>(root: &Path, path: &'a Path) -> &'a Path {
+    path.strip_prefix(root).unwrap_or(path)
 }
 
 /// A line to paste, and what comes of it.
@@ -182,6 +200,7 @@ impl Site {
             secrets,
             root: root.to_owned(),
             runtime,
+            sluis: from_root(root, &beside_us("sluis")?).to_owned(),
         })
     }
 
@@ -237,7 +256,8 @@ impl Site {
             Attempt {
                 what: "What the auditor sees of it, the chain verified",
                 line: format!(
-                    "cargo run --quiet --package sluis-cli -- log show --url {gate} --auditor-token-file {auditor}"
+                    "{} log show --url {gate} --auditor-token-file {auditor}",
+                    self.sluis.display()
                 ),
                 expected: Expected::Prints(&["granted", "refused"]),
             },

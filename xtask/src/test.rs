@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
 
 use crate::dev::RuntimeName;
 use crate::setup::{self, WASM_TARGETS, cargo};
@@ -23,8 +24,8 @@ const PLATFORM_CRATES: [&str; 5] = [
     "web-sys",
     "wasm-bindgen-futures",
 ];
-/// The suite that wants PostgreSQL's server programs.
-const POSTGRESQL_SUITE: &str = "postgres_store";
+/// The package of the suites that run the built functions.
+const END_TO_END: &str = "sluis-tests";
 /// The release of cargo-deny that `deny.toml` is written for.
 const CARGO_DENY: &str = "0.20.2";
 
@@ -36,12 +37,11 @@ pub(crate) fn test(root: &Path) -> Result<()> {
     }
     style(&mut steps, root);
     dependencies(&mut steps, root);
-    unit_tests(&mut steps, root);
-
     let built = steps.check("build the functions", || crate::build::for_tests(root))
-        & steps.check("build the Spin-compatible host", || {
-            run(&mut cargo(root, ["build", "-p", "sluis-spin-host"]))
+        & steps.check("build the tests and the Spin-compatible host", || {
+            run(cargo(root, ["build", "--all-targets"]).args(natively()))
         });
+    unit_tests(&mut steps, root);
     if built {
         end_to_end(&mut steps, root);
     } else {
@@ -70,8 +70,15 @@ fn style(steps: &mut Steps, root: &Path) {
             .env("RUSTDOCFLAGS", "-D warnings"))
     };
     let native = natively();
-    steps.check("lints", || clippy(&native, &["--all-targets"]));
-    steps.check("documentation", || doc(&native, &[]));
+    let xtask = packages(&["xtask"]);
+    steps.check("lints", || {
+        clippy(&native, &["--all-targets"])?;
+        clippy(&xtask, &["--all-targets"])
+    });
+    steps.check("documentation", || {
+        doc(&native, &[])?;
+        doc(&xtask, &[])
+    });
     let functions = packages(&FUNCTIONS);
     for target in WASM_TARGETS {
         let only = ["--target", target];
@@ -88,9 +95,15 @@ fn style(steps: &mut Steps, root: &Path) {
     });
 }
 
-/// Arguments that choose everything that is something on this machine.
+/// Arguments that choose everything that is something on this machine, besides xtask, which cargo built to run it.
+///
+/// The same everywhere: with another choice of packages cargo chooses other features of what they share, and compiles
+/// a whole wasmtime again.
 fn natively() -> Vec<&'static str> {
-    let excluded = WASM_ONLY.iter().flat_map(|krate| ["--exclude", krate]);
+    let excluded = WASM_ONLY
+        .iter()
+        .chain(&["xtask"])
+        .flat_map(|krate| ["--exclude", krate]);
     ["--workspace"].into_iter().chain(excluded).collect()
 }
 
@@ -200,17 +213,26 @@ fn cargo_deny(root: &Path) -> Result<std::path::PathBuf> {
     Ok(program)
 }
 
+/// The tests that need nothing beside them.
 fn unit_tests(steps: &mut Steps, root: &Path) {
+    let test = |arguments: &[&str]| {
+        let mut test = cargo(root, ["test"]);
+        test.args(natively()).args(arguments);
+        test
+    };
     steps.tests("unit tests", || {
-        let mut all = cargo(root, ["test"]);
-        all.args(natively()).args(["--exclude", "sluis-tests"]);
         Ok(vec![
-            all,
-            cargo(root, ["test", "-p", "sluis-tests", "--lib"]),
+            test(&["--lib", "--bins"]),
+            test(&["--doc"]),
+            cargo(root, ["test", "-p", "xtask"]),
         ])
+    });
+    steps.tests("integration tests", || {
+        Ok(vec![suites(root, |package| package != END_TO_END, true)?])
     });
 }
 
+/// The suites that run the built functions, a real PostgreSQL and a real nginx.
 fn end_to_end(steps: &mut Steps, root: &Path) {
     let with_postgresql = setup::postgresql();
     if let Err(reason) = &with_postgresql {
@@ -220,17 +242,11 @@ fn end_to_end(steps: &mut Steps, root: &Path) {
         println!("nginx with auth_request will be skipped: {reason}");
     }
     steps.tests("stores and end to end", || {
-        let mut suites = suites(root)?;
-        suites.retain(|suite| with_postgresql.is_ok() || suite != POSTGRESQL_SUITE);
-        let test = |suite: &String| {
-            let mut test = cargo(root, ["test", "-p", "sluis-tests", "--test", suite]);
-            if with_postgresql.is_err() {
-                // Other suites have single cases on PostgreSQL, which say so in their names.
-                test.args(["--", "--skip", "postgres"]);
-            }
-            test
-        };
-        Ok(suites.iter().map(test).collect())
+        Ok(vec![suites(
+            root,
+            |package| package == END_TO_END,
+            with_postgresql.is_ok(),
+        )?])
     });
     for (name, runtime) in [
         ("workerd", RuntimeName::Workerd),
@@ -246,16 +262,48 @@ fn end_to_end(steps: &mut Steps, root: &Path) {
     });
 }
 
-/// Every suite of `tests/tests`: a file or a folder each.
-fn suites(root: &Path) -> Result<Vec<String>> {
-    let folder = root.join("tests/tests");
-    let entries =
-        std::fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))?;
-    let mut suites: Vec<String> = entries
-        .flatten()
-        .filter_map(|entry| entry.path().file_stem()?.to_str().map(str::to_owned))
-        .collect();
-    suites.sort();
-    ensure!(suites.len() > 1, "no suites in {}", folder.display());
-    Ok(suites)
+/// One run of every suite (a test target of its own) of the packages that are wanted.
+fn suites(root: &Path, wanted: impl Fn(&str) -> bool, postgresql: bool) -> Result<Command> {
+    let metadata = output(&mut cargo(
+        root,
+        ["metadata", "--no-deps", "--format-version", "1"],
+    ))?;
+    let metadata: Metadata = serde_json::from_str(&metadata).context("cargo metadata")?;
+    let mut test = cargo(root, ["test", "--no-fail-fast"]);
+    test.args(natively());
+    let before = test.get_args().len();
+    let packages = metadata
+        .packages
+        .into_iter()
+        .filter(|package| wanted(&package.name));
+    for target in packages.flat_map(|package| package.targets) {
+        let is_suite = target.kind.iter().any(|kind| kind == "test");
+        if is_suite && (postgresql || !target.name.starts_with("postgres")) {
+            test.args(["--test", &target.name]);
+        }
+    }
+    ensure!(test.get_args().len() > before, "no suite found");
+    if !postgresql {
+        // Single cases of the other suites say so in their names.
+        test.args(["--", "--skip", "postgres"]);
+    }
+    Ok(test)
+}
+
+/// What is read of `cargo metadata`.
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    targets: Vec<Target>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
 }
