@@ -21,6 +21,7 @@ mod problems;
 mod recording;
 mod requests;
 mod secrecy;
+mod signatures;
 mod tokens;
 
 use std::path::Path;
@@ -80,6 +81,7 @@ fn cases() -> impl Iterator<Item = &'static Case> {
     [
         requests::CASES,
         tokens::CASES,
+        signatures::CASES,
         policy::CASES,
         passing::CASES,
         decision_mode::CASES,
