@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{env, fs};
 
-use sluis_gate::Embedded;
+use sluis_gate::{Config, ConfigError, Embedded};
 use sluis_policy::Catalogue;
 
 /// The variable that names another configuration than the default.
@@ -35,13 +35,20 @@ fn embed() -> Result<(), String> {
     let config = env::var_os(CONFIG_VARIABLE).unwrap_or_else(|| DEFAULT_CONFIG.into());
     let config = root.join(config);
     let beside = config.parent().unwrap_or(root);
-    let embedded = Embedded::from_toml(&read(&config)?, |name| read(&beside.join(name)))
-        .and_then(|embedded| embedded.to_json())
-        .map_err(|error| located(&config, &error.to_string()))?;
+    let in_config = |error: ConfigError| located(&config, &error.to_string());
+    let embedded =
+        Embedded::from_toml(&read(&config)?, |name| read(&beside.join(name))).map_err(in_config)?;
     let catalogue = root.join(CATALOGUE);
     let checked = Catalogue::from_toml(&read(&catalogue)?)
         .map_err(|error| located(&catalogue, &error.to_string()))?;
-    write(&out.join("config.json"), &embedded)?;
+    // An operation that the catalogue does not approve would never be allowed.
+    Config::try_from(embedded.clone())
+        .and_then(|config| config.check_against(&checked))
+        .map_err(in_config)?;
+    write(
+        &out.join("config.json"),
+        &embedded.to_json().map_err(in_config)?,
+    )?;
     write(&out.join("catalogue.json"), &checked.to_embedded())
 }
 

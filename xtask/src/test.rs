@@ -90,9 +90,35 @@ fn style(steps: &mut Steps, root: &Path) {
             || doc(&functions, &only),
         );
     }
+    steps.check("a wrong configuration does not build", || {
+        refuses_a_wrong_configuration(root)
+    });
     steps.check("lints of the benchmark's Worker", || {
         clippy(&packages(&[WASM_ONLY[1]]), &["--target", WASM_TARGETS[0]])
     });
+}
+
+/// Builds the function with a misspelt field: it must not build, and must say
+/// file, field and what was expected in one line.
+fn refuses_a_wrong_configuration(root: &Path) -> Result<()> {
+    let good = std::fs::read_to_string(root.join(crate::build::SIMULATION_CONFIG))?;
+    let wrong = root.join("target/wrong.toml");
+    std::fs::write(&wrong, good.replacen("realm = ", "relm = ", 1))?;
+    let mut check = cargo(
+        root,
+        ["check", "--target", WASM_TARGETS[1], "-p", FUNCTIONS[0]],
+    );
+    let checked = check.env("SLUIS_CONFIG", &wrong).output()?;
+    ensure!(!checked.status.success(), "a misspelt field built");
+    let said = String::from_utf8_lossy(&checked.stderr);
+    let line = said
+        .lines()
+        .find(|line| line.contains("wrong.toml") && line.contains("relm"));
+    ensure!(
+        line.is_some_and(|line| line.contains("`realm`")),
+        "no line names file, field and what was expected: {said}"
+    );
+    Ok(())
 }
 
 /// Arguments that choose everything that is something on this machine, besides xtask, which cargo built to run it.
