@@ -82,10 +82,7 @@ fn variants(algorithm: Algorithm, good: &[u8]) -> Result<Vec<(&'static str, Vec<
     let (first, second) = good.split_at(half);
     match algorithm {
         Algorithm::Es256 | Algorithm::Es384 => {
-            let order = unhex(match algorithm {
-                Algorithm::Es256 => P256_ORDER,
-                _ => P384_ORDER,
-            })?;
+            let order = unhex(if half == 32 { P256_ORDER } else { P384_ORDER })?;
             let zero = vec![0; half];
             let mut one = zero.clone();
             one[half - 1] = 1;
