@@ -37,6 +37,10 @@ pub(crate) fn test(root: &Path) -> Result<()> {
     }
     style(&mut steps, root);
     dependencies(&mut steps, root);
+    // Before the build for the tests: this one is with the production example's configuration.
+    steps.check("wrangler deploy --dry-run", || {
+        crate::node::wrangler_dry_run(root)
+    });
     let built = steps.check("build the functions", || crate::build::for_tests(root))
         & steps.check("build the tests and the Spin-compatible host", || {
             run(cargo(root, ["build", "--all-targets"]).args(natively()))
@@ -283,9 +287,6 @@ fn end_to_end(steps: &mut Steps, root: &Path) {
             || crate::dev::check(root, runtime),
         );
     }
-    steps.check("wrangler deploy --dry-run", || {
-        crate::node::wrangler_dry_run(root)
-    });
 }
 
 /// One run of every suite (a test target of its own) of the packages that are wanted.
