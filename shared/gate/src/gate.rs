@@ -37,6 +37,8 @@ pub struct Gate {
     tally: Tally,
     /// When the log was last asked for its health, and whether it answered.
     pub(crate) health: Cell<Option<(u64, bool)>>,
+    /// When a write to the log last failed, if none has succeeded since.
+    pub(crate) failed_write_ms: Cell<Option<u64>>,
     assertion_keys: String,
 }
 
@@ -75,6 +77,7 @@ impl Gate {
             cache: RefCell::new(VerifiedTokenCache::new(DEFAULT_CACHE_CAPACITY)),
             tally: Tally::default(),
             health: Cell::new(None),
+            failed_write_ms: Cell::new(None),
             assertion_keys: assertion::key_set(&secrets),
             config,
             catalogue,
@@ -125,7 +128,7 @@ impl Gate {
                     unacceptable.key_thumbprint,
                     &stop,
                 )?;
-                append(&entry, platform.log()).await?;
+                self.noted(platform, append(&entry, platform.log()).await)?;
                 return Err(stop);
             }
         };
@@ -139,11 +142,12 @@ impl Gate {
         let allowance = match judged.into_allowance() {
             Ok(allowance) => allowance,
             Err(stop) => {
-                append(&entry, platform.log()).await?;
+                self.noted(platform, append(&entry, platform.log()).await)?;
                 return Err(stop);
             }
         };
-        let recorded = RecordedAllowance::record(allowance, &entry, platform.log()).await?;
+        let recorded = RecordedAllowance::record(allowance, &entry, platform.log()).await;
+        let recorded = self.noted(platform, recorded)?;
         let facts = AssertionFacts {
             gate: self,
             token: &token,
@@ -251,6 +255,13 @@ impl Gate {
             stop,
             body_sha256,
         })
+    }
+
+    /// Remembers for `/health` how a write to the log went.
+    fn noted<P: Platform, T>(&self, platform: &P, written: Result<T, Fault>) -> Result<T, Fault> {
+        let failed = matches!(written, Err(Fault::Log(_)));
+        self.failed_write_ms.set(failed.then(|| platform.now_ms()));
+        written
     }
 
     /// Counts a stop that left no entry of its own.

@@ -25,6 +25,10 @@ use crate::trace::Nonces;
 /// How long an answer of the log stands for its health, in milliseconds.
 const HEALTH_INTERVAL_MS: u64 = 1000;
 
+/// How long a failed write speaks against the log's health, in milliseconds:
+/// long enough to be seen, short enough to be tried again.
+const FAILED_WRITE_MS: u64 = 10_000;
+
 const HEALTH_PATH: &str = "/health";
 const KEYS_PATH: &str = "/.well-known/jwks.json";
 const LOG_PATH: &str = "/log/entries";
@@ -183,6 +187,15 @@ impl Gate {
     /// the log is asked once an interval and not once a request.
     async fn log_answers<P: Platform>(&self, platform: &P) -> bool {
         let now_ms = platform.now_ms();
+        // A log that can be read and not written to serves nobody.
+        let recent = |at: u64| {
+            now_ms
+                .checked_sub(at)
+                .is_some_and(|age| age < FAILED_WRITE_MS)
+        };
+        if self.failed_write_ms.get().is_some_and(recent) {
+            return false;
+        }
         if let Some((asked_ms, answered)) = self.health.get()
             && now_ms
                 .checked_sub(asked_ms)

@@ -573,6 +573,33 @@ fn health_tells_whether_a_request_could_pass() {
 }
 
 #[test]
+fn a_log_that_takes_no_writes_is_down_until_it_does() {
+    let bench = Bench::new();
+    let health = || bench.serve(MemoryRequest::new("GET", "/health")).status;
+    // It can be read, which is what health asks for.
+    bench.platform.break_log(LogFault::ForkedReceipt);
+    assert_eq!(health(), 200);
+    assert_eq!(
+        bench.serve(bench.request(&bench.mint(json!({})))).status,
+        503
+    );
+    assert_eq!(health(), 503);
+    bench.platform.break_log(LogFault::None);
+    assert_eq!(
+        bench.serve(bench.request(&bench.mint(json!({})))).status,
+        200
+    );
+    assert_eq!(health(), 200);
+    bench.platform.break_log(LogFault::ForkedReceipt);
+    assert_eq!(
+        bench.serve(bench.request(&bench.mint(json!({})))).status,
+        503
+    );
+    bench.platform.advance_ms(10_000);
+    assert_eq!(health(), 200);
+}
+
+#[test]
 fn no_record_holds_a_token_or_an_identifier() {
     let bench = Bench::new();
     let good = bench.mint(json!({}));

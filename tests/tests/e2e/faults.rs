@@ -62,14 +62,12 @@ fn down(world: &mut World, condition: LogCondition) -> Result<()> {
     }
     // What needs no record of its own is still answered.
     expect(&world.send(&rights())?, NO_ACCESS_TOKEN)?;
-    if condition != LogCondition::Full {
-        let health = world.send(&Request::get("/health"))?;
-        ensure!(
-            health.status == 503 && health.text() == r#"{"status":"DOWN"}"#,
-            "{}",
-            health.text()
-        );
-    }
+    let health = world.send(&Request::get("/health"))?;
+    ensure!(
+        health.status == 503 && health.text() == r#"{"status":"DOWN"}"#,
+        "{}",
+        health.text()
+    );
     expect_unseen(world)?;
     // Nothing of it is in the log afterwards, and everything before is.
     world.restart()?;
