@@ -90,10 +90,10 @@ export function import_signing_key(operation, jwk) {
   }
 }
 
-/** Signs; the outcome is the signature. */
+/** Signs; the outcome is the signature, an ArrayBuffer. */
 export function sign(operation, key, data) {
   try {
-    watch(operation, crypto.subtle.sign("Ed25519", key, data).then((signature) => new Uint8Array(signature)));
+    watch(operation, crypto.subtle.sign("Ed25519", key, data));
   } catch {
     queueMicrotask(() => complete(operation, undefined));
   }

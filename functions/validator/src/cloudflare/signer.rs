@@ -30,8 +30,8 @@ pub(crate) async fn sign(key: &SigningKey, message: &[u8]) -> Result<Vec<u8>, Si
     }
     let imported = imported(key).await.ok_or(failed)?;
     let signature = Operation::begin(|number| js::sign(number, &imported, message)).await;
-    match signature.dyn_into::<js_sys::Uint8Array>() {
-        Ok(bytes) => Ok(bytes.to_vec()),
+    match signature.dyn_into::<js_sys::ArrayBuffer>() {
+        Ok(buffer) => Ok(js_sys::Uint8Array::new(&buffer).to_vec()),
         Err(_) => Err(failed),
     }
 }
