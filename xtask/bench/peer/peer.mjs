@@ -4,10 +4,11 @@
 // It does what the gate does for an allowed request: finds the operation, checks
 // signature, issuer, audience, type, times and required claims (`jwtVerify`),
 // the mandate's detail, the subject of the path against the token's pseudonym,
-// and signs the assertion. It has no catalogue, no cache, no strict JSON, no
-// strict Ed25519 and no metadata about its checks: leaner than ours, not heavier.
-// It seals the same kind of entry, links it and forgets it, as ours does over its
-// log in memory; with PEER_LOG it appends it to the same Durable Object instead.
+// and signs the assertion. It has no catalogue, no cache, no strict JSON and no
+// strict Ed25519: leaner than ours, not heavier. Its record is ours member by
+// member, with the same keyed references and list of checks (a constant here);
+// it is sealed, linked and forgotten, as ours is over its log in memory, or with
+// PEER_LOG appended to the same Durable Object.
 
 import { SignJWT, createLocalJWKSet, importJWK, jwtVerify } from "jose";
 
@@ -34,6 +35,13 @@ async function start(env) {
     keys: createLocalJWKSet(JSON.parse(env.PEER_JWKS)),
     pseudonym: await crypto.subtle.importKey("raw", raw, HMAC, false, ["sign"]),
     assertion: await importJWK(JSON.parse(env.SLUIS_ASSERTION_KEY), "EdDSA"),
+    references: await crypto.subtle.importKey(
+      "raw",
+      Uint8Array.fromBase64(env.SLUIS_LOG_KEY, { alphabet: "base64url" }),
+      HMAC,
+      false,
+      ["sign"],
+    ),
   };
 }
 
@@ -87,17 +95,69 @@ function concat(...parts) {
   return whole;
 }
 
+const CHECKS = [
+  "flowSeparated M-11.1", "mandateTypeKnown M-12.1", "environmentMatches M-12.2", "mandateTypeOffered M-12.2",
+  "frameworkInForce M-D.1", "deliberationApprovesType M-12.2", "deliberationInForce M-3.1",
+  "verificationSystemAdmissible M-16.2", "holderTypeAdmitted M-1.1", "purposeCovered M-5.2", "purposesApproved M-12.3",
+  "dataCategoriesCovered M-6.2", "dataCategoriesApproved M-12.3", "mandateWindow M-12.5", "mandateDuration M-12.5",
+  "tokenWithinMandate M-12.5", "usageAdmitted M-9.2", "grantLevel M-13.2", "grantedByDataSubject M-10.1",
+  "consentItems M-13.1", "consentVersion M-13.1", "mandateActive M-5.1", "holderAccepted M-5.1", "holderIdentity M-15.4",
+  "channelOffered M-23.1", "apiHolder M-23.1", "circleOfTrustAccepted M-23.1", "termsAccepted M-23.1",
+].map((check) => {
+  const [id, requirement] = check.split(" ");
+  return { id, requirement, outcome: "held", by: "peer" };
+});
+
+/** A keyed reference, as `sluis-log` makes it. */
+async function reference(key, domain, ...parts) {
+  const pieces = [encoder.encode(domain + "\0")];
+  for (const part of parts) {
+    const text = encoder.encode(part);
+    const length = new Uint8Array(8);
+    new DataView(length.buffer).setUint32(4, text.length);
+    pieces.push(length, text);
+  }
+  return base64url(await crypto.subtle.sign("HMAC", key, concat(...pieces)));
+}
+
 /** Seals an entry as `sluis-log` does and appends it; the index. */
-async function record(env, claims, mandate, trace, id, now) {
+async function record(env, references, token, claims, mandate, trace, id, now) {
   const random = crypto.getRandomValues(new Uint8Array(32));
   const payload = JSON.stringify({
     specversion: "1.0",
     id,
     source: "https://gate.simulation.sluis.invalid",
-    type: "invalid.sluis.simulation.v1.decision.granted",
+    type: "invalid.sluis.simulation.v1.accesses.notify.granted",
     time: new Date(now).toISOString(),
+    datacontenttype: "application/json",
     service: "invalid.sluis.simulation.v1",
-    data: { traceId: trace, issuer: claims.iss, clientId: claims.client_id, tokenId: claims.jti, subject: claims.sub, mandate },
+    data: {
+      traceId: trace,
+      institution: "sluis-simulation",
+      decision: "granted",
+      operation: "listPensionRights",
+      basis: "mandate",
+      purpose: "simPensionSimulation",
+      dataCategories: ["simPensionRights"],
+      verificationSystem: "simCbss",
+      tokenHash: new Uint8Array(await crypto.subtle.digest("SHA-256", encoder.encode(token))).toHex(),
+      tokenId: claims.jti,
+      keyThumbprint: "A".repeat(43),
+      referenceKey: "A".repeat(11),
+      mandateRef: await reference(references, "sluis log mandate v1", claims.iss, mandate.mandateId),
+      mandateType: mandate.mandateType,
+      actor: {
+        type: mandate.holder.type,
+        identification: "enterpriseNumber",
+        holderRef: await reference(references, "sluis log holder v1", "enterpriseNumber", mandate.holder.enterpriseNumber),
+      },
+      subjectRef: await reference(references, "sluis log subject v1", claims.sub),
+      channel: mandate.channel,
+      deliberation: mandate.deliberation,
+      deliberationVersion: "1",
+      policyDigest: "0".repeat(64),
+      checks: CHECKS,
+    },
   });
   const bytes = Uint8Array.fromHex(id.replaceAll("-", ""));
   const message = concat(COMMITMENT, bytes, encoder.encode(payload));
@@ -121,7 +181,7 @@ async function record(env, claims, mandate, trace, id, now) {
 
 async function decide(request, env) {
   const trace = crypto.randomUUID();
-  const { keys, pseudonym, assertion } = await (started ??= start(env));
+  const { keys, pseudonym, assertion, references } = await (started ??= start(env));
   if (request.headers.get("x-original-method") !== "GET") return problem(404, "resourceNotFound", trace);
   const path = ROUTE.exec(request.headers.get("x-original-uri") ?? "");
   if (path === null) return problem(404, "resourceNotFound", trace);
@@ -142,7 +202,7 @@ async function decide(request, env) {
   const derived = await crypto.subtle.sign("HMAC", pseudonym, encoder.encode(`sluis subject v1\0${path[1]}`));
   if (base64url(derived) !== claims.sub) return problem(403, "missingPermission", trace);
   const id = crypto.randomUUID();
-  const index = await record(env, claims, mandate, trace, id, now);
+  const index = await record(env, references, authorization.slice(7), claims, mandate, trace, id, now);
   const iat = Math.floor(now / 1000);
   const target = await crypto.subtle.digest("SHA-256", encoder.encode(path[0]));
   const signed = await new SignJWT({
