@@ -129,7 +129,7 @@ impl PostgresServer {
                 "-p",
                 &self.port.to_string(),
                 "-c",
-                "max_connections=64",
+                "max_connections=200",
             ])
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)

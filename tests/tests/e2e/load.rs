@@ -126,7 +126,7 @@ fn thousand(world: &mut World, connections: usize) -> Result<()> {
     let records = world.records_until(index, |records| {
         records
             .iter()
-            .filter(|record| record.kind == "completed")
+            .filter(|record| record.kind == "granted")
             .count()
             >= granted
     })?;
