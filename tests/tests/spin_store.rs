@@ -125,21 +125,13 @@ fn load(address: SocketAddr, token: &str, clients: usize, count: usize) -> Vec<(
     answers.into_inner().unwrap()
 }
 
-/// Every 200 has one decision in a log that verifies. A machine
-/// busy with other things may make the store too slow for some: those are 503,
-/// and their entry, if it came late, is there once.
+/// Every answer was 200 and has one decision and one outcome in a log that verifies.
 fn every_answer_is_in_the_log(world: &World, from: u64, answers: &[(u16, String)]) {
-    let (allowed, late): (Vec<_>, Vec<_>) = answers.iter().partition(|(status, _)| *status == 200);
-    assert!(late.iter().all(|(status, _)| *status == 503), "{late:?}");
-    assert!(
-        allowed.len() * 4 >= answers.len(),
-        "{} of {} requests were too slow",
-        late.len(),
-        answers.len()
-    );
+    let refused = answers.iter().filter(|(status, _)| *status != 200).count();
+    assert_eq!(refused, 0, "of {} requests", answers.len());
     let records = world
         .records_until(from, |records| {
-            records.iter().filter(|r| r.kind == "granted").count() >= allowed.len()
+            records.iter().filter(|r| r.kind == "completed").count() >= answers.len()
         })
         .unwrap();
     let mut decisions: HashMap<&str, usize> = HashMap::new();
@@ -148,12 +140,8 @@ fn every_answer_is_in_the_log(world: &World, from: u64, answers: &[(u16, String)
             .entry(record.data("traceId").as_str().unwrap())
             .or_default() += 1;
     }
-    for (_, trace_id) in allowed {
+    for (_, trace_id) in answers {
         assert_eq!(decisions.remove(trace_id.as_str()), Some(1), "{trace_id}");
-    }
-    for (_, trace_id) in late {
-        let entries = decisions.remove(trace_id.as_str()).unwrap_or_default();
-        assert!(entries <= 1, "{trace_id}");
     }
     assert!(decisions.is_empty(), "decisions over no request");
     world.verify_log().unwrap();
