@@ -131,6 +131,22 @@ export function read(operation, stub, from, limit, milliseconds) {
   bounded(operation, milliseconds, () => stub.read(from, limit));
 }
 
+// The shared store ------------------------------------------------------------
+
+/** Reads a value of a KV namespace; the outcome is its bytes, or `undefined`. */
+export function shared_get(operation, namespace, key, milliseconds) {
+  bounded(operation, milliseconds, async () => {
+    const value = await namespace.get(key, "arrayBuffer");
+    return value === null ? undefined : new Uint8Array(value);
+  });
+}
+
+/** Writes one. `value` is a view on the module's memory, so it is copied before anything else happens. */
+export function shared_put(operation, namespace, key, value, seconds, milliseconds) {
+  const bytes = value.slice();
+  bounded(operation, milliseconds, () => namespace.put(key, bytes, { expirationTtl: seconds }));
+}
+
 // Time ----------------------------------------------------------------------
 
 /** Ends after that many milliseconds, with `undefined`. */

@@ -26,6 +26,7 @@ mod record;
 mod route;
 mod secrets;
 mod serve;
+mod shared_store;
 mod subject;
 mod tally;
 mod trace;
@@ -48,4 +49,5 @@ pub use platform::{
 pub use route::{MAX_TARGET_BYTES, RouteError};
 pub use secrets::{KEY_BYTES, MIN_AUDITOR_TOKEN_CHARS, RawSecrets, SecretError, Secrets};
 pub use serve::{Reply, ReplyBody, not_started};
+pub use shared_store::{MAX_SHARED_VALUE_BYTES, SharedStore};
 pub use subject::MAX_BODY_WAIT_MS;

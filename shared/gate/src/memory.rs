@@ -15,6 +15,7 @@ use crate::platform::{
     AuditLog, BodyError, FetchError, InboundRequest, LogError, LogSlice, Platform, UpstreamError,
     UpstreamResponse,
 };
+use crate::shared_store::SharedStore;
 
 /// A request in memory.
 #[derive(Debug, Clone)]
@@ -162,9 +163,33 @@ impl AuditLog for MemoryAuditLog {
     }
 }
 
+/// The shared store in memory.
+#[derive(Debug, Default)]
+pub struct MemorySharedStore {
+    values: RefCell<BTreeMap<String, Vec<u8>>>,
+    gone: Cell<bool>,
+    reads: Cell<usize>,
+}
+
+impl SharedStore for MemorySharedStore {
+    async fn get(&self, key: &str) -> Option<Vec<u8>> {
+        self.reads.set(self.reads.get() + 1);
+        let value = self.values.borrow().get(key).cloned();
+        value.filter(|_| !self.gone.get())
+    }
+
+    async fn put(&self, key: &str, value: &[u8], _lifetime_seconds: u32) {
+        if !self.gone.get() {
+            let mut values = self.values.borrow_mut();
+            values.insert(key.to_owned(), value.to_vec());
+        }
+    }
+}
+
 struct Inner {
     now_ms: Cell<u64>,
     log: MemoryAuditLog,
+    shared: MemorySharedStore,
     keys: RefCell<HashMap<String, Vec<u8>>>,
     fetches: Cell<usize>,
     fetch_ms: Cell<u32>,
@@ -186,6 +211,7 @@ impl MemoryPlatform {
                 entries: RefCell::new(MemoryLog::new(origin)),
                 fault: Cell::default(),
             },
+            shared: MemorySharedStore::default(),
             keys: RefCell::default(),
             fetches: Cell::new(0),
             fetch_ms: Cell::new(0),
@@ -219,6 +245,27 @@ impl MemoryPlatform {
     /// How many key sets were asked for.
     pub fn fetches(&self) -> usize {
         self.0.fetches.get()
+    }
+
+    /// Lets the shared store take and give nothing, or work again.
+    pub fn break_shared(&self, gone: bool) {
+        self.0.shared.gone.set(gone);
+    }
+
+    /// What the shared store holds, by key.
+    pub fn shared_values(&self) -> BTreeMap<String, Vec<u8>> {
+        self.0.shared.values.borrow().clone()
+    }
+
+    /// Puts a value into the shared store as its owner could.
+    pub fn set_shared(&self, key: &str, value: Vec<u8>) {
+        let mut values = self.0.shared.values.borrow_mut();
+        values.insert(key.to_owned(), value);
+    }
+
+    /// How often the shared store was read.
+    pub fn shared_reads(&self) -> usize {
+        self.0.shared.reads.get()
     }
 
     /// Lets the log fail.
@@ -258,6 +305,7 @@ impl Platform for MemoryPlatform {
     type Response = MemoryResponse;
     type Verifier = LocalVerifier;
     type Log = MemoryAuditLog;
+    type Shared = MemorySharedStore;
 
     fn now_ms(&self) -> u64 {
         self.0.now_ms.get()
@@ -269,6 +317,10 @@ impl Platform for MemoryPlatform {
 
     fn log(&self) -> &MemoryAuditLog {
         &self.0.log
+    }
+
+    fn shared(&self) -> &MemorySharedStore {
+        &self.0.shared
     }
 
     async fn fetch_jwks(&self, url: &str, limit: usize) -> Result<Vec<u8>, FetchError> {

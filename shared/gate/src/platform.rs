@@ -11,6 +11,7 @@ use sluis_token::SignatureVerifier;
 use sluis_token::sign::{SignError, SigningKey};
 
 use crate::permit::ForwardPermit;
+use crate::shared_store::SharedStore;
 
 /// The instance the gate runs on. Cloudflare, Spin and [`crate::memory`]
 /// each implement it once.
@@ -27,6 +28,8 @@ pub trait Platform: Clone + 'static {
     type Verifier: SignatureVerifier;
     /// The durable log.
     type Log: AuditLog;
+    /// What the instances of a deployment share.
+    type Shared: SharedStore;
 
     /// Milliseconds since the Unix epoch.
     fn now_ms(&self) -> u64;
@@ -42,6 +45,9 @@ pub trait Platform: Clone + 'static {
 
     /// The audit log.
     fn log(&self) -> &Self::Log;
+
+    /// The shared store. A deployment without one has one that is always empty.
+    fn shared(&self) -> &Self::Shared;
 
     /// Fetches a JWK set: GET, no redirects, at most `limit` bytes, bounded in time.
     async fn fetch_jwks(&self, url: &str, limit: usize) -> Result<Vec<u8>, FetchError>;

@@ -2,10 +2,11 @@
 //!
 //! [`Kind::of`] is the one place where a [`Stop`] becomes an HTTP answer. The
 //! body never depends on *why* a token is invalid: it is no oracle. The reason
-//! is in the log.
+//! is in the log; in the simulation, where there is nothing to protect, it is
+//! in the body too ([`Candour`]).
 
 use serde::Serialize;
-use sluis_policy::DenyReason;
+use sluis_policy::{DenyReason, Environment};
 use sluis_token::{BearerError, ClaimsError, MandateError, VerifyError};
 
 use crate::error::{Fault, Refusal, Stop, SubjectError};
@@ -191,6 +192,9 @@ struct Problem<'a> {
     retry_after_sec: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     issues: Option<[Issue<'a>; 1]>,
+    /// An extension, in the simulation only: the reason code of the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
 }
 
 /// One issue of a `badRequest`. Never carries the value.
@@ -230,8 +234,26 @@ const UNKNOWN_INPUT: IssueKind = (
     "Unknown input",
 );
 
+/// How much a caller is told of why its token was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Candour {
+    /// Nothing beyond the problem's type: the body is no oracle.
+    Production,
+    /// The reason code, for developers of mandate holders.
+    Simulation,
+}
+
+impl From<Environment> for Candour {
+    fn from(environment: Environment) -> Self {
+        match environment {
+            Environment::Production => Self::Production,
+            Environment::Simulation => Self::Simulation,
+        }
+    }
+}
+
 /// The answer to a stopped request.
-pub(crate) fn answer<B>(stop: &Stop, realm: &str) -> Reply<B> {
+pub(crate) fn answer<B>(stop: &Stop, realm: &str, candour: Candour) -> Reply<B> {
     let kind = Kind::of(stop);
     let retry = (kind == Kind::ServiceUnavailable).then_some(RETRY_AFTER_SECONDS);
     let scope = match stop {
@@ -259,6 +281,10 @@ pub(crate) fn answer<B>(stop: &Stop, realm: &str) -> Reply<B> {
         limit,
         retry_after_sec: retry,
         issues: issue.map(|issue| [issue]),
+        reason: match candour {
+            Candour::Production => None,
+            Candour::Simulation => told_reason(stop),
+        },
     };
     let mut headers = vec![
         ("content-type", "application/problem+json".to_owned()),
@@ -278,6 +304,23 @@ pub(crate) fn answer<B>(stop: &Stop, realm: &str) -> Reply<B> {
         headers,
         // Only a map with non-text keys could fail to serialise; there is none.
         body: ReplyBody::Text(serde_json::to_string(&problem).unwrap_or_default()),
+    }
+}
+
+/// The reason code of what is wrong with the token or with its use. Faults and
+/// the gate's own endpoints keep theirs.
+fn told_reason(stop: &Stop) -> Option<&'static str> {
+    match stop {
+        Stop::Refused(refusal) => match refusal {
+            Refusal::Bearer(_)
+            | Refusal::Parse(_)
+            | Refusal::UnknownIssuer
+            | Refusal::Verify(_)
+            | Refusal::Denied(_)
+            | Refusal::Subject(_) => Some(refusal.code()),
+            Refusal::Route(_) | Refusal::Ambiguous | Refusal::Auditor => None,
+        },
+        Stop::Failed(_) => None,
     }
 }
 

@@ -17,7 +17,7 @@ use crate::gate::{Admission, Gate};
 use crate::headers;
 use crate::original::{DECIDE_PATH, OriginalRequest};
 use crate::platform::{AuditLog as _, InboundRequest as _, Platform, UpstreamResponse as _};
-use crate::problem;
+use crate::problem::{self, Candour};
 use crate::route::RouteError;
 use crate::subject::SubjectSource;
 use crate::trace::Nonces;
@@ -73,7 +73,7 @@ pub(crate) fn is_own_path(path: &str) -> bool {
 /// What an instance answers to everything while its gate cannot start. What is
 /// wrong is for operators, not for callers.
 pub fn not_started<B>() -> Reply<B> {
-    problem::answer(&Fault::NotStarted.into(), "sluis")
+    problem::answer(&Fault::NotStarted.into(), "sluis", Candour::Production)
 }
 
 impl Gate {
@@ -84,7 +84,8 @@ impl Gate {
         mut request: P::Request,
     ) -> Reply<P::Response> {
         let Ok(nonces) = Nonces::draw() else {
-            return problem::answer(&Fault::Random.into(), &self.config.institution.realm);
+            let realm = &self.config.institution.realm;
+            return problem::answer(&Fault::Random.into(), realm, Candour::Production);
         };
         let target = request.target();
         let path = target.split('?').next().unwrap_or_default();
@@ -242,7 +243,8 @@ impl Gate {
     ) -> Reply<P::Response> {
         let mut reply = answer.unwrap_or_else(|stop| {
             self.count(platform, &stop);
-            problem::answer(&stop, &self.config.institution.realm)
+            let candour = Candour::from(self.config.environment);
+            problem::answer(&stop, &self.config.institution.realm, candour)
         });
         // Generated here and never copied from the request (Belgif).
         reply

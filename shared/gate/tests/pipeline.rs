@@ -247,8 +247,62 @@ fn a_holder_that_must_stay_unknown_leaves_no_trace_in_the_log() {
 }
 
 #[test]
-fn every_invalid_token_gets_the_same_answer() {
+fn every_invalid_token_gets_the_same_answer_in_production() {
+    let answers = answers_to_invalid_tokens(&Bench::in_production());
+    for answer in &answers {
+        assert_eq!(answer, &answers[0]);
+    }
+    assert_eq!(answers[0].0, 401);
+}
+
+#[test]
+fn the_simulation_tells_the_reason_in_the_body_and_nowhere_else() {
+    let answers = answers_to_invalid_tokens(&Bench::new());
+    let reasons: Vec<String> = answers
+        .iter()
+        .map(|(status, body, challenge)| {
+            assert_eq!(*status, 401);
+            assert_eq!(challenge, &answers[0].2);
+            let body: Value = serde_json::from_str(body).unwrap();
+            body["reason"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    let expected = [
+        "signatureLength",
+        "signatureLength",
+        "tokenNotThreeParts",
+        "tokenNotThreeParts",
+        "tokenTooLarge",
+        "issuerUnknown",
+        "audienceMismatch",
+        "memberWrongType",
+    ];
+    for (reason, expected) in reasons.iter().zip(expected) {
+        assert!(reason.starts_with(expected), "{reason}, not {expected}");
+    }
+    // What is no token's fault has no reason in the body.
     let bench = Bench::new();
+    let unknown = bench.serve(MemoryRequest::new("GET", "/nowhere"));
+    assert!(!body_of(&unknown).contains("reason"));
+    bench.platform.break_log(LogFault::Unavailable);
+    let fault = bench.serve(bench.request(&bench.mint(json!({}))));
+    assert_eq!(fault.status, 503);
+    assert!(!body_of(&fault).contains("reason"));
+}
+
+#[test]
+fn a_refusal_of_the_policy_tells_its_reason_in_the_simulation_only() {
+    for (bench, told) in [(Bench::new(), true), (Bench::in_production(), false)] {
+        let reply = bench.serve(bench.request(&bench.mint(json!({"mandateType": "simUnknown"}))));
+        assert_eq!(reply.status, 403);
+        let body: Value = serde_json::from_str(&body_of(&reply)).unwrap();
+        let reason = bench.events()[0]["data"]["reason"].clone();
+        assert_eq!(body.get("reason"), told.then_some(&reason));
+    }
+}
+
+/// Status, body and challenge of the answers to tokens that are invalid in various ways.
+fn answers_to_invalid_tokens(bench: &Bench) -> Vec<(u16, String, Option<String>)> {
     let token = bench.mint(json!({}));
     let parts: Vec<&str> = token.split('.').collect();
     let other = bench.mint(json!({"iss": "https://unknown.invalid"}));
@@ -262,18 +316,13 @@ fn every_invalid_token_gets_the_same_answer() {
         bench.mint(json!({"aud": "https://other.invalid"})),
         bench.mint(json!({"jti": 7})),
     ];
-    let answers: Vec<(u16, String, Option<String>)> = bad
-        .iter()
+    bad.iter()
         .map(|token| {
             let reply = bench.serve(bench.request(token));
             let challenge = header(&reply, "www-authenticate").map(str::to_owned);
             (reply.status, body_of(&reply), challenge)
         })
-        .collect();
-    for answer in &answers {
-        assert_eq!(answer, &answers[0]);
-    }
-    assert_eq!(answers[0].0, 401);
+        .collect()
 }
 
 #[test]

@@ -8,6 +8,7 @@ use sluis_log::Origin;
 use sluis_policy::{Catalogue, CatalogueError};
 use worker::Env;
 
+use super::shared::KvStore;
 use crate::embedded::{CATALOGUE, CONFIG};
 
 thread_local! {
@@ -33,6 +34,7 @@ pub(crate) fn gate(env: &Env) -> Result<Rc<Gate>, StartError> {
         return Ok(gate);
     }
     let gate = start(env)?;
+    KvStore::bind(env);
     GATE.set(Some(Rc::clone(&gate)));
     Ok(gate)
 }

@@ -40,6 +40,19 @@ extern "C" {
     /// Calls `read` of the log's object; likewise.
     pub(crate) fn read(operation: u32, stub: &JsValue, from: f64, limit: u32, milliseconds: u32);
 
+    /// Reads a value of a KV namespace; ends with its bytes, undefined if there is none.
+    pub(crate) fn shared_get(operation: u32, namespace: &JsValue, key: &str, milliseconds: u32);
+
+    /// Writes one, to be forgotten after some seconds.
+    pub(crate) fn shared_put(
+        operation: u32,
+        namespace: &JsValue,
+        key: &str,
+        value: &[u8],
+        seconds: u32,
+        milliseconds: u32,
+    );
+
     /// Ends after a time.
     pub(crate) fn sleep(operation: u32, milliseconds: u32);
 

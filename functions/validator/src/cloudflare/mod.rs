@@ -14,6 +14,7 @@ pub(crate) mod platform;
 pub(crate) mod reply;
 pub(crate) mod request;
 pub(crate) mod serve;
+pub(crate) mod shared;
 pub(crate) mod signer;
 pub(crate) mod task;
 pub(crate) mod verifier;

@@ -9,6 +9,7 @@ use wasm_bindgen::{JsCast as _, JsValue};
 
 use super::js;
 use super::request::WorkersRequest;
+use super::shared::KvStore;
 use super::signer;
 use super::task::{Operation, spawn};
 use super::verifier::WebCrypto;
@@ -63,6 +64,7 @@ impl<L: AuditLog + Clone + 'static> Platform for Workers<L> {
     type Response = WorkersResponse;
     type Verifier = WebCrypto;
     type Log = L;
+    type Shared = KvStore;
 
     fn now_ms(&self) -> u64 {
         now_ms()
@@ -78,6 +80,10 @@ impl<L: AuditLog + Clone + 'static> Platform for Workers<L> {
 
     fn log(&self) -> &L {
         &self.log
+    }
+
+    fn shared(&self) -> &KvStore {
+        &KvStore
     }
 
     async fn fetch_jwks(&self, url: &str, limit: usize) -> Result<Vec<u8>, FetchError> {

@@ -9,6 +9,7 @@
 //! | `reply` | answers |
 //! | `body` | bodies that pass through, and where their trailers end |
 //! | `log`, `sqlite`, `turns`, `postgres` | the durable log's stores |
+//! | `shared` | what instances leave for each other |
 //! | `time` | the clock, and a limit on every call that may hang |
 //!
 //! An instance serves many requests, several at a time, so a panic would fail
@@ -21,6 +22,7 @@ mod postgres;
 mod reply;
 mod request;
 mod settings;
+mod shared;
 mod sqlite;
 mod time;
 mod turns;

@@ -9,6 +9,7 @@ use spin_sdk::wasip3::spawn;
 
 use super::log::SpinLog;
 use super::request::SpinRequest;
+use super::shared::KeyValueStore;
 use super::time;
 use super::upstream::{self, SpinResponse};
 
@@ -35,6 +36,7 @@ impl Platform for SpinPlatform {
     type Response = SpinResponse;
     type Verifier = LocalVerifier;
     type Log = SpinLog;
+    type Shared = KeyValueStore;
 
     fn now_ms(&self) -> u64 {
         time::now_ms()
@@ -46,6 +48,10 @@ impl Platform for SpinPlatform {
 
     fn log(&self) -> &SpinLog {
         &self.0.log
+    }
+
+    fn shared(&self) -> &KeyValueStore {
+        &KeyValueStore
     }
 
     async fn fetch_jwks(&self, url: &str, limit: usize) -> Result<Vec<u8>, FetchError> {

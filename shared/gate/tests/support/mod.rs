@@ -18,9 +18,11 @@ pub(crate) const HOLDER_PSEUDONYM: &str = "holder-pseudonym-of-the-test";
 pub(crate) const AUDITOR: &str = "an auditor token of the test, long enough";
 const CBSS: &str = "https://cbss.simulation.sluis.invalid";
 const NIC: &str = "https://nic.simulation.sluis.invalid";
-const KEYS: [&str; 2] = [
+const KEYS: [&str; 4] = [
     "http://127.0.0.1:8788/simulation/cbss/.well-known/jwks.json",
     "http://127.0.0.1:8788/simulation/nic/.well-known/jwks.json",
+    "https://keys.invalid/simulation/cbss/.well-known/jwks.json",
+    "https://keys.invalid/simulation/nic/.well-known/jwks.json",
 ];
 const NOW_S: u64 = 1_790_000_000;
 
@@ -54,10 +56,40 @@ impl Bench {
 
     /// A gate that stands in front in that one way.
     pub(crate) fn in_mode(mode: &str) -> Self {
-        let text =
-            root("simulation.toml").replacen("mode = \"both\"", &format!("mode = \"{mode}\""), 1);
-        let embedded = Embedded::from_toml(&text, |_| Err("none".to_owned())).unwrap();
-        Self::with(Config::try_from(embedded).unwrap())
+        Self::changed(&[("mode = \"both\"", &format!("mode = \"{mode}\""))])
+    }
+
+    /// A production gate before which the simulation's verification systems stand.
+    pub(crate) fn in_production() -> Self {
+        Self::changed(&[
+            (
+                "environment = \"simulation\"",
+                "environment = \"production\"",
+            ),
+            ("mode = \"both\"", "mode = \"inline\""),
+            (
+                "http://127.0.0.1:8788/simulation/cbss",
+                "https://keys.invalid/simulation/cbss",
+            ),
+            (
+                "http://127.0.0.1:8788/simulation/nic",
+                "https://keys.invalid/simulation/nic",
+            ),
+        ])
+    }
+
+    /// A gate under the simulation's configuration with some of its text replaced.
+    pub(crate) fn changed(changes: &[(&str, &str)]) -> Self {
+        let mut text = root("simulation.toml");
+        for (from, to) in changes {
+            assert!(text.contains(from), "{from}");
+            text = text.replacen(from, to, 1);
+        }
+        let embedded = Embedded::from_toml(&text, |file| {
+            std::fs::read_to_string(format!("{}/../../{file}", env!("CARGO_MANIFEST_DIR")))
+                .map_err(|error| error.to_string())
+        });
+        Self::with(Config::try_from(embedded.unwrap()).unwrap())
     }
 
     fn with(config: Config) -> Self {
