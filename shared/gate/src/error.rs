@@ -5,7 +5,7 @@
 //! both to HTTP, in one place.
 
 use sluis_policy::DenyReason;
-use sluis_token::{BearerError, ParseError, VerifyError};
+use sluis_token::{BearerError, BindingError, ParseError, VerifyError};
 
 use crate::platform::{LogError, UpstreamError};
 use crate::route::RouteError;
@@ -31,6 +31,9 @@ pub enum Refusal {
     /// The token does not verify (profile §9–20).
     #[error(transparent)]
     Verify(VerifyError),
+    /// The token is bound to another sender (profile §22–23).
+    #[error(transparent)]
+    Binding(#[from] BindingError),
     /// The deliberations do not allow it (profile §26–32).
     #[error(transparent)]
     Denied(DenyReason),
@@ -55,6 +58,7 @@ impl Refusal {
             Self::Parse(error) => error.code(),
             Self::UnknownIssuer => "issuerUnknown",
             Self::Verify(error) => error.code(),
+            Self::Binding(error) => error.code(),
             Self::Denied(reason) => reason.code(),
             Self::Subject(error) => error.code(),
             Self::Auditor => "auditorUnknown",

@@ -8,8 +8,8 @@ use std::rc::Rc;
 use sluis_log::StoredEntry;
 use sluis_policy::{Allowance, Catalogue, Decision, Outcome, Question, decide};
 use sluis_token::{
-    AccessToken, BearerRequest, DEFAULT_CACHE_CAPACITY, Jwk, UnixTime, UntrustedToken,
-    VerifiedAccessToken, VerifiedTokenCache, VerifyError,
+    AccessToken, BearerRequest, BoundAccessToken, DEFAULT_CACHE_CAPACITY, Jwk, Presented, UnixTime,
+    UntrustedToken, VerifiedAccessToken, VerifiedTokenCache, VerifyError,
 };
 
 use crate::assertion::{self, AssertionFacts};
@@ -52,13 +52,13 @@ pub(crate) struct Admission {
 struct Unacceptable<'a> {
     issuer: &'a IssuerConfig,
     key_thumbprint: [u8; 32],
-    error: VerifyError,
+    refusal: Refusal,
 }
 
 /// What became of a bearer token.
 enum Authentication<'a> {
-    /// It is verified; this is who issued it.
-    Verified(VerifiedAccessToken, &'a IssuerConfig),
+    /// It is verified and its sender's; this is who issued it.
+    Verified(BoundAccessToken, &'a IssuerConfig),
     /// It is authentic and still no good: refused with a record of its own.
     Unacceptable(Unacceptable<'a>),
 }
@@ -121,7 +121,7 @@ impl Gate {
         let (token, issuer) = match self.authenticate(platform, &bearer, now_ms).await? {
             Authentication::Verified(token, issuer) => (token, issuer),
             Authentication::Unacceptable(unacceptable) => {
-                let stop = Stop::Refused(Refusal::Verify(unacceptable.error));
+                let stop = Stop::Refused(unacceptable.refusal);
                 let entry = context.unacceptable(
                     &bearer,
                     unacceptable.issuer.system.id(),
@@ -187,7 +187,7 @@ impl Gate {
             let keys = self.keys.resolve(platform, issuer, cached.key_id()).await?;
             let thumbprint = cached.key_thumbprint();
             return match cached.recheck(&keys, audience, now) {
-                Ok(token) => Ok(Authentication::Verified(token, issuer)),
+                Ok(token) => Ok(bound(token, issuer, bearer)),
                 Err(error) => settle(error, issuer, thumbprint),
             };
         }
@@ -205,7 +205,7 @@ impl Gate {
         {
             Ok(token) => {
                 self.cache.borrow_mut().insert(bearer, token.clone());
-                Ok(Authentication::Verified(token, issuer))
+                Ok(bound(token, issuer, bearer))
             }
             Err(error) => settle(error, issuer, thumbprint),
         }
@@ -366,8 +366,31 @@ fn settle(
         VerifyError::Unacceptable(_) => Ok(Authentication::Unacceptable(Unacceptable {
             issuer,
             key_thumbprint,
-            error,
+            refusal: Refusal::Verify(error),
         })),
+    }
+}
+
+/// Profile §22–23: the token, if its sender may use it. No proof and no certificate
+/// is taken yet, so a token that is bound to one is refused.
+fn bound<'a>(
+    token: VerifiedAccessToken,
+    issuer: &'a IssuerConfig,
+    bearer: &AccessToken,
+) -> Authentication<'a> {
+    let key_thumbprint = token.key_thumbprint();
+    let presented = Presented {
+        scheme: bearer.scheme(),
+        proof: None,
+        certificate: None,
+    };
+    match token.bind(&presented) {
+        Ok(token) => Authentication::Verified(token, issuer),
+        Err(error) => Authentication::Unacceptable(Unacceptable {
+            issuer,
+            key_thumbprint,
+            refusal: Refusal::Binding(error),
+        }),
     }
 }
 
@@ -382,7 +405,7 @@ fn leaves_no_entry(stop: &Stop) -> bool {
             | Refusal::UnknownIssuer
             | Refusal::Auditor => true,
             Refusal::Verify(error) => !error.signature_held(),
-            Refusal::Denied(_) | Refusal::Subject(_) => false,
+            Refusal::Binding(_) | Refusal::Denied(_) | Refusal::Subject(_) => false,
         },
         Stop::Failed(fault) => match fault {
             Fault::Keys | Fault::Verifier => true,

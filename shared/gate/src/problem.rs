@@ -66,7 +66,7 @@ impl Kind {
                 BearerError::TooLarge { .. } | BearerError::NotToken68 => Self::InvalidAccessToken,
             },
             Refusal::Ambiguous => Self::BadRequest,
-            Refusal::Parse(_) | Refusal::UnknownIssuer | Refusal::Auditor => {
+            Refusal::Parse(_) | Refusal::UnknownIssuer | Refusal::Binding(_) | Refusal::Auditor => {
                 Self::InvalidAccessToken
             }
             Refusal::Verify(error) => match error {
@@ -366,6 +366,7 @@ fn issue(refusal: &Refusal) -> Option<Issue<'_>> {
         | Refusal::Parse(_)
         | Refusal::UnknownIssuer
         | Refusal::Verify(_)
+        | Refusal::Binding(_)
         | Refusal::Denied(_)
         | Refusal::Subject(SubjectError::Mismatch | SubjectError::BodyTooLarge { .. })
         | Refusal::Auditor => return None,

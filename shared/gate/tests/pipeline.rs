@@ -569,8 +569,22 @@ fn a_token_with_a_status_or_a_confirmation_is_not_allowed_without_it() {
         bench.mint(json!({"status": {"status_list": {"idx": 0, "uri": "https://x.invalid"}}}));
     assert_eq!(bench.serve(bench.request(&status)).status, 503);
     assert_eq!(outcomes(&bench), ["refused"]);
-    let bound = bench.mint(json!({"cnf": {"jkt": "x"}}));
-    assert_eq!(bench.serve(bench.request(&bound)).status, 401);
+    let thumbprint = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
+    for cnf in [
+        json!({"jkt": "x"}),
+        json!({"jkt": thumbprint}),
+        json!({"x5t#S256": thumbprint}),
+    ] {
+        let bound = bench.mint(json!({"cnf": cnf}));
+        assert_eq!(bench.serve(bench.request(&bound)).status, 401);
+        assert_eq!(outcomes(&bench).last(), Some(&"refused".to_owned()));
+    }
+    assert_eq!(outcomes(&bench).len(), 4);
+    // Nor is a token that is bound to nothing good under the scheme for bound ones.
+    let plain = bench.mint(json!({}));
+    let request = MemoryRequest::new("POST", "/pension/v1/rights/get")
+        .header("authorization", &format!("DPoP {plain}"));
+    assert_eq!(bench.serve(request).status, 401);
     assert!(bench.platform.forwarded().is_empty());
 }
 

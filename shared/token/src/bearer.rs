@@ -1,4 +1,4 @@
-//! The bearer token of a request (token profile §1–2; RFC 6750).
+//! The access token of a request (token profile §1–2; RFC 6750, RFC 9449 §7.1).
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,33 @@ use thiserror::Error;
 /// is split, decoded or hashed (RFC 8725 §3; golang-jwt's CVE-2025-30204).
 pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
-const SCHEME: &str = "Bearer";
+/// How a token is sent, and so whether whoever sends it need prove more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthorizationScheme {
+    /// `Bearer` (RFC 6750 §2.1).
+    Bearer,
+    /// `DPoP`: the token is bound to the key of a proof beside it (RFC 9449 §7.1).
+    Dpop,
+}
+
+impl AuthorizationScheme {
+    const ALL: [Self; 2] = [Self::Bearer, Self::Dpop];
+
+    /// The scheme's name, as it is registered.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bearer => "Bearer",
+            Self::Dpop => "DPoP",
+        }
+    }
+
+    /// The scheme of that name, in any case (RFC 9110 §11.1).
+    fn parse(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|scheme| scheme.as_str().eq_ignore_ascii_case(name))
+    }
+}
 
 /// Name of the form and query parameter of RFC 6750 §2.2 and §2.3. Neither way
 /// of sending a token is accepted (RFC 9700 §4.3.2).
@@ -56,7 +82,7 @@ pub enum BearerError {
     #[error("the body is form-encoded")]
     InForm,
     /// Another authentication scheme.
-    #[error("the Authorization field has another scheme than Bearer")]
+    #[error("the Authorization field has another scheme than Bearer and DPoP")]
     UnsupportedScheme,
     /// A token longer than [`MAX_TOKEN_BYTES`].
     #[error("the token has {bytes} bytes, more than {limit}")]
@@ -67,7 +93,7 @@ pub enum BearerError {
         limit: usize,
     },
     /// What follows the scheme is not a `token68` (RFC 9110 §11.2).
-    #[error("the Bearer credentials are not a token68")]
+    #[error("the credentials are not a token68")]
     NotToken68,
 }
 
@@ -103,18 +129,18 @@ impl BearerRequest<'_> {
             .ok_or(BearerError::Missing)?
             .trim_matches(is_optional_space);
         let (scheme, rest) = field.split_once(' ').unwrap_or((field, ""));
-        if !scheme.eq_ignore_ascii_case(SCHEME) {
+        let Some(scheme) = AuthorizationScheme::parse(scheme) else {
             // `Basic …, Bearer …` is two credentials; the commas of a Digest field are not.
-            return Err(if field.split(',').skip(1).any(is_bearer) {
+            return Err(if field.split(',').skip(1).any(has_our_scheme) {
                 BearerError::Ambiguous
             } else {
                 BearerError::UnsupportedScheme
             });
-        }
+        };
         if rest.contains(',') {
             return Err(BearerError::Ambiguous);
         }
-        AccessToken::parse(rest.trim_start_matches(' '))
+        AccessToken::parse_as(scheme, rest.trim_start_matches(' '))
     }
 }
 
@@ -122,12 +148,12 @@ fn is_optional_space(character: char) -> bool {
     matches!(character, ' ' | '\t')
 }
 
-fn is_bearer(credential: &str) -> bool {
+fn has_our_scheme(credential: &str) -> bool {
     let credential = credential.trim_matches(is_optional_space);
     let scheme = credential
         .split_once(' ')
         .map_or(credential, |(scheme, _)| scheme);
-    scheme.eq_ignore_ascii_case(SCHEME)
+    AuthorizationScheme::parse(scheme).is_some()
 }
 
 /// Whether a parameter of the query is called `access_token`, in any case and any
@@ -174,16 +200,25 @@ fn is_form(content_type: &str) -> bool {
     })
 }
 
-/// A bearer token as it was sent: a `token68` of at most [`MAX_TOKEN_BYTES`], nothing more is known of it.
+/// A token as it was sent: a `token68` of at most [`MAX_TOKEN_BYTES`] and the scheme
+/// before it. Nothing more is known of it.
 ///
 /// `Debug` does not print it, and there is no `Display`.
 #[derive(Clone, PartialEq, Eq)]
-pub struct AccessToken(Arc<str>);
+pub struct AccessToken {
+    text: Arc<str>,
+    scheme: AuthorizationScheme,
+}
 
 impl AccessToken {
     /// Takes a token that did not come in an HTTP field, for example from a
-    /// command line.
+    /// command line: as a bearer token.
     pub fn parse(token: &str) -> Result<Self, BearerError> {
+        Self::parse_as(AuthorizationScheme::Bearer, token)
+    }
+
+    /// Takes a token that came with `scheme`.
+    pub fn parse_as(scheme: AuthorizationScheme, token: &str) -> Result<Self, BearerError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(BearerError::TooLarge {
                 bytes: token.len(),
@@ -197,7 +232,10 @@ impl AccessToken {
                     || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
             });
         if is_token68 {
-            Ok(Self(Arc::from(token)))
+            Ok(Self {
+                text: Arc::from(token),
+                scheme,
+            })
         } else {
             Err(BearerError::NotToken68)
         }
@@ -205,22 +243,27 @@ impl AccessToken {
 
     /// The token itself.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// The scheme it came with.
+    pub const fn scheme(&self) -> AuthorizationScheme {
+        self.scheme
     }
 
     /// SHA-256 of the token, by which a log can name it without holding it.
     pub fn sha256(&self) -> [u8; 32] {
-        Sha256::digest(self.0.as_bytes()).into()
+        Sha256::digest(self.text.as_bytes()).into()
     }
 
     pub(crate) fn shared(&self) -> Arc<str> {
-        Arc::clone(&self.0)
+        Arc::clone(&self.text)
     }
 }
 
 impl fmt::Debug for AccessToken {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "AccessToken([{} bytes])", self.0.len())
+        write!(formatter, "AccessToken([{} bytes])", self.text.len())
     }
 }
 
@@ -254,6 +297,21 @@ mod tests {
     }
 
     #[test]
+    fn a_token_knows_its_scheme() {
+        for field in ["DPoP a.b.c", "dpop a.b.c", "DPOP   a.b.c"] {
+            let token = request(field).unwrap();
+            assert_eq!(token.scheme(), AuthorizationScheme::Dpop, "{field:?}");
+            assert_eq!(token.as_str(), "a.b.c");
+            assert_ne!(token, request("Bearer a.b.c").unwrap());
+        }
+        let bearer = AccessToken::parse("a.b.c").unwrap();
+        assert_eq!(bearer.scheme(), AuthorizationScheme::Bearer);
+        for field in ["DPoP", "DPoP ", "DPoP a b"] {
+            assert_eq!(request(field), Err(BearerError::NotToken68), "{field:?}");
+        }
+    }
+
+    #[test]
     fn no_field_is_missing() {
         let none = BearerRequest {
             authorization: None,
@@ -273,6 +331,9 @@ mod tests {
             "Bearer a.b.c, DPoP d.e.f",
             "Bearer a.b.c,",
             "Basic dTpw, Bearer",
+            "DPoP a.b.c, DPoP a.b.c",
+            "Basic dTpw, dpop a.b.c",
+            "DPoP a.b.c,",
         ] {
             assert_eq!(request(field), Err(BearerError::Ambiguous), "{field:?}");
         }
@@ -282,7 +343,6 @@ mod tests {
     fn other_schemes() {
         for field in [
             "Basic dTpw",
-            "DPoP a.b.c",
             "Digest username=\"a\", realm=\"b\"",
             "Bearer\ta.b.c",
             "a.b.c",

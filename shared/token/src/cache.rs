@@ -7,12 +7,13 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::authentic::{AuthenticityError, resolve};
 use crate::bearer::AccessToken;
 use crate::issuer::IssuerKeys;
 use crate::key_rules::KeyId;
 use crate::time::UnixTime;
 use crate::verified::VerifiedAccessToken;
-use crate::verify::{AuthenticityError, VerifyError, check_acceptable};
+use crate::verify::{VerifyError, check_acceptable};
 
 /// Capacity for a function at the edge: at most 8 KiB a token, some 2 MiB in practice.
 pub const DEFAULT_CACHE_CAPACITY: usize = 1024;
@@ -130,22 +131,7 @@ impl CachedToken {
         if *verified.issuer != *keys.rules().issuer() {
             return not_authentic(AuthenticityError::IssuerMismatch);
         }
-        let algorithm = verified.algorithm;
-        if !keys.rules().allows(algorithm) {
-            return not_authentic(AuthenticityError::AlgorithmNotAllowed { algorithm });
-        }
-        let key = keys
-            .keys()
-            .get(&verified.key_id)
-            .ok_or(VerifyError::UnknownKey {
-                keys: keys.keys().iter().count(),
-            })?;
-        if key.algorithm() != algorithm {
-            return not_authentic(AuthenticityError::AlgorithmMismatch {
-                algorithm,
-                pinned: key.algorithm(),
-            });
-        }
+        let key = resolve(keys, verified.algorithm, &verified.key_id)?;
         if key.thumbprint() != verified.key_thumbprint {
             return not_authentic(AuthenticityError::KeyReplaced);
         }

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::confirmation::{Confirmation, ConfirmationError};
 use crate::fields::{Fault, FieldError, Fields, as_text};
 use crate::json::{Json, Object};
 use crate::mandate::Mandate;
@@ -73,8 +74,8 @@ pub enum ClaimsError {
         /// How many audiences the token names.
         audiences: usize,
     },
-    /// The token is bound to a sender's key, which is not verified here, so a
-    /// thief could use it as a bearer token (RFC 9449 §7.2, token profile §20).
+    /// The token is bound to its sender in a way that is not verified here, so a
+    /// thief could use it (RFC 7800 §3.1, token profile §20).
     #[error("bound to a sender by a cnf claim that cannot be verified here")]
     ConfirmationUnsupported,
     /// The `authorization_details` (token profile §19).
@@ -85,6 +86,15 @@ pub enum ClaimsError {
 impl From<FieldError> for ClaimsError {
     fn from(error: FieldError) -> Self {
         Self::Claim(error)
+    }
+}
+
+impl From<ConfirmationError> for ClaimsError {
+    fn from(error: ConfirmationError) -> Self {
+        match error {
+            ConfirmationError::Unsupported => Self::ConfirmationUnsupported,
+            ConfirmationError::Member(error) => Self::Claim(error),
+        }
     }
 }
 
@@ -189,6 +199,7 @@ pub(crate) struct Claims {
     pub(crate) not_before: Option<UnixTime>,
     pub(crate) token_id: Box<str>,
     pub(crate) client_id: Box<str>,
+    pub(crate) confirmation: Option<Confirmation>,
     pub(crate) actor: Option<Actor>,
     pub(crate) status: Option<StatusReference>,
     pub(crate) mandate: Mandate,
@@ -198,9 +209,10 @@ impl Claims {
     /// Reads every claim of the profile. Unknown claims are ignored (token profile §20).
     pub(crate) fn parse(payload: &Object<'_>) -> Result<Self, ClaimsError> {
         let claims = Fields(payload);
-        if claims.any("cnf").is_some() {
-            return Err(ClaimsError::ConfirmationUnsupported);
-        }
+        let confirmation = claims
+            .optional_object("cnf")?
+            .map(Confirmation::parse)
+            .transpose()?;
         let subject = claims.text("sub", SUBJECT_CHARACTERS)?;
         let client_id = claims.identifier("client_id", MAX_CLIENT_ID_BYTES)?;
         // A client that calls itself as the data subject is called could pass for
@@ -217,6 +229,7 @@ impl Claims {
             not_before: claims.optional_time("nbf")?,
             token_id: claims.identifier("jti", MAX_TOKEN_ID_BYTES)?.into(),
             client_id: client_id.into(),
+            confirmation,
             actor: claims
                 .optional_object("act")?
                 .map(Actor::parse)

@@ -29,9 +29,12 @@ pub enum HeaderError {
     /// `typ`, `alg` or `kid` is missing, of a wrong type or too long.
     #[error("header parameter {0}")]
     Parameter(FieldError),
-    /// `typ` is not that of an access token (RFC 9068 §4).
-    #[error("typ is not at+jwt")]
-    WrongType,
+    /// `typ` is of another kind of token (RFC 8725 §3.11, RFC 9068 §4).
+    #[error("typ is not {expected}")]
+    WrongType {
+        /// What it should be.
+        expected: &'static str,
+    },
     /// `alg` is no algorithm of the profile: `none` and every MAC among them.
     #[error("alg is not an algorithm of the profile")]
     UnsupportedAlgorithm,
@@ -43,7 +46,7 @@ impl HeaderError {
         match self {
             Self::ForbiddenParameter { .. } => "headerParameterForbidden",
             Self::Parameter(_) => "headerParameterInvalid",
-            Self::WrongType => "tokenTypeWrong",
+            Self::WrongType { .. } => "tokenTypeWrong",
             Self::UnsupportedAlgorithm => "algorithmUnsupported",
         }
     }
@@ -56,25 +59,56 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    pub(crate) fn parse(object: &Object<'_>) -> Result<Self, HeaderError> {
-        for parameter in FORBIDDEN_PARAMETERS {
-            if object.get(parameter).is_some() {
-                return Err(HeaderError::ForbiddenParameter { parameter });
-            }
-        }
-        let fields = Fields(object);
-        let text = |name, limit| fields.text(name, limit).map_err(HeaderError::Parameter);
-        let token_type = text("typ", MAX_PARAMETER_BYTES)?;
-        // A media type; `application/` may be left out (RFC 7515 §4.1.9).
-        if !["at+jwt", "application/at+jwt"]
-            .iter()
-            .any(|name| token_type.eq_ignore_ascii_case(name))
-        {
-            return Err(HeaderError::WrongType);
-        }
-        let algorithm = Algorithm::parse(text("alg", MAX_PARAMETER_BYTES)?)
-            .ok_or(HeaderError::UnsupportedAlgorithm)?;
-        let key_id = KeyId::new(text("kid", KeyId::MAX_BYTES)?);
-        Ok(Self { algorithm, key_id })
+    /// Reads the header of a token of the kind `expected`, signed by a key of its
+    /// issuer.
+    pub(crate) fn parse(object: &Object<'_>, expected: &'static str) -> Result<Self, HeaderError> {
+        refuse(object, FORBIDDEN_PARAMETERS)?;
+        Ok(Self {
+            algorithm: algorithm(object, expected)?,
+            key_id: KeyId::new(text(object, "kid", KeyId::MAX_BYTES)?),
+        })
     }
+}
+
+/// Refuses a header that has one of `parameters`, whatever its value.
+pub(crate) fn refuse(
+    object: &Object<'_>,
+    parameters: impl IntoIterator<Item = &'static str>,
+) -> Result<(), HeaderError> {
+    match parameters
+        .into_iter()
+        .find(|parameter| object.get(parameter).is_some())
+    {
+        Some(parameter) => Err(HeaderError::ForbiddenParameter { parameter }),
+        None => Ok(()),
+    }
+}
+
+/// The algorithm of a token of the kind `expected`, which `typ` must be.
+pub(crate) fn algorithm(
+    object: &Object<'_>,
+    expected: &'static str,
+) -> Result<Algorithm, HeaderError> {
+    const MEDIA_TYPE: &str = "application/";
+    let token_type = text(object, "typ", MAX_PARAMETER_BYTES)?;
+    // A media type, in any case; `application/` may be left out (RFC 7515 §4.1.9).
+    let kind = match token_type.split_at_checked(MEDIA_TYPE.len()) {
+        Some((start, rest)) if start.eq_ignore_ascii_case(MEDIA_TYPE) => rest,
+        Some(_) | None => token_type,
+    };
+    if !kind.eq_ignore_ascii_case(expected) {
+        return Err(HeaderError::WrongType { expected });
+    }
+    Algorithm::parse(text(object, "alg", MAX_PARAMETER_BYTES)?)
+        .ok_or(HeaderError::UnsupportedAlgorithm)
+}
+
+fn text<'o>(
+    object: &'o Object<'_>,
+    name: &'static str,
+    limit: usize,
+) -> Result<&'o str, HeaderError> {
+    Fields(object)
+        .text(name, limit)
+        .map_err(HeaderError::Parameter)
 }

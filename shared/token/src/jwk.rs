@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::algorithm::Algorithm;
 use crate::base64url;
 use crate::fields::{FieldError, Fields};
-use crate::json::Object;
+use crate::json::{Json, Object};
 use crate::key_rules::{KeyId, KeyRules, Shape};
 use crate::public_key::{PublicKey, PublicKeyError};
 
@@ -18,6 +18,10 @@ const MAX_NUMBER_CHARACTERS: usize = 1366;
 const MAX_NAME_BYTES: usize = 64;
 
 const MAX_KEY_OPERATIONS: usize = 8;
+
+/// Members that only a private or a symmetric key has (RFC 7518 §6.2.2, §6.3.2,
+/// §6.4.1; RFC 8037 §2).
+const SECRET_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 /// Why one key of a set is not used. The others are: a bad key must not silence
 /// a good one.
@@ -100,68 +104,50 @@ impl Jwk {
     /// Reads a key that verifies.
     pub(crate) fn parse(object: &Object<'_>, rules: &KeyRules) -> Result<Self, JwkError> {
         check_use(Fields(object), "verify")?;
-        Self::parse_public(object, rules)
+        Self::parse_named(object, rules)
     }
 
     /// Reads the public part of a key that signs. Private members are not looked at.
     pub(crate) fn parse_signing(object: &Object<'_>) -> Result<Self, JwkError> {
         check_use(Fields(object), "sign")?;
-        Self::parse_public(object, &KeyRules::default())
+        Self::parse_named(object, &KeyRules::default())
     }
 
-    fn parse_public(object: &Object<'_>, rules: &KeyRules) -> Result<Self, JwkError> {
-        let fields = Fields(object);
-        let key_id = KeyId::new(fields.text("kid", KeyId::MAX_BYTES)?);
-        let shape = match (
-            fields.text("kty", MAX_NAME_BYTES)?,
-            fields.optional_text("crv", MAX_NAME_BYTES)?,
-        ) {
-            ("OKP", Some("Ed25519")) => Shape::Ed25519,
-            ("EC", Some("P-256")) => Shape::P256,
-            ("EC", Some("P-384")) => Shape::P384,
-            ("RSA", None) => Shape::Rsa,
-            _ => return Err(JwkError::UnsupportedKeyType),
-        };
-        let named = fields.optional_text("alg", MAX_NAME_BYTES)?;
-        let algorithm = rules.algorithm(&key_id, named, shape)?;
-        let member = |name| Member::read(fields, name);
-        let (public_key, canonical) = match algorithm {
-            Algorithm::EdDsa => {
-                let x = member("x")?;
-                (
-                    PublicKey::ed25519(&x.bytes)?,
-                    format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, x.text),
-                )
-            }
-            Algorithm::Es256 => {
-                let (x, y) = (member("x")?, member("y")?);
-                (
-                    PublicKey::p256(&x.bytes, &y.bytes)?,
-                    canonical_ec("P-256", &x, &y),
-                )
-            }
-            Algorithm::Es384 => {
-                let (x, y) = (member("x")?, member("y")?);
-                (
-                    PublicKey::p384(&x.bytes, &y.bytes)?,
-                    canonical_ec("P-384", &x, &y),
-                )
-            }
-            Algorithm::Ps256 => {
-                let (n, e) = (member("n")?, member("e")?);
-                (PublicKey::ps256(&n.bytes, &e.bytes)?, canonical_rsa(&n, &e))
-            }
-            Algorithm::Rs256 => {
-                let (n, e) = (member("n")?, member("e")?);
-                (PublicKey::rs256(&n.bytes, &e.bytes)?, canonical_rsa(&n, &e))
-            }
-        };
-        Ok(Self {
-            key_id,
+    /// Reads the key that a DPoP proof brings to verify that very proof, whose header
+    /// names `algorithm` (RFC 9449 §4.2). Its id is its thumbprint: a `kid` is not
+    /// looked at. The caller has refused private members.
+    pub(crate) fn parse_embedded(
+        object: &Object<'_>,
+        algorithm: Algorithm,
+    ) -> Result<Self, JwkError> {
+        check_use(Fields(object), "verify")?;
+        let (public_key, canonical) =
+            parse_public(object, |named, shape| match named.map(Algorithm::parse) {
+                Some(None) => Err(JwkError::UnsupportedAlgorithm),
+                Some(Some(own)) if own != algorithm => {
+                    Err(JwkError::AlgorithmMismatch { algorithm: own })
+                }
+                Some(Some(_)) | None => shape.check(algorithm),
+            })?;
+        Ok(Self::new(None, public_key, canonical))
+    }
+
+    fn parse_named(object: &Object<'_>, rules: &KeyRules) -> Result<Self, JwkError> {
+        let key_id = KeyId::new(Fields(object).text("kid", KeyId::MAX_BYTES)?);
+        let (public_key, canonical) = parse_public(object, |named, shape| {
+            rules.algorithm(&key_id, named, shape)
+        })?;
+        Ok(Self::new(Some(key_id), public_key, canonical))
+    }
+
+    fn new(key_id: Option<KeyId>, public_key: PublicKey, canonical: String) -> Self {
+        let thumbprint: [u8; 32] = Sha256::digest(canonical.as_bytes()).into();
+        Self {
+            key_id: key_id.unwrap_or_else(|| KeyId::new(&base64url::encode(&thumbprint))),
             public_key,
-            thumbprint: Sha256::digest(canonical.as_bytes()).into(),
             canonical: canonical.into(),
-        })
+            thumbprint,
+        }
     }
 
     /// The key's id.
@@ -199,6 +185,67 @@ impl fmt::Debug for Jwk {
             .field("algorithm", &self.algorithm())
             .finish_non_exhaustive()
     }
+}
+
+/// Whether a key has a member that only private and symmetric keys have, or is one.
+pub(crate) fn is_secret(object: &Object<'_>) -> bool {
+    matches!(object.get("kty"), Some(Json::Text(kty)) if kty.eq_ignore_ascii_case("oct"))
+        || SECRET_MEMBERS
+            .iter()
+            .any(|member| object.get(member).is_some())
+}
+
+/// The key, and its required members in the order of RFC 7638 §3. `algorithm_of`
+/// says what the key is for, by its `alg` and its kind.
+fn parse_public(
+    object: &Object<'_>,
+    algorithm_of: impl Fn(Option<&str>, Shape) -> Result<Algorithm, JwkError>,
+) -> Result<(PublicKey, String), JwkError> {
+    let fields = Fields(object);
+    let shape = match (
+        fields.text("kty", MAX_NAME_BYTES)?,
+        fields.optional_text("crv", MAX_NAME_BYTES)?,
+    ) {
+        ("OKP", Some("Ed25519")) => Shape::Ed25519,
+        ("EC", Some("P-256")) => Shape::P256,
+        ("EC", Some("P-384")) => Shape::P384,
+        ("RSA", None) => Shape::Rsa,
+        _ => return Err(JwkError::UnsupportedKeyType),
+    };
+    let named = fields.optional_text("alg", MAX_NAME_BYTES)?;
+    let member = |name| Member::read(fields, name);
+    let read = match algorithm_of(named, shape)? {
+        Algorithm::EdDsa => {
+            let x = member("x")?;
+            (
+                PublicKey::ed25519(&x.bytes)?,
+                format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, x.text),
+            )
+        }
+        Algorithm::Es256 => {
+            let (x, y) = (member("x")?, member("y")?);
+            (
+                PublicKey::p256(&x.bytes, &y.bytes)?,
+                canonical_ec("P-256", &x, &y),
+            )
+        }
+        Algorithm::Es384 => {
+            let (x, y) = (member("x")?, member("y")?);
+            (
+                PublicKey::p384(&x.bytes, &y.bytes)?,
+                canonical_ec("P-384", &x, &y),
+            )
+        }
+        Algorithm::Ps256 => {
+            let (n, e) = (member("n")?, member("e")?);
+            (PublicKey::ps256(&n.bytes, &e.bytes)?, canonical_rsa(&n, &e))
+        }
+        Algorithm::Rs256 => {
+            let (n, e) = (member("n")?, member("e")?);
+            (PublicKey::rs256(&n.bytes, &e.bytes)?, canonical_rsa(&n, &e))
+        }
+    };
+    Ok(read)
 }
 
 /// A base64url member: as it stands, and decoded. Only one text decodes to the

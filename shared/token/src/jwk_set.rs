@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::fields::{Fault, FieldError, Fields};
 use crate::json::{Json, JsonError, Object};
-use crate::jwk::{Jwk, JwkError};
+use crate::jwk::{Jwk, JwkError, is_secret};
 use crate::key_rules::{KeyId, KeyRules};
 
 /// Largest key set that is read.
@@ -14,10 +14,6 @@ pub const MAX_JWKS_BYTES: usize = 64 * 1024;
 
 /// Most keys of a set.
 pub const MAX_JWKS_KEYS: usize = 32;
-
-/// Members that only a private or a symmetric key has (RFC 7518 §6.2.2, §6.3.2,
-/// §6.4.1; RFC 8037 §2).
-const SECRET_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 /// Why a whole key set is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -164,13 +160,7 @@ impl JwkSet {
 fn refuse_secrets_and_duplicates(objects: &[&Object<'_>]) -> Result<(), JwkSetError> {
     let mut seen = BTreeSet::new();
     for (index, object) in objects.iter().enumerate() {
-        let is_symmetric =
-            matches!(object.get("kty"), Some(Json::Text(kty)) if kty.eq_ignore_ascii_case("oct"));
-        if is_symmetric
-            || SECRET_MEMBERS
-                .iter()
-                .any(|member| object.get(member).is_some())
-        {
+        if is_secret(object) {
             return Err(JwkSetError::SecretKey { index });
         }
         if let Some(Json::Text(key_id)) = object.get("kid")

@@ -126,11 +126,7 @@ impl KeyRules {
                 .find(|algorithm| Shape::of(*algorithm) == shape)
                 .ok_or(JwkError::NoAlgorithm)?,
         };
-        if Shape::of(algorithm) == shape {
-            Ok(algorithm)
-        } else {
-            Err(JwkError::AlgorithmMismatch { algorithm })
-        }
+        shape.check(algorithm)
     }
 }
 
@@ -144,6 +140,15 @@ pub(crate) enum Shape {
 }
 
 impl Shape {
+    /// `algorithm`, if keys of this kind can be used for it.
+    pub(crate) fn check(self, algorithm: Algorithm) -> Result<Algorithm, JwkError> {
+        if Self::of(algorithm) == self {
+            Ok(algorithm)
+        } else {
+            Err(JwkError::AlgorithmMismatch { algorithm })
+        }
+    }
+
     pub(crate) const fn of(algorithm: Algorithm) -> Self {
         match algorithm {
             Algorithm::EdDsa => Self::Ed25519,

@@ -1,22 +1,26 @@
-//! The token profile: a bearer token is parsed, its key resolved, its signature
-//! and claims verified.
+//! The token profile: an access token is parsed, its key resolved, its signature
+//! and claims verified, and its sender's right to use it.
 //!
 //! In scope, with the numbers of the token profile:
-//! - the request's one bearer token (§1–2), [`BearerRequest`];
+//! - the request's one access token (§1–2), [`BearerRequest`];
 //! - strict parsing (§3–10), [`UntrustedToken`];
 //! - keys of configured issuers (§11–13), [`JwkSet`], [`IssuerKeys`];
 //! - signature, time, issuer, audience and claims (§10–20), [`UntrustedToken::verify`],
 //!   which alone yields a [`VerifiedAccessToken`];
 //! - tokens seen before, [`VerifiedTokenCache`];
+//! - proof of possession of what the token is bound to (§22–23), [`DpopProof`] and
+//!   [`VerifiedAccessToken::bind`], which alone yields a [`BoundAccessToken`];
+//! - the token's status (§24), [`UntrustedStatusList`];
+//! - names under which a store keeps used proofs and tokens (§22, §25),
+//!   [`VerifiedDpopProof::replay_key`] and [`VerifiedAccessToken::replay_key`];
 //! - signing, for assertions, the simulation and tests, [`sign`].
 //!
 //! Simulation and production (§21) are kept apart by what is configured: other
 //! issuers, other keys, another audience.
 //!
-//! Out of scope: fetching key sets, sender constraints (a token with a `cnf` claim is
-//! refused), status lists (a token that has one says so), replay, and whether a
-//! mandate suffices, which is the policy's to decide. No I/O and no clock: `now` is
-//! an argument.
+//! Out of scope: fetching key sets and status lists, giving out nonces, the store of
+//! what was used, and whether a mandate suffices, which is the policy's to decide. No
+//! I/O and no clock: `now` is an argument.
 //!
 //! ```
 //! use sluis_token::sign::{SigningKey, jwks_json};
@@ -44,16 +48,24 @@
 //! ```
 
 mod algorithm;
+mod authentic;
 mod authentication_level;
 mod base64url;
 mod bearer;
+mod binding;
 mod cache;
 mod claims;
+mod compact;
+mod confirmation;
 mod document;
+mod dpop;
+mod dpop_error;
 pub mod ed25519;
 mod enterprise;
 mod fields;
 mod header;
+mod http_uri;
+mod inflate;
 mod issuer;
 mod jose;
 mod json;
@@ -66,6 +78,7 @@ mod pseudonym;
 mod public_key;
 pub mod sign;
 mod ssin;
+mod status_list;
 mod time;
 mod untrusted;
 mod verified;
@@ -73,18 +86,28 @@ mod verifier;
 mod verify;
 
 pub use algorithm::Algorithm;
+pub use authentic::AuthenticityError;
 pub use authentication_level::{AuthenticationLevel, FasContext};
 pub use base64url::Base64UrlError;
-pub use bearer::{AccessToken, BearerError, BearerRequest, MAX_TOKEN_BYTES};
+pub use bearer::{AccessToken, AuthorizationScheme, BearerError, BearerRequest, MAX_TOKEN_BYTES};
+pub use binding::{BindingError, BoundAccessToken, Presented};
 pub use cache::{CachedToken, DEFAULT_CACHE_CAPACITY, VerifiedTokenCache};
 pub use claims::{
     Actor, ClaimsError, MAX_AUDIENCES, MAX_CLIENT_ID_BYTES, MAX_IDENTIFIER_BYTES,
     MAX_TOKEN_ID_BYTES, StatusReference,
 };
+pub use compact::{CompactError, Part};
+pub use confirmation::Confirmation;
 pub use document::{DocumentError, MAX_BODY_DEPTH, MAX_BODY_MEMBERS, text_at_pointer};
+pub use dpop::{
+    DPOP_PROOF_LIFETIME_SECONDS, DpopProof, DpopRequest, MAX_DPOP_NONCE_BYTES,
+    MAX_DPOP_PROOF_BYTES, MAX_DPOP_PROOF_ID_BYTES, VerifiedDpopProof,
+};
+pub use dpop_error::DpopError;
 pub use enterprise::{EnterpriseNumber, EnterpriseNumberError};
 pub use fields::{Fault, FieldError};
 pub use header::{FORBIDDEN_PARAMETERS, HeaderError};
+pub use inflate::InflateError;
 pub use issuer::{
     IssuerKeys, IssuerRules, IssuerRulesError, MAX_CLOCK_SKEW_SECONDS, MAX_TOKEN_LIFETIME_SECONDS,
 };
@@ -104,8 +127,12 @@ pub use public_key::{
     MAX_RSA_BITS, MAX_RSA_EXPONENT_BYTES, MIN_RSA_BITS, PublicKey, PublicKeyError,
 };
 pub use ssin::{Ssin, SsinError};
+pub use status_list::{
+    MAX_STATUS_LIST_BYTES, MAX_STATUS_LIST_INFLATED_BYTES, StatusList, StatusListError,
+    TokenStatus, UntrustedStatusList,
+};
 pub use time::{MAX_NUMERIC_DATE, UnixTime};
-pub use untrusted::{ParseError, Part, UntrustedToken};
+pub use untrusted::{ParseError, UntrustedToken};
 pub use verified::VerifiedAccessToken;
 pub use verifier::{CompactJws, LocalVerifier, SignatureError, SignatureVerifier};
-pub use verify::{AuthenticityError, VerifyError};
+pub use verify::VerifyError;

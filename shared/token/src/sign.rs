@@ -1,6 +1,9 @@
 //! Signing: for the assertion that the validator gives a backend, for the
 //! simulation, the command line and tests. Nothing here is used to verify.
 
+mod proof;
+mod status;
+
 use std::fmt;
 
 use getrandom::SysRng;
@@ -21,6 +24,9 @@ use crate::json::{JsonError, Object};
 use crate::jwk::{Jwk, JwkError};
 use crate::key_rules::KeyId;
 use crate::public_key::MIN_RSA_BITS;
+
+pub use proof::ProofClaims;
+pub use status::StatusListClaims;
 
 /// Longest private JWK that is read: RSA of 4096 bits takes some 3 KiB.
 pub const MAX_PRIVATE_JWK_BYTES: usize = 8 * 1024;

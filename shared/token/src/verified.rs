@@ -7,10 +7,13 @@ use sha2::{Digest, Sha256};
 
 use crate::algorithm::Algorithm;
 use crate::claims::{Actor, Claims, StatusReference};
+use crate::confirmation::Confirmation;
 use crate::key_rules::KeyId;
 use crate::mandate::Mandate;
 use crate::pseudonym::SubjectPseudonym;
 use crate::time::UnixTime;
+
+const REPLAY_CONTEXT: &[u8] = b"sluis single use v1\0";
 
 /// A token whose signature, time, issuer and audience were checked.
 ///
@@ -123,6 +126,25 @@ impl VerifiedAccessToken {
             .inner
             .digest
             .get_or_init(|| Sha256::digest(self.inner.token.as_bytes()).into())
+    }
+
+    /// What names the token in a store of used ones (token profile §25): (`iss`,
+    /// `jti`). The issuer's length keeps the two apart.
+    pub fn replay_key(&self) -> [u8; 32] {
+        // An issuer has at most `MAX_IDENTIFIER_BYTES`.
+        let issuer_bytes = u64::try_from(self.issuer().len()).unwrap_or(u64::MAX);
+        Sha256::new()
+            .chain_update(REPLAY_CONTEXT)
+            .chain_update(issuer_bytes.to_be_bytes())
+            .chain_update(self.issuer().as_bytes())
+            .chain_update(self.token_id().as_bytes())
+            .finalize()
+            .into()
+    }
+
+    /// What the sender must prove to have, `cnf`; [`bind`](Self::bind) checks it.
+    pub fn confirmation(&self) -> Option<&Confirmation> {
+        self.inner.claims.confirmation.as_ref()
     }
 
     /// The outermost actor, `act` (token profile §18).

@@ -1,73 +1,16 @@
 //! From untrusted to verified: the only way (token profile §9–16).
 
 use std::sync::OnceLock;
-use std::task::{Context, Poll, Waker};
 
 use thiserror::Error;
 
-use crate::algorithm::Algorithm;
+use crate::authentic::{AuthenticityError, Doubt, check_signature, ready, resolve};
 use crate::claims::{Claims, ClaimsError};
-use crate::ed25519::{self, Ed25519Error};
 use crate::issuer::{IssuerKeys, IssuerRules};
-use crate::jwk::Jwk;
 use crate::time::UnixTime;
 use crate::untrusted::UntrustedToken;
 use crate::verified::{Verified, VerifiedAccessToken};
-use crate::verifier::{CompactJws, LocalVerifier, SignatureError, SignatureVerifier};
-
-/// Why a token is not what it says it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum AuthenticityError {
-    /// The token names another issuer than the one whose keys were given.
-    #[error("another issuer")]
-    IssuerMismatch,
-    /// The issuer may not sign so (token profile §10; RFC 8725 §3.1).
-    #[error("{algorithm} is not allowed for the issuer")]
-    AlgorithmNotAllowed {
-        /// The algorithm that the token names.
-        algorithm: Algorithm,
-    },
-    /// The key is for another algorithm. One key, one algorithm.
-    #[error("{algorithm}, but the key is for {pinned}")]
-    AlgorithmMismatch {
-        /// The algorithm that the token names.
-        algorithm: Algorithm,
-        /// The algorithm of the key.
-        pinned: Algorithm,
-    },
-    /// The signature is not as long as every signature of the key is.
-    #[error("a signature of {actual} bytes, not {expected}")]
-    SignatureLength {
-        /// Its length.
-        actual: usize,
-        /// The length of the key's signatures.
-        expected: usize,
-    },
-    /// An Ed25519 signature that strict verification refuses.
-    #[error(transparent)]
-    Ed25519(#[from] Ed25519Error),
-    /// The signature does not match.
-    #[error("the signature does not match")]
-    SignatureMismatch,
-    /// A token seen before whose key is no longer the issuer's key of that id.
-    #[error("the key of the token has been replaced")]
-    KeyReplaced,
-}
-
-impl AuthenticityError {
-    /// The stable reason code.
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::IssuerMismatch => "issuerMismatch",
-            Self::AlgorithmNotAllowed { .. } => "algorithmNotAllowed",
-            Self::AlgorithmMismatch { .. } => "algorithmMismatch",
-            Self::SignatureLength { .. } => "signatureLength",
-            Self::Ed25519(_) => "signatureNotStrict",
-            Self::SignatureMismatch => "signatureMismatch",
-            Self::KeyReplaced => "keyReplaced",
-        }
-    }
-}
+use crate::verifier::{LocalVerifier, SignatureVerifier};
 
 /// Why a token is not verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -90,6 +33,16 @@ pub enum VerifyError {
     /// The signature held, but the token is not for here and now.
     #[error(transparent)]
     Unacceptable(ClaimsError),
+}
+
+impl From<Doubt> for VerifyError {
+    fn from(doubt: Doubt) -> Self {
+        match doubt {
+            Doubt::UnknownKey { keys } => Self::UnknownKey { keys },
+            Doubt::NotAuthentic(error) => Self::NotAuthentic(error),
+            Doubt::Unavailable { operation } => Self::Unavailable { operation },
+        }
+    }
 }
 
 impl VerifyError {
@@ -125,25 +78,18 @@ impl UntrustedToken {
         verifier: &V,
         now: UnixTime,
     ) -> Result<VerifiedAccessToken, VerifyError> {
-        let key = self.resolve(keys)?;
-        let jws = self.jws()?;
-        check_signature_form(key, jws.signature()).map_err(VerifyError::NotAuthentic)?;
-        verifier
-            .verify(key, &jws)
-            .await
-            .map_err(|error| match error {
-                SignatureError::Mismatch => {
-                    VerifyError::NotAuthentic(AuthenticityError::SignatureMismatch)
-                }
-                SignatureError::Unavailable { operation } => VerifyError::Unavailable { operation },
-            })?;
+        if *self.issuer != *keys.rules().issuer() {
+            return Err(VerifyError::NotAuthentic(AuthenticityError::IssuerMismatch));
+        }
+        let key = resolve(keys, self.algorithm(), self.key_id())?;
+        check_signature(verifier, key, &self.signed).await?;
 
         // INVARIANT: the signature held. Only now does a fault of the claims count.
         let claims = self.claims.map_err(VerifyError::Unacceptable)?;
         check_acceptable(&claims, keys.rules(), audience, now)
             .map_err(VerifyError::Unacceptable)?;
         Ok(VerifiedAccessToken::new(Verified {
-            token: self.token,
+            token: self.signed.text,
             digest: OnceLock::new(),
             issuer: self.issuer,
             key_id: key.key_id().clone(),
@@ -161,72 +107,11 @@ impl UntrustedToken {
         audience: &str,
         now: UnixTime,
     ) -> Result<VerifiedAccessToken, VerifyError> {
-        let mut future = std::pin::pin!(self.verify(keys, audience, &LocalVerifier, now));
-        match future
-            .as_mut()
-            .poll(&mut Context::from_waker(Waker::noop()))
-        {
-            Poll::Ready(verdict) => verdict,
-            // The local verifier never waits.
-            Poll::Pending => Err(VerifyError::Unavailable {
+        ready(self.verify(keys, audience, &LocalVerifier, now)).unwrap_or(Err(
+            VerifyError::Unavailable {
                 operation: "localVerifier",
-            }),
-        }
-    }
-
-    /// The key for this token: by issuer and key id, and only for the algorithm that
-    /// configuration allows the issuer and pins to the key (token profile §9–10).
-    fn resolve<'k>(&self, keys: &'k IssuerKeys) -> Result<&'k Jwk, VerifyError> {
-        if *self.issuer != *keys.rules().issuer() {
-            return Err(VerifyError::NotAuthentic(AuthenticityError::IssuerMismatch));
-        }
-        let algorithm = self.algorithm();
-        if !keys.rules().allows(algorithm) {
-            return Err(VerifyError::NotAuthentic(
-                AuthenticityError::AlgorithmNotAllowed { algorithm },
-            ));
-        }
-        let key = keys
-            .keys()
-            .get(self.key_id())
-            .ok_or(VerifyError::UnknownKey {
-                keys: keys.keys().iter().count(),
-            })?;
-        if key.algorithm() != algorithm {
-            return Err(VerifyError::NotAuthentic(
-                AuthenticityError::AlgorithmMismatch {
-                    algorithm,
-                    pinned: key.algorithm(),
-                },
-            ));
-        }
-        Ok(key)
-    }
-
-    fn jws(&self) -> Result<CompactJws<'_>, VerifyError> {
-        self.token
-            .get(..self.signing_input_bytes)
-            .map(|signing_input| CompactJws::new(&self.token, signing_input, &self.signature))
-            // The length was measured on this very text.
-            .ok_or(VerifyError::Unavailable {
-                operation: "signingInput",
-            })
-    }
-}
-
-/// Checks that no verifier is left to make: the exact length (RFC 7518 §3.3–3.5),
-/// and for Ed25519 the encodings on which verifiers differ (token profile §13).
-fn check_signature_form(key: &Jwk, signature: &[u8]) -> Result<(), AuthenticityError> {
-    let expected = key.public_key().signature_bytes();
-    if signature.len() != expected {
-        return Err(AuthenticityError::SignatureLength {
-            actual: signature.len(),
-            expected,
-        });
-    }
-    match key.algorithm() {
-        Algorithm::EdDsa => Ok(ed25519::check_signature(signature)?),
-        Algorithm::Es256 | Algorithm::Es384 | Algorithm::Ps256 | Algorithm::Rs256 => Ok(()),
+            },
+        ))
     }
 }
 

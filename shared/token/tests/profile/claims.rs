@@ -261,12 +261,24 @@ fn check_18_outermost_actor() {
 fn check_20_unknown_claims_and_cnf() {
     assert!(verify_claims(&with("/scope", json!("x"))).is_ok());
     assert!(verify_claims(&with("/x", json!({"deep": [1, {"a": null}]}))).is_ok());
+    // A binding that is none of ours, alone or beside one of ours (RFC 7800 §3).
+    let jkt = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
     for cnf in [
-        json!({"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}),
-        json!({"x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}),
         json!({}),
-        json!("x"),
-        json!(false),
+        json!({"other": jkt}),
+        json!({"JKT": jkt}),
+        json!({"x5t#s256": jkt}),
+        // SHA-1 of a certificate (RFC 7515 §4.1.7).
+        json!({"x5t": "mvOT0QkFCTTyzL2yS9jIUYUbDLQ"}),
+        json!({"jkt": jkt, "x5t": "mvOT0QkFCTTyzL2yS9jIUYUbDLQ"}),
+        json!({"jkt": jkt, "jwk": {}}),
+        json!({"jkt": jkt, "jwe": "x"}),
+        json!({"jkt": jkt, "jku": "https://x.invalid"}),
+        json!({"jkt": jkt, "kid": null}),
+        json!({"x5t#S256": jkt, "x5c": []}),
+        json!({"x5t#S256": jkt, "x5u": "https://x.invalid"}),
+        json!({"x5t#S256": jkt, "osc": {}}),
+        json!({"x5t#S256": jkt, "ckt": jkt}),
     ] {
         assert_eq!(
             refusal(&with("/cnf", cnf.clone())),
@@ -276,7 +288,54 @@ fn check_20_unknown_claims_and_cnf() {
     }
     let mut null = claims();
     null["cnf"] = Value::Null;
-    assert_eq!(refusal(&null), "confirmationUnsupported");
+    assert_eq!(refusal(&null), "memberWrongType");
+    for cnf in [json!("x"), json!(false), json!([{"jkt": jkt}])] {
+        assert_eq!(refusal(&with("/cnf", cnf)), "memberWrongType");
+    }
+    for member in ["jkt", "x5t#S256"] {
+        for (value, expected) in [
+            (json!(null), "memberWrongType"),
+            (json!(7), "memberWrongType"),
+            (json!([jkt]), "memberWrongType"),
+            (json!(""), "memberEmpty"),
+            (json!("x"), "memberMalformed"),
+            (json!(&jkt[..42]), "memberMalformed"),
+            (json!(format!("{jkt}=")), "memberTooLong"),
+            (json!(format!("{jkt}A")), "memberTooLong"),
+            // Stray bits: a second spelling of the same 32 bytes.
+            (
+                json!("0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4J"),
+                "memberMalformed",
+            ),
+            (
+                json!("0ZcOCORZNYy+DWpqq30jZyJGHTN0d2HglBV3uiguA4I"),
+                "memberMalformed",
+            ),
+            // A SHA-1, and a SHA-256 in hexadecimal.
+            (json!("mvOT0QkFCTTyzL2yS9jIUYUbDLQ"), "memberMalformed"),
+            (json!("00".repeat(32)), "memberTooLong"),
+        ] {
+            let mut changed = with("/cnf", json!({"jkt": jkt, "x5t#S256": jkt}));
+            changed["cnf"][member] = value.clone();
+            assert_eq!(refusal(&changed), expected, "{member} {value}");
+        }
+    }
+    assert!(verify_claims(&claims()).unwrap().confirmation().is_none());
+    for (cnf, names_key, names_certificate) in [
+        (json!({"jkt": jkt}), true, false),
+        (json!({"x5t#S256": jkt}), false, true),
+        (json!({"jkt": jkt, "x5t#S256": jkt}), true, true),
+        (json!({"jkt": jkt, "new": [1]}), true, false),
+    ] {
+        let verified = verify_claims(&with("/cnf", cnf)).unwrap();
+        let confirmation = verified.confirmation().unwrap();
+        assert_eq!(confirmation.names_key(), names_key);
+        assert_eq!(confirmation.names_certificate(), names_certificate);
+        assert!(
+            !format!("{confirmation:?}").contains("209, 151"),
+            "0xd1, 0x97, …"
+        );
+    }
 }
 
 #[test]

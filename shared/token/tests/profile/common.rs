@@ -114,7 +114,7 @@ pub(crate) fn json_with_mandate(mandate: &Value) -> Value {
     with("/authorization_details", json!([mandate]))
 }
 
-fn changed(mut document: Value, pointer: &str, value: Value) -> Value {
+pub(crate) fn changed(mut document: Value, pointer: &str, value: Value) -> Value {
     let (parent, name) = pointer.rsplit_once('/').unwrap();
     let object = document
         .pointer_mut(parent)

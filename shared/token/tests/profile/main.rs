@@ -2,6 +2,8 @@
 //! with what it passes and what it refuses.
 
 #[cfg(test)]
+mod binding;
+#[cfg(test)]
 mod cache;
 #[cfg(test)]
 mod checks;
@@ -10,6 +12,10 @@ mod claims;
 #[cfg(test)]
 mod common;
 #[cfg(test)]
+mod dpop;
+#[cfg(test)]
+mod dpop_keys;
+#[cfg(test)]
 mod jwt_compact;
 #[cfg(test)]
 mod key_sets;
@@ -17,3 +23,5 @@ mod key_sets;
 mod mandates;
 #[cfg(test)]
 mod signatures;
+#[cfg(test)]
+mod status_lists;
