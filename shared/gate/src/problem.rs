@@ -316,6 +316,7 @@ fn told_reason(stop: &Stop) -> Option<&'static str> {
             | Refusal::Parse(_)
             | Refusal::UnknownIssuer
             | Refusal::Verify(_)
+            | Refusal::Binding(_)
             | Refusal::Denied(_)
             | Refusal::Subject(_) => Some(refusal.code()),
             Refusal::Route(_) | Refusal::Ambiguous | Refusal::Auditor => None,
