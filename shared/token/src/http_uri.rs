@@ -262,4 +262,25 @@ mod tests {
         assert!(HttpUri::parse(&longest).is_some());
         assert!(HttpUri::parse(&format!("{longest}x")).is_none());
     }
+
+    proptest::proptest! {
+        /// A normal form is its own normal form, and no longer than the text allows.
+        #[test]
+        fn normalisation_is_done_once(text in "(HTTPS?|http)://[a-zA-Z0-9.:%\\[\\]@-]{0,12}(/|[a-f.%0-9A-F/;:?#é]){0,24}") {
+            if let Some(normal) = normal_form(&text) {
+                proptest::prop_assert_eq!(normal_form(&normal), Some(normal.clone()));
+                proptest::prop_assert!(normal.len() <= text.len() + 1);
+                proptest::prop_assert!(normal.is_ascii());
+                let path = normal.splitn(4, '/').nth(3).unwrap();
+                proptest::prop_assert!(path.split('/').all(|segment| !matches!(segment, "." | "..")));
+            }
+        }
+
+        #[test]
+        fn no_text_is_too_much(text in ".*") {
+            let _ = normal_form(&text);
+            let _ = normal_form(&format!("https://{text}"));
+            let _ = normal_form(&format!("https://a/{text}"));
+        }
+    }
 }

@@ -133,4 +133,38 @@ mod tests {
         assert_eq!(inflate(&method, 1000), Err(InflateError::Damaged));
         assert_eq!(inflate(b"", 1000), Err(InflateError::Damaged));
     }
+
+    proptest::proptest! {
+        /// Whatever the bytes, the result is within the limit, and it is what was packed.
+        #[test]
+        fn arbitrary_streams(bytes in proptest::collection::vec(0..=u8::MAX, 0..300), limit in 0_usize..5000) {
+            if let Ok(inflated) = inflate(&bytes, limit) {
+                proptest::prop_assert!(inflated.len() <= limit);
+            }
+            let framed = [&[0x78, 0xda], bytes.as_slice()].concat();
+            if let Ok(inflated) = inflate(&framed, limit) {
+                proptest::prop_assert!(inflated.len() <= limit);
+            }
+            let stream = compress_to_vec_zlib(&bytes, 6);
+            match inflate(&stream, limit) {
+                Ok(inflated) => proptest::prop_assert_eq!(inflated, bytes),
+                Err(error) => {
+                    proptest::prop_assert_eq!(error, InflateError::TooLarge { limit });
+                    proptest::prop_assert!(bytes.len() > limit);
+                }
+            }
+        }
+
+        /// A changed byte is seen: by the format, or by the checksum.
+        #[test]
+        fn a_changed_byte_is_seen(bytes in proptest::collection::vec(0..=u8::MAX, 1..300), place: proptest::sample::Index, bit in 0..8_u32) {
+            let mut stream = compress_to_vec_zlib(&bytes, 6);
+            let place = place.index(stream.len());
+            stream[place] ^= 1 << bit;
+            if let Ok(inflated) = inflate(&stream, 1000) {
+                // Unused bits and hints about the window and the level say nothing.
+                proptest::prop_assert_eq!(inflated, bytes);
+            }
+        }
+    }
 }

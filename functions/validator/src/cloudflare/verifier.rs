@@ -13,13 +13,42 @@ use wasm_bindgen::JsValue;
 use super::js;
 use super::task::Operation;
 
-/// Imported keys kept per instance; past it the map starts anew.
-const CACHED_KEYS: usize = 64;
+/// Most imported keys that one generation of an instance keeps.
+const KEYS_OF_GENERATION: usize = 64;
+
+/// By algorithm and thumbprint. A thumbprint (RFC 7638) names the key and not
+/// what it is for: two issuers may use one RSA key for RS256 and for PS256.
+type KeyName = (u32, [u8; 32]);
+
+/// Imported keys, in two generations: a full young one becomes the old one, whose
+/// keys come back when they are used. The key of a DPoP proof is the sender's, so
+/// senders decide what is new here; the issuers' keys, used all the time, stay.
+#[derive(Default)]
+struct ImportedKeys {
+    young: HashMap<KeyName, JsValue>,
+    old: HashMap<KeyName, JsValue>,
+}
+
+impl ImportedKeys {
+    fn get(&mut self, name: &KeyName) -> Option<JsValue> {
+        if let Some(key) = self.young.get(name) {
+            return Some(key.clone());
+        }
+        let key = self.old.remove(name)?;
+        self.put(*name, key.clone());
+        Some(key)
+    }
+
+    fn put(&mut self, name: KeyName, key: JsValue) {
+        if self.young.len() >= KEYS_OF_GENERATION {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(name, key);
+    }
+}
 
 thread_local! {
-    /// By algorithm and thumbprint. A thumbprint (RFC 7638) names the key and not
-    /// what it is for: two issuers may use one RSA key for RS256 and for PS256.
-    static KEYS: RefCell<HashMap<(u32, [u8; 32]), JsValue>> = RefCell::new(HashMap::new());
+    static KEYS: RefCell<ImportedKeys> = RefCell::default();
 }
 
 /// The runtime's cryptography.
@@ -40,7 +69,7 @@ fn index(algorithm: Algorithm) -> u32 {
 async fn imported(key: &Jwk) -> Result<JsValue, SignatureError> {
     let algorithm = index(key.algorithm());
     let name = (algorithm, key.thumbprint());
-    if let Some(known) = KEYS.with_borrow(|keys| keys.get(&name).cloned()) {
+    if let Some(known) = KEYS.with_borrow_mut(|keys| keys.get(&name)) {
         return Ok(known);
     }
     let jwk = key.to_jwk_json();
@@ -50,12 +79,7 @@ async fn imported(key: &Jwk) -> Result<JsValue, SignatureError> {
             operation: "importKey",
         });
     }
-    KEYS.with_borrow_mut(|keys| {
-        if keys.len() >= CACHED_KEYS {
-            keys.clear();
-        }
-        keys.insert(name, imported.clone());
-    });
+    KEYS.with_borrow_mut(|keys| keys.put(name, imported.clone()));
     Ok(imported)
 }
 

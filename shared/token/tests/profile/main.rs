@@ -22,6 +22,8 @@ mod key_sets;
 #[cfg(test)]
 mod mandates;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod signatures;
 #[cfg(test)]
 mod status_lists;
