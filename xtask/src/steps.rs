@@ -46,6 +46,8 @@ impl Counts {
 pub(crate) struct Steps {
     counts: Counts,
     skips: Vec<String>,
+    /// What tests say they counted, in lines that begin with `COUNT: `.
+    tallies: Vec<String>,
     failures: Vec<String>,
     times: Vec<(String, Duration)>,
 }
@@ -55,6 +57,7 @@ impl Steps {
         Self {
             counts: Counts::default(),
             skips: Vec::new(),
+            tallies: Vec::new(),
             failures: Vec::new(),
             times: Vec::new(),
         }
@@ -102,6 +105,12 @@ impl Steps {
         println!("\nDurations:");
         for (name, time) in &self.times {
             println!("  {:>6.1} s  {name}", time.as_secs_f64());
+        }
+        if !self.tallies.is_empty() {
+            println!("\nCounts:");
+        }
+        for line in &self.tallies {
+            println!("  {line}");
         }
         for line in &self.skips {
             println!("SKIP: {line}");
@@ -157,6 +166,9 @@ impl Steps {
             println!("{line}");
             if let Some(line) = line.strip_prefix("SKIP: ") {
                 self.skips.push(line.to_owned());
+            }
+            if let Some(line) = line.strip_prefix("COUNT: ") {
+                self.tallies.push(line.to_owned());
             }
             if let Some(more) = Counts::of_line(&line) {
                 counts.add(more);

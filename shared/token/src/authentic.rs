@@ -126,7 +126,7 @@ pub(crate) async fn check_signature<V: SignatureVerifier>(
 
 /// Checks that no verifier is left to make: the exact length (RFC 7518 §3.3–3.5),
 /// and for Ed25519 the encodings on which verifiers differ (token profile §13).
-fn check_form(key: &Jwk, signature: &[u8]) -> Result<(), AuthenticityError> {
+pub(crate) fn check_form(key: &Jwk, signature: &[u8]) -> Result<(), AuthenticityError> {
     let expected = key.public_key().signature_bytes();
     if signature.len() != expected {
         return Err(AuthenticityError::SignatureLength {

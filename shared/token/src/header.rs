@@ -68,6 +68,15 @@ impl Header {
             key_id: KeyId::new(text(object, "kid", KeyId::MAX_BYTES)?),
         })
     }
+
+    /// Reads the header of a signature that need not be a token of any kind.
+    pub(crate) fn parse_of_any_kind(object: &Object<'_>) -> Result<Self, HeaderError> {
+        refuse(object, FORBIDDEN_PARAMETERS)?;
+        Ok(Self {
+            algorithm: named_algorithm(object)?,
+            key_id: KeyId::new(text(object, "kid", KeyId::MAX_BYTES)?),
+        })
+    }
 }
 
 /// Refuses a header that has one of `parameters`, whatever its value.
@@ -99,6 +108,10 @@ pub(crate) fn algorithm(
     if !kind.eq_ignore_ascii_case(expected) {
         return Err(HeaderError::WrongType { expected });
     }
+    named_algorithm(object)
+}
+
+fn named_algorithm(object: &Object<'_>) -> Result<Algorithm, HeaderError> {
     Algorithm::parse(text(object, "alg", MAX_PARAMETER_BYTES)?)
         .ok_or(HeaderError::UnsupportedAlgorithm)
 }

@@ -13,6 +13,7 @@
 //! - the token's status (§24), [`UntrustedStatusList`];
 //! - names under which a store keeps used proofs and tokens (§22, §25),
 //!   [`VerifiedDpopProof::replay_key`] and [`VerifiedAccessToken::replay_key`];
+//! - the signature layer alone, for test vectors, [`vectors`];
 //! - signing, for assertions, the simulation and tests, [`sign`].
 //!
 //! Simulation and production (§21) are kept apart by what is configured: other
@@ -81,6 +82,7 @@ mod ssin;
 mod status_list;
 mod time;
 mod untrusted;
+pub mod vectors;
 mod verified;
 mod verifier;
 mod verify;

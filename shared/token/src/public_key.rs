@@ -52,6 +52,10 @@ pub enum PublicKeyError {
     /// An exponent that is even, less than 3 or longer than [`MAX_RSA_EXPONENT_BYTES`].
     #[error("an exponent that is even, less than 3 or too large")]
     Exponent,
+    /// A modulus whose primes were made by a generator that lets them be found
+    /// (CVE-2017-15361): many smart cards and tokens had it.
+    #[error("a modulus that can be factored: CVE-2017-15361")]
+    WeakModulus,
     /// Refused by the RSA implementation.
     #[error("not an RSA key")]
     NotRsa,
@@ -68,6 +72,7 @@ impl PublicKeyError {
             Self::ModulusSize { .. } => "keyModulusSize",
             Self::EvenModulus => "keyEvenModulus",
             Self::Exponent => "keyExponent",
+            Self::WeakModulus => "keyModulusWeak",
             Self::NotRsa => "keyNotRsa",
         }
     }
@@ -189,6 +194,9 @@ fn rsa_key(modulus: &[u8], exponent: &[u8]) -> Result<RsaPublicKey, PublicKeyErr
     if !is_odd || exponent == [1] || exponent.len() > MAX_RSA_EXPONENT_BYTES {
         return Err(PublicKeyError::Exponent);
     }
+    if is_weak(modulus) {
+        return Err(PublicKeyError::WeakModulus);
+    }
     let number = |bytes: &[u8]| {
         let precision = u32::try_from(bytes.len() * 8).unwrap_or(u32::MAX);
         BoxedUint::from_be_slice(bytes, precision).map_err(|_| PublicKeyError::NotRsa)
@@ -199,4 +207,45 @@ fn rsa_key(modulus: &[u8], exponent: &[u8]) -> Result<RsaPublicKey, PublicKeyErr
         MIN_RSA_BITS..=MAX_RSA_BITS,
     )
     .map_err(|_| PublicKeyError::NotRsa)
+}
+
+/// Primes modulo which the powers of 65537 are few.
+const FINGERPRINT_PRIMES: [u32; 17] = [
+    11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157,
+];
+
+/// Whether the modulus has the fingerprint of CVE-2017-15361: modulo every small prime
+/// it is a power of 65537, as each of its factors is (Nemec and others 2017, §2). Of
+/// other moduli, fewer than one in 2^27 has it.
+fn is_weak(modulus: &[u8]) -> bool {
+    FINGERPRINT_PRIMES.iter().all(|prime| {
+        let remainder = modulus.iter().fold(0, |remainder, byte| {
+            (remainder * 256 + u32::from(*byte)) % prime
+        });
+        let mut power = 1;
+        for _ in 0..*prime {
+            if power == remainder {
+                return true;
+            }
+            power = power * 65537 % prime;
+        }
+        false
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fingerprint_is_that_of_powers_of_65537() {
+        let mut power: u128 = 1;
+        for _ in 0..7 {
+            assert!(is_weak(&power.to_be_bytes()), "{power}");
+            assert!(!is_weak(&(power + 1).to_be_bytes()), "{power} + 1");
+            power *= 65537;
+        }
+        // A multiple of one of the primes is no power.
+        assert!(!is_weak(&[11]));
+    }
 }

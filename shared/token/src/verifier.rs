@@ -84,18 +84,21 @@ pub struct LocalVerifier;
 
 impl SignatureVerifier for LocalVerifier {
     async fn verify(&self, key: &Jwk, jws: &CompactJws<'_>) -> Result<(), SignatureError> {
-        let (message, signature) = (jws.signing_input(), jws.signature());
-        let held = match &key.public_key().0 {
-            KeyMaterial::EdDsa(key) => jose::verify(&jose::EdDsa, key, message, signature),
-            KeyMaterial::Es256(key) => jose::verify(&jose::Es256, key, message, signature),
-            KeyMaterial::Es384(key) => jose::verify(&jose::Es384, key, message, signature),
-            KeyMaterial::Ps256(key) => jose::verify(&jose::Ps256, key, message, signature),
-            KeyMaterial::Rs256(key) => jose::verify(&jose::Rs256, key, message, signature),
-        };
-        if held {
+        if holds(key, jws.signing_input(), jws.signature()) {
             Ok(())
         } else {
             Err(SignatureError::Mismatch)
         }
+    }
+}
+
+/// Whether `signature` is that of `key` over `message`.
+pub(crate) fn holds(key: &Jwk, message: &[u8], signature: &[u8]) -> bool {
+    match &key.public_key().0 {
+        KeyMaterial::EdDsa(key) => jose::verify(&jose::EdDsa, key, message, signature),
+        KeyMaterial::Es256(key) => jose::verify(&jose::Es256, key, message, signature),
+        KeyMaterial::Es384(key) => jose::verify(&jose::Es384, key, message, signature),
+        KeyMaterial::Ps256(key) => jose::verify(&jose::Ps256, key, message, signature),
+        KeyMaterial::Rs256(key) => jose::verify(&jose::Rs256, key, message, signature),
     }
 }
