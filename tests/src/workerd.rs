@@ -95,6 +95,7 @@ fn configuration_of(
             Function::Validator => Some(surroundings.log),
             Function::Simulation => None,
         },
+        replay: surroundings.function == Function::Validator,
     };
     let mut services = worker.service()?;
     if let Some(trouble) = worker.log.and_then(trouble) {
@@ -129,6 +130,8 @@ pub struct Worker<'a> {
     pub variables: Vec<&'a str>,
     /// How its log fares; none if it has no log.
     pub log: Option<LogCondition>,
+    /// Whether it has the objects that remember what was used once.
+    pub replay: bool,
 }
 
 impl Worker<'_> {
@@ -159,11 +162,23 @@ impl Worker<'_> {
             };
             let _ = write!(
                 bindings,
-                "(name = \"AUDIT_LOG\", durableObjectNamespace = {class})"
+                "(name = \"AUDIT_LOG\", durableObjectNamespace = {class}), "
             );
-            "\n      durableObjectNamespaces = [(className = \"AuditLog\", uniqueKey = \"sluis-audit-log\", enableSql = true)],\
-             \n      durableObjectStorage = (localDisk = \"objects\"),"
-                .clone_into(&mut storage);
+            let mut classes =
+                "(className = \"AuditLog\", uniqueKey = \"sluis-audit-log\", enableSql = true)"
+                    .to_owned();
+            if self.replay {
+                bindings.push_str(
+                    "(name = \"REPLAY_STORE\", durableObjectNamespace = \"ReplayStore\")",
+                );
+                classes.push_str(
+                    ", (className = \"ReplayStore\", uniqueKey = \"sluis-replay-store\", enableSql = true)",
+                );
+            }
+            storage = format!(
+                "\n      durableObjectNamespaces = [{classes}],\
+                 \n      durableObjectStorage = (localDisk = \"objects\"),"
+            );
         }
         Ok(format!(
             "    (name = \"{name}\", worker = (\n\

@@ -131,6 +131,14 @@ export function read(operation, stub, from, limit, milliseconds) {
   bounded(operation, milliseconds, () => stub.read(from, limit));
 }
 
+// What was used once --------------------------------------------------------------
+
+/** Uses a key; the outcome is what `ReplayStore.consume` returns. `key` is a view on the module's memory, so it is copied. */
+export function consume(operation, stub, key, until, milliseconds) {
+  const bytes = key.slice();
+  bounded(operation, milliseconds, () => stub.consume(bytes, until));
+}
+
 // The shared store ------------------------------------------------------------
 
 /** Reads a value of a KV namespace; the outcome is its bytes, or `undefined`. */
@@ -237,7 +245,7 @@ async function head(url, init, milliseconds) {
 }
 
 /** A document of at most `limit` bytes: the bytes, one of the numbers above, or 1000 + the status. */
-export function fetch_document(operation, url, limit, milliseconds) {
+export function fetch_document(operation, url, accept, limit, milliseconds) {
   const signal = AbortSignal.timeout(milliseconds);
   watch(
     operation,
@@ -247,7 +255,7 @@ export function fetch_document(operation, url, limit, milliseconds) {
         response = await fetch(url, {
           redirect: "manual",
           cache: "no-store",
-          headers: { accept: "application/json" },
+          headers: { accept },
           signal,
         });
         if (response.status !== 200) {

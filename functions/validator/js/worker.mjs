@@ -1,4 +1,4 @@
-// The validator as a Worker: its `fetch` handler and the Durable Object of its log.
+// The validator as a Worker: its `fetch` handler, the Durable Object of its log, and those of what was used once.
 
 import { DurableObject } from "cloudflare:workers";
 import module from "./validator_bg.wasm";
@@ -34,5 +34,33 @@ export class AuditLog extends DurableObject {
 
   read(from, limit) {
     return this.log.read(from, limit);
+  }
+}
+
+/** Time between two looks for keys that are no longer needed. */
+const CLEAR_EVERY_MS = 10 * 60 * 1000;
+
+/** What was used once. Each object has the keys of one prefix. */
+export class ReplayStore extends DurableObject {
+  constructor(state, env) {
+    super(state, env);
+    this.used = new glue.ReplayStore(state, env);
+    this.alarmed = false;
+  }
+
+  consume(key, until) {
+    const answer = this.used.consume(key, until);
+    if (!this.alarmed) {
+      this.alarmed = true;
+      // Not awaited: nothing may come between two uses, and no answer leaves before it is stored.
+      this.ctx.storage.setAlarm(Date.now() + CLEAR_EVERY_MS).catch(() => (this.alarmed = false));
+    }
+    return answer;
+  }
+
+  /** Clears away, and comes back for as long as there is something left. */
+  async alarm() {
+    this.alarmed = this.used.clear(Date.now() / 1000);
+    if (this.alarmed) await this.ctx.storage.setAlarm(Date.now() + CLEAR_EVERY_MS);
   }
 }

@@ -178,8 +178,12 @@ impl KeyRing {
     }
 }
 
+/// Media types of a JWK set (RFC 7517 §8.5.2), and what most servers call it.
+const ACCEPT: &str = "application/jwk-set+json, application/json";
+
 /// Fetches and parses a set; a bad set counts as none, so the last good one stays.
 async fn fetch_set<P: Platform>(platform: &P, issuer: &IssuerConfig, url: &str) -> Option<JwkSet> {
-    let bytes = platform.fetch_jwks(url, MAX_JWKS_BYTES).await.ok()?;
+    let fetched = platform.fetch_document(url, ACCEPT, MAX_JWKS_BYTES);
+    let bytes = fetched.await.ok()?;
     JwkSet::parse(&bytes, &issuer.key_rules).ok()
 }

@@ -23,6 +23,7 @@ pub mod permit;
 mod platform;
 mod problem;
 mod record;
+pub mod replay;
 mod route;
 mod secrets;
 mod serve;
@@ -46,6 +47,7 @@ pub use platform::{
     AuditLog, BodyError, FetchError, InboundRequest, LogError, LogSlice, Platform, UpstreamError,
     UpstreamResponse,
 };
+pub use replay::{ReplayError, ReplayStore, USED_KEY_MARGIN_SECONDS, Use};
 pub use route::{MAX_TARGET_BYTES, RouteError};
 pub use secrets::{KEY_BYTES, MIN_AUDITOR_TOKEN_CHARS, RawSecrets, SecretError, Secrets};
 pub use serve::{Reply, ReplyBody, not_started};

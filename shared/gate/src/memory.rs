@@ -8,13 +8,14 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use sluis_log::{ChainHash, MemoryLog, Origin, PendingEntry, Receipt, StoredEntry};
-use sluis_token::LocalVerifier;
+use sluis_token::{LocalVerifier, UnixTime};
 
 use crate::permit::ForwardPermit;
 use crate::platform::{
     AuditLog, BodyError, FetchError, InboundRequest, LogError, LogSlice, Platform, UpstreamError,
     UpstreamResponse,
 };
+use crate::replay::{ReplayError, ReplayStore, Use};
 use crate::shared_store::SharedStore;
 
 /// A request in memory.
@@ -186,10 +187,47 @@ impl SharedStore for MemorySharedStore {
     }
 }
 
+/// How the memory of used keys fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReplayFault {
+    /// It works.
+    #[default]
+    None,
+    /// It says that it cannot.
+    Down,
+    /// It uses the key, and its answer is lost.
+    Slow,
+}
+
+/// The used keys in memory.
+#[derive(Debug, Default)]
+pub struct MemoryReplayStore {
+    used: RefCell<BTreeMap<[u8; 32], UnixTime>>,
+    fault: Cell<ReplayFault>,
+}
+
+impl ReplayStore for MemoryReplayStore {
+    async fn consume(&self, key: &[u8; 32], until: UnixTime) -> Result<Use, ReplayError> {
+        let insert = || self.used.borrow_mut().insert(*key, until);
+        match self.fault.get() {
+            ReplayFault::None => match insert() {
+                None => Ok(Use::First),
+                Some(_) => Ok(Use::Repeated),
+            },
+            ReplayFault::Down => Err(ReplayError::Unavailable),
+            ReplayFault::Slow => {
+                insert();
+                Err(ReplayError::Timeout { limit_ms: 0 })
+            }
+        }
+    }
+}
+
 struct Inner {
     now_ms: Cell<u64>,
     log: MemoryAuditLog,
     shared: MemorySharedStore,
+    replay: MemoryReplayStore,
     keys: RefCell<HashMap<String, Vec<u8>>>,
     fetches: Cell<usize>,
     fetch_ms: Cell<u32>,
@@ -212,6 +250,7 @@ impl MemoryPlatform {
                 fault: Cell::default(),
             },
             shared: MemorySharedStore::default(),
+            replay: MemoryReplayStore::default(),
             keys: RefCell::default(),
             fetches: Cell::new(0),
             fetch_ms: Cell::new(0),
@@ -245,6 +284,16 @@ impl MemoryPlatform {
     /// How many key sets were asked for.
     pub fn fetches(&self) -> usize {
         self.0.fetches.get()
+    }
+
+    /// Lets the memory of used keys fail.
+    pub fn break_replay(&self, fault: ReplayFault) {
+        self.0.replay.fault.set(fault);
+    }
+
+    /// What was used, and until when that counts.
+    pub fn used(&self) -> BTreeMap<[u8; 32], UnixTime> {
+        self.0.replay.used.borrow().clone()
     }
 
     /// Lets the shared store take and give nothing, or work again.
@@ -306,6 +355,7 @@ impl Platform for MemoryPlatform {
     type Verifier = LocalVerifier;
     type Log = MemoryAuditLog;
     type Shared = MemorySharedStore;
+    type Replay = MemoryReplayStore;
 
     fn now_ms(&self) -> u64 {
         self.0.now_ms.get()
@@ -323,7 +373,16 @@ impl Platform for MemoryPlatform {
         &self.0.shared
     }
 
-    async fn fetch_jwks(&self, url: &str, limit: usize) -> Result<Vec<u8>, FetchError> {
+    fn replay(&self) -> &MemoryReplayStore {
+        &self.0.replay
+    }
+
+    async fn fetch_document(
+        &self,
+        url: &str,
+        _accept: &str,
+        limit: usize,
+    ) -> Result<Vec<u8>, FetchError> {
         self.0.fetches.set(self.0.fetches.get() + 1);
         let until = self.now_ms() + u64::from(self.0.fetch_ms.get());
         while self.now_ms() < until {

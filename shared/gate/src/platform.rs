@@ -11,6 +11,7 @@ use sluis_token::SignatureVerifier;
 use sluis_token::sign::{SignError, SigningKey};
 
 use crate::permit::ForwardPermit;
+use crate::replay::ReplayStore;
 use crate::shared_store::SharedStore;
 
 /// The instance the gate runs on. Cloudflare, Spin and [`crate::memory`]
@@ -30,6 +31,8 @@ pub trait Platform: Clone + 'static {
     type Log: AuditLog;
     /// What the instances of a deployment share.
     type Shared: SharedStore;
+    /// The memory of what was used once.
+    type Replay: ReplayStore;
 
     /// Milliseconds since the Unix epoch.
     fn now_ms(&self) -> u64;
@@ -49,8 +52,17 @@ pub trait Platform: Clone + 'static {
     /// The shared store. A deployment without one has one that is always empty.
     fn shared(&self) -> &Self::Shared;
 
-    /// Fetches a JWK set: GET, no redirects, at most `limit` bytes, bounded in time.
-    async fn fetch_jwks(&self, url: &str, limit: usize) -> Result<Vec<u8>, FetchError>;
+    /// The memory of what was used once.
+    fn replay(&self) -> &Self::Replay;
+
+    /// Fetches a document of an issuer (a JWK set, a status list): GET with that
+    /// `Accept`, no redirects, at most `limit` bytes, bounded in time.
+    async fn fetch_document(
+        &self,
+        url: &str,
+        accept: &str,
+        limit: usize,
+    ) -> Result<Vec<u8>, FetchError>;
 
     /// Sends the request on to the institution's API. The permit is taken by
     /// value: one decision forwards one request.
@@ -142,26 +154,26 @@ pub enum LogError {
     ReceiptMismatch,
 }
 
-/// Why a JWK set could not be fetched.
+/// Why an issuer's document could not be fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FetchError {
     /// No connection, or it broke.
-    #[error("no connection to the key server")]
+    #[error("no connection to the issuer")]
     Unreachable,
     /// No whole answer in time.
-    #[error("the key server did not answer within {limit_ms} ms")]
+    #[error("the issuer did not answer within {limit_ms} ms")]
     Timeout {
         /// The limit that passed.
         limit_ms: u32,
     },
     /// Any answer but 200; redirects are not followed.
-    #[error("the key server answered {status}")]
+    #[error("the issuer answered {status}")]
     Status {
         /// What it answered.
         status: u16,
     },
     /// More bytes than allowed.
-    #[error("the key server's answer is over {limit} bytes")]
+    #[error("the issuer's answer is over {limit} bytes")]
     TooLarge {
         /// The limit.
         limit: usize,

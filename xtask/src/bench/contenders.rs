@@ -163,6 +163,7 @@ impl Runtime for Measured {
                         folder: surroundings.root.join("dist/cloudflare"),
                         variables: names().collect(),
                         log: Some(LogCondition::Well),
+                        replay: true,
                     };
                     services.push_str(&validator.service()?);
                 }
@@ -174,6 +175,7 @@ impl Runtime for Measured {
                     folder,
                     variables: names().collect(),
                     log: None,
+                    replay: false,
                 };
                 (worker.service()?, "bench")
             }

@@ -8,6 +8,7 @@ use sluis_log::Origin;
 use sluis_policy::{Catalogue, CatalogueError};
 use worker::Env;
 
+use super::replay::DurableReplay;
 use super::shared::KvStore;
 use crate::embedded::{CATALOGUE, CONFIG};
 
@@ -35,6 +36,7 @@ pub(crate) fn gate(env: &Env) -> Result<Rc<Gate>, StartError> {
     }
     let gate = start(env)?;
     KvStore::bind(env);
+    DurableReplay::bind(env);
     GATE.set(Some(Rc::clone(&gate)));
     Ok(gate)
 }

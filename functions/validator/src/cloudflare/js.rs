@@ -40,6 +40,16 @@ extern "C" {
     /// Calls `read` of the log's object; likewise.
     pub(crate) fn read(operation: u32, stub: &JsValue, from: f64, limit: u32, milliseconds: u32);
 
+    /// Calls `consume` of an object that remembers what was used; ends with what
+    /// it returns or [`TIMED_OUT`].
+    pub(crate) fn consume(
+        operation: u32,
+        stub: &JsValue,
+        key: &[u8],
+        until: f64,
+        milliseconds: u32,
+    );
+
     /// Reads a value of a KV namespace; ends with its bytes, undefined if there is none.
     pub(crate) fn shared_get(operation: u32, namespace: &JsValue, key: &str, milliseconds: u32);
 
@@ -66,7 +76,13 @@ extern "C" {
     pub(crate) fn read_body(operation: u32, request: &JsValue, limit: u32);
 
     /// Fetches a document; ends with the bytes, a number of below or 1000 + the status.
-    pub(crate) fn fetch_document(operation: u32, url: &str, limit: u32, milliseconds: u32);
+    pub(crate) fn fetch_document(
+        operation: u32,
+        url: &str,
+        accept: &str,
+        limit: u32,
+        milliseconds: u32,
+    );
 
     /// Forwards a request; ends with a `Response` or a number of below.
     pub(crate) fn forward(

@@ -11,6 +11,7 @@
 pub(crate) mod instance;
 pub(crate) mod js;
 pub(crate) mod platform;
+pub(crate) mod replay;
 pub(crate) mod reply;
 pub(crate) mod request;
 pub(crate) mod serve;

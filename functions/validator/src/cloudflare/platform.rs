@@ -8,14 +8,15 @@ use sluis_token::sign::{SignError, SigningKey};
 use wasm_bindgen::{JsCast as _, JsValue};
 
 use super::js;
+use super::replay::DurableReplay;
 use super::request::WorkersRequest;
 use super::shared::KvStore;
 use super::signer;
 use super::task::{Operation, spawn};
 use super::verifier::WebCrypto;
 
-/// A JWK set must be here by then, in milliseconds.
-const JWKS_TIMEOUT_MS: u32 = 3_000;
+/// An issuer's document must be here by then, in milliseconds.
+const DOCUMENT_TIMEOUT_MS: u32 = 3_000;
 
 /// What one request has of its platform.
 #[derive(Debug)]
@@ -65,6 +66,7 @@ impl<L: AuditLog + Clone + 'static> Platform for Workers<L> {
     type Verifier = WebCrypto;
     type Log = L;
     type Shared = KvStore;
+    type Replay = DurableReplay;
 
     fn now_ms(&self) -> u64 {
         now_ms()
@@ -86,14 +88,23 @@ impl<L: AuditLog + Clone + 'static> Platform for Workers<L> {
         &KvStore
     }
 
-    async fn fetch_jwks(&self, url: &str, limit: usize) -> Result<Vec<u8>, FetchError> {
+    fn replay(&self) -> &DurableReplay {
+        &DurableReplay
+    }
+
+    async fn fetch_document(
+        &self,
+        url: &str,
+        accept: &str,
+        limit: usize,
+    ) -> Result<Vec<u8>, FetchError> {
         let most = u32::try_from(limit).unwrap_or(u32::MAX);
-        let begin = |number| js::fetch_document(number, url, most, JWKS_TIMEOUT_MS);
+        let begin = |number| js::fetch_document(number, url, accept, most, DOCUMENT_TIMEOUT_MS);
         let outcome = Operation::begin(begin).await;
         match js::number(&outcome) {
             Some(js::TOO_LARGE) => Err(FetchError::TooLarge { limit }),
             Some(js::TIMED_OUT) => Err(FetchError::Timeout {
-                limit_ms: JWKS_TIMEOUT_MS,
+                limit_ms: DOCUMENT_TIMEOUT_MS,
             }),
             Some(number) => match number.checked_sub(js::STATUS).map(u16::try_from) {
                 Some(Ok(status)) => Err(FetchError::Status { status }),

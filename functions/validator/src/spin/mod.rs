@@ -5,11 +5,12 @@
 //! | `settings` | variables and secrets; the gate, started once per instance |
 //! | `platform` | what the gate asks of a platform |
 //! | `request` | an inbound request and its body |
-//! | `upstream` | outbound HTTP: the backend and the key servers |
+//! | `upstream` | outbound HTTP: the backend and the issuers' documents |
 //! | `reply` | answers |
 //! | `body` | bodies that pass through, and where their trailers end |
 //! | `log`, `sqlite`, `turns`, `postgres` | the durable log's stores |
 //! | `shared` | what instances leave for each other |
+//! | `replay` | what was used once |
 //! | `time` | the clock, and a limit on every call that may hang |
 //!
 //! An instance serves many requests, several at a time, so a panic would fail
@@ -19,6 +20,7 @@ mod body;
 mod log;
 mod platform;
 mod postgres;
+mod replay;
 mod reply;
 mod request;
 mod settings;

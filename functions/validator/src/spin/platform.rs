@@ -8,6 +8,7 @@ use sluis_token::LocalVerifier;
 use spin_sdk::wasip3::spawn;
 
 use super::log::SpinLog;
+use super::replay::SpinReplay;
 use super::request::SpinRequest;
 use super::shared::KeyValueStore;
 use super::time;
@@ -20,13 +21,15 @@ pub(super) struct SpinPlatform(Rc<Parts>);
 struct Parts {
     verifier: LocalVerifier,
     log: SpinLog,
+    replay: SpinReplay,
 }
 
 impl SpinPlatform {
-    pub(super) fn new(log: SpinLog) -> Self {
+    pub(super) fn new(log: SpinLog, replay: SpinReplay) -> Self {
         Self(Rc::new(Parts {
             verifier: LocalVerifier,
             log,
+            replay,
         }))
     }
 }
@@ -37,6 +40,7 @@ impl Platform for SpinPlatform {
     type Verifier = LocalVerifier;
     type Log = SpinLog;
     type Shared = KeyValueStore;
+    type Replay = SpinReplay;
 
     fn now_ms(&self) -> u64 {
         time::now_ms()
@@ -54,8 +58,17 @@ impl Platform for SpinPlatform {
         &KeyValueStore
     }
 
-    async fn fetch_jwks(&self, url: &str, limit: usize) -> Result<Vec<u8>, FetchError> {
-        upstream::fetch(url, limit).await
+    fn replay(&self) -> &SpinReplay {
+        &self.0.replay
+    }
+
+    async fn fetch_document(
+        &self,
+        url: &str,
+        accept: &str,
+        limit: usize,
+    ) -> Result<Vec<u8>, FetchError> {
+        upstream::fetch(url, accept, limit).await
     }
 
     async fn forward(

@@ -12,6 +12,7 @@ use crate::embedded;
 use super::log::{SpinLog, Store};
 use super::platform::SpinPlatform;
 use super::postgres::PostgresLog;
+use super::replay::SpinReplay;
 use super::sqlite::SqliteLog;
 
 /// The gate and what it runs on.
@@ -74,17 +75,22 @@ async fn start() -> Result<Service, StartError> {
         auditor_token: required("sluis_auditor_token").await?,
     })?;
     let origin = config.log_origin().clone();
-    let store = match required("sluis_log_store").await?.as_str() {
-        "sqlite" => Store::Sqlite(SqliteLog::new(origin)),
+    // What was used once stands where the log stands.
+    let (store, replay) = match required("sluis_log_store").await?.as_str() {
+        "sqlite" => (
+            Store::Sqlite(SqliteLog::new(origin)),
+            SpinReplay::in_sqlite(),
+        ),
         "postgres" => {
             let address = required("sluis_log_postgres").await?;
-            Store::Postgres(PostgresLog::new(origin, address))
+            let replay = SpinReplay::in_postgres(address.clone());
+            (Store::Postgres(PostgresLog::new(origin, address)), replay)
         }
         _ => return Err(StartError::LogStore),
     };
     Ok(Service {
         gate: Gate::new(config, catalogue, secrets)?,
-        platform: SpinPlatform::new(SpinLog::new(store)),
+        platform: SpinPlatform::new(SpinLog::new(store), replay),
     })
 }
 

@@ -1,4 +1,4 @@
-//! Outbound HTTP: the backend, on a permit only, and the key servers.
+//! Outbound HTTP: the backend, on a permit only, and the issuers' documents.
 
 use std::pin::pin;
 
@@ -16,7 +16,7 @@ use super::body::{self, Incoming, Outgoing, Work};
 use super::request::{self, RequestBody, SpinRequest};
 use super::time::within;
 
-/// Longest time for a key set, from the first byte sent to the last received.
+/// Longest time for an issuer's document, from the first byte sent to the last received.
 const FETCH_LIMIT_MS: u32 = 5_000;
 
 /// The backend's answer, its body not yet read.
@@ -208,21 +208,18 @@ fn upstream_error(error: &ErrorCode, limit_ms: u32) -> UpstreamError {
     }
 }
 
-/// Fetches a key set: GET, no redirects, bounded in size and in time.
-pub(super) async fn fetch(url: &str, limit: usize) -> Result<Vec<u8>, FetchError> {
-    within(FETCH_LIMIT_MS, fetch_unbounded(url, limit))
+/// Fetches a document: GET, no redirects, bounded in size and in time.
+pub(super) async fn fetch(url: &str, accept: &str, limit: usize) -> Result<Vec<u8>, FetchError> {
+    within(FETCH_LIMIT_MS, fetch_unbounded(url, accept, limit))
         .await
         .ok_or(FetchError::Timeout {
             limit_ms: FETCH_LIMIT_MS,
         })?
 }
 
-async fn fetch_unbounded(url: &str, limit: usize) -> Result<Vec<u8>, FetchError> {
+async fn fetch_unbounded(url: &str, accept: &str, limit: usize) -> Result<Vec<u8>, FetchError> {
     let unreachable = || FetchError::Unreachable;
-    let accept = (
-        "accept".to_owned(),
-        b"application/jwk-set+json, application/json".to_vec(),
-    );
+    let accept = ("accept".to_owned(), accept.as_bytes().to_vec());
     let fields = Fields::from_list(&[accept]).map_err(|_| unreachable())?;
     let Outgoing { bytes, end, .. } = body::empty();
     let (request, _transmitted) = Request::new(fields, bytes, end, Some(options(FETCH_LIMIT_MS)));
