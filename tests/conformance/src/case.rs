@@ -1,0 +1,575 @@
+//! What a case of the corpus says: how to build it, and what must come of it.
+//!
+//! Data only. [`crate::token`], [`crate::forge`] and [`crate::request`] build; [`crate::run`] judges.
+
+use serde::Deserialize;
+
+use crate::json_edit::Edits;
+
+/// One case.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// Unique. Of the project's attack list (`A02-upper`: row A02) or of ours (`X…`).
+    pub id: String,
+    /// What is attacked, in a few words.
+    pub name: String,
+    /// Where the attack is known from: an RFC, an advisory, a tool or a test set.
+    pub source: String,
+    /// The section of the token profile that stops it: `§10`.
+    pub section: String,
+    /// What a target must be able to do to take it.
+    #[serde(default)]
+    pub needs: Vec<Need>,
+    /// What is sent, one after the other. A case without steps is one step.
+    pub steps: Vec<Step>,
+}
+
+impl Case {
+    /// The row of the attack list: what stands before the first hyphen.
+    pub fn row(&self) -> &str {
+        self.id.split('-').next().unwrap_or(&self.id)
+    }
+
+    /// Whether every step is to be let through.
+    pub fn is_accepted(&self) -> bool {
+        self.steps.iter().all(|step| step.expect.status == 200)
+    }
+}
+
+/// One request, and its answer.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// What the issuers publish from now on.
+    #[serde(default)]
+    pub keys: Option<KeysRecipe>,
+    /// The token.
+    #[serde(default)]
+    pub token: TokenRecipe,
+    /// The DPoP proof beside it.
+    #[serde(default)]
+    pub proof: Option<ProofRecipe>,
+    /// The request around it.
+    #[serde(default)]
+    pub request: RequestRecipe,
+    /// How often it is sent, `${n}` counting from 0.
+    #[serde(default = "once")]
+    pub times: u32,
+    /// What must come of it.
+    pub expect: Expectation,
+}
+
+const fn once() -> u32 {
+    1
+}
+
+/// What a target must be able to do, besides answering requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Need {
+    /// What the issuers publish can be changed.
+    KeyServer,
+    /// Its clock stands still: the moment of the request is known to the second.
+    FixedClock,
+    /// A second trusted issuer.
+    SecondIssuer,
+    /// A decision endpoint at `/decide`.
+    DecisionEndpoint,
+    /// A certificate of the client that the platform verified.
+    ClientCertificate,
+    /// Sender-constrained tokens (DPoP).
+    Dpop,
+    /// Single-use mandates.
+    SingleUse,
+    /// A status list that can be changed.
+    StatusList,
+}
+
+/// Whose token it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum IssuerName {
+    /// The target's issuer.
+    #[default]
+    First,
+    /// The target's second issuer.
+    Second,
+}
+
+/// The algorithm of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+pub enum KeyName {
+    /// Ed25519.
+    #[default]
+    EdDSA,
+    /// P-256.
+    ES256,
+    /// P-384.
+    ES384,
+    /// RSA with PSS.
+    PS256,
+    /// RSA with PKCS #1 v1.5.
+    RS256,
+}
+
+impl KeyName {
+    /// The library's name for it.
+    pub const fn algorithm(self) -> sluis_token::Algorithm {
+        use sluis_token::Algorithm;
+        match self {
+            Self::EdDSA => Algorithm::EdDsa,
+            Self::ES256 => Algorithm::Es256,
+            Self::ES384 => Algorithm::Es384,
+            Self::PS256 => Algorithm::Ps256,
+            Self::RS256 => Algorithm::Rs256,
+        }
+    }
+}
+
+/// How a token differs from a good one. `{}` is a good one.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TokenRecipe {
+    /// Whose claims it has.
+    pub issuer: IssuerName,
+    /// Which of the issuer's keys signs it.
+    pub key: KeyName,
+    /// Whose key signs it, where that is not the issuer's.
+    pub signer: Signer,
+    /// What tells its claims' `jti` apart; by default the id of the case and the
+    /// number of the step. Two steps of one mark have one token.
+    pub mark: Option<String>,
+    /// Edits to the header before signing.
+    pub header: Edits,
+    /// The header as a whole, `${header}` being what it would be.
+    pub header_text: Option<String>,
+    /// Edits to the claims before signing.
+    pub claims: Edits,
+    /// Edits to the mandate before signing.
+    pub mandate: Edits,
+    /// The payload as a whole, `${payload}` being what it would be.
+    pub payload_text: Option<String>,
+    /// The payload as bytes in hexadecimal, `${payload}` being what it would be.
+    pub payload_hex: Option<String>,
+    /// How the payload is written as bytes.
+    pub payload_encoding: PayloadEncoding,
+    /// Edits after signing, which the signature does not cover.
+    pub after: After,
+    /// The signature, where it is not the key's.
+    pub forge: Option<Forgery>,
+    /// The parts as they are written: `header`, `payload`, `signature`, and
+    /// `token` for the whole, `${it}` being what it would be.
+    pub written: Edits,
+}
+
+/// Edits after signing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct After {
+    /// To the header.
+    pub header: Edits,
+    /// To the claims.
+    pub claims: Edits,
+}
+
+/// Whose key signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Signer {
+    /// The issuer's.
+    #[default]
+    Issuer,
+    /// The other issuer's, under its own key id.
+    OtherIssuer,
+    /// An attacker's, under the issuer's key id.
+    Attacker,
+    /// An attacker's, under its own key id.
+    AttackerOwnId,
+}
+
+/// How the payload's text becomes bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PayloadEncoding {
+    /// As it is.
+    #[default]
+    Utf8,
+    /// UTF-8 behind a byte order mark.
+    Utf8Bom,
+    /// UTF-16, little-endian, with its mark.
+    Utf16Le,
+    /// UTF-16, big-endian, without a mark.
+    Utf16Be,
+    /// UTF-32, little-endian.
+    Utf32Le,
+}
+
+/// A signature that the issuer's key did not make as it should.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Forgery {
+    /// These bytes in hexadecimal; none for an empty one.
+    Hex(String),
+    /// The good one, a bit flipped: 0 the first, −1 the last.
+    FlipBit(i32),
+    /// The good one cut off or followed by zeros.
+    Resize(usize),
+    /// Zeros before the good one.
+    ZerosBefore(usize),
+    /// That many random bytes.
+    Random(usize),
+    /// The good signature of another token of the same key.
+    OfAnotherToken,
+    /// HMAC with that hash, keyed by a text with names in it.
+    Hmac {
+        /// The hash.
+        #[serde(default)]
+        hash: Hash,
+        /// The key: a text with names in it.
+        #[serde(default)]
+        key: String,
+        /// The key: the issuer's public key in some form.
+        #[serde(default)]
+        public: Option<PublicForm>,
+        /// The key in hexadecimal.
+        #[serde(default)]
+        hex: Option<String>,
+    },
+    /// r and s of ECDSA.
+    Ecdsa {
+        /// `signed`, `0`, `1`, `n`, `n-1`, `n+1`, `p`, `-signed` (n − it), `max`.
+        r: String,
+        /// The same.
+        s: String,
+    },
+    /// The good one of ECDSA in another form.
+    EcdsaForm(EcdsaForm),
+    /// The issuer's key with another hash or curve.
+    EcdsaOtherHash,
+    /// Ed25519.
+    Ed25519(Ed25519Forgery),
+    /// PKCS #1 v1.5 with another padding.
+    Pkcs1(Pkcs1Forgery),
+    /// PSS with other parameters.
+    Pss {
+        /// Length of the salt.
+        salt: usize,
+        /// The hash.
+        #[serde(default)]
+        hash: Hash,
+        /// The hash of the mask, where it is another.
+        #[serde(default)]
+        mask: Option<Hash>,
+    },
+    /// PKCS #1 v1.5 with a good padding over another hash.
+    Pkcs1Hash(Hash),
+    /// Signed by the weak key that the case publishes.
+    WeakKey(WeakKey),
+    /// A JWE of five parts to the issuer's RSA key, with an unsecured token inside.
+    Jwe,
+}
+
+/// A hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Hash {
+    /// SHA-1.
+    Sha1,
+    /// SHA-256.
+    #[default]
+    Sha256,
+    /// SHA-384.
+    Sha384,
+    /// SHA-512.
+    Sha512,
+}
+
+/// A public key as bytes that somebody could take for the secret of a MAC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PublicForm {
+    /// `SubjectPublicKeyInfo` in PEM, a line feed at the end.
+    SpkiPem,
+    /// The same without that line feed.
+    SpkiPemBare,
+    /// The same with carriage returns.
+    SpkiPemCrLf,
+    /// `SubjectPublicKeyInfo` in DER.
+    SpkiDer,
+    /// `RSAPublicKey` in PEM.
+    Pkcs1Pem,
+    /// The JWK's text, as it is published.
+    Jwk,
+    /// The canonical JWK of RFC 7638.
+    JwkCanonical,
+    /// The raw key: modulus, uncompressed point, or Ed25519's 32 bytes.
+    Raw,
+    /// The compressed point.
+    Compressed,
+    /// The x coordinate.
+    XCoordinate,
+    /// A line as OpenSSH writes it.
+    Ssh,
+    /// The whole key set.
+    KeySet,
+}
+
+/// An ECDSA signature written otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum EcdsaForm {
+    /// ASN.1 DER.
+    Der,
+    /// s and r changed places.
+    Swapped,
+    /// Each half a byte longer, with a zero before.
+    WideHalves,
+    /// In hexadecimal text.
+    HexText,
+    /// As P1363, little-endian.
+    LittleEndian,
+}
+
+/// An Ed25519 signature that verifiers differ on, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Ed25519Forgery {
+    /// S + L.
+    ScalarPlusOrder,
+    /// S = L.
+    ScalarIsOrder,
+    /// S = 0.
+    ScalarZero,
+    /// R the identity, and S such that the equation holds.
+    IdentityR,
+    /// R the identity in its second encoding (y = p + 1).
+    NonCanonicalIdentityR,
+    /// R of order 8, S = 0.
+    SmallOrderR,
+    /// R the identity with the sign of x set.
+    NegativeZeroR,
+    /// All zeros.
+    Zeros,
+}
+
+/// An RSASSA-PKCS1-v1_5 signature with a padding that is not the one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Pkcs1Forgery {
+    /// `DigestInfo` without NULL.
+    MissingNull,
+    /// NULL with a length of its own.
+    LongNull,
+    /// The digest alone, without `DigestInfo`.
+    NoDigestInfo,
+    /// Bytes after `DigestInfo`, the padding shorter (Bleichenbacher 2006).
+    TrailingBytes,
+    /// Bytes inside the parameters of `DigestInfo`.
+    BytesInParameters,
+    /// BER's long form of a length.
+    LongLength,
+    /// Block type 0.
+    BlockType0,
+    /// Block type 2.
+    BlockType2,
+    /// A first byte that is not zero.
+    FirstByte,
+    /// One byte of the padding is not 0xff.
+    PaddingByte,
+    /// Padding shorter than eight bytes.
+    ShortPadding,
+    /// The byte between padding and `DigestInfo` is not zero.
+    Separator,
+    /// The digest's first byte is another.
+    Digest,
+    /// The identifier of another hash.
+    OtherIdentifier,
+    /// The encoded message itself, not signed at all.
+    Unsigned,
+    /// The good signature plus the modulus.
+    PlusModulus,
+    /// 0.
+    Zero,
+    /// 1.
+    One,
+    /// n − 1.
+    ModulusMinusOne,
+}
+
+/// A key that is too weak to be one, published by the case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum WeakKey {
+    /// RSA of 1024 bits.
+    Rsa1024,
+    /// RSA of 2047 bits.
+    Rsa2047,
+    /// RSA with e = 1: every padded message is its own signature.
+    RsaExponent1,
+    /// RSA with an even exponent.
+    RsaExponent2,
+    /// An even modulus.
+    RsaEvenModulus,
+    /// A modulus of 16384 bits, to cost time.
+    RsaHuge,
+    /// An Ed25519 key of small order, under which one signature fits all.
+    Ed25519SmallOrder,
+    /// An Ed25519 key that is not canonically encoded.
+    Ed25519NonCanonical,
+    /// A P-256 point that is not on the curve.
+    P256OffCurve,
+    /// P-256 coordinates without their leading zeros, or with one too many.
+    P256LongCoordinate,
+    /// P-256 at infinity.
+    P256Zero,
+}
+
+/// How a DPoP proof (RFC 9449 §4.2) differs from a good one. `{}` is a good one, with the
+/// nonce that the target last gave.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProofRecipe {
+    /// The algorithm of the client's key.
+    pub key: ProofKey,
+    /// Whether another key than the token's `jkt` names signs, and stands in the header.
+    pub other_key: bool,
+    /// What tells its `jti` apart. Two proofs of one mark have one `jti`.
+    pub mark: Option<String>,
+    /// Edits to the header before signing.
+    pub header: Edits,
+    /// Edits to the claims before signing.
+    pub claims: Edits,
+    /// The signature, where it is not the key's.
+    pub forge: Option<Forgery>,
+    /// The parts as they are written, as in a token.
+    pub written: Edits,
+    /// The `DPoP` fields; by default `${proof}`.
+    pub fields: Option<Vec<String>>,
+    /// Whether the target's nonce is left out.
+    pub no_nonce: bool,
+}
+
+/// The algorithm of a client's key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+pub enum ProofKey {
+    /// P-256, as most clients have.
+    #[default]
+    ES256,
+    /// Ed25519.
+    EdDSA,
+}
+
+/// What the issuers publish.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KeysRecipe {
+    /// For which issuer.
+    pub issuer: IssuerName,
+    /// Edits to the set: `/keys/0` is `EdDSA`'s, then ES256, ES384, PS256, RS256.
+    pub edits: Edits,
+    /// Adds a weak key, `weak` being its id.
+    pub weak: Option<WeakKey>,
+    /// The body as a whole, `${set}` being what it would be.
+    pub text: Option<String>,
+    /// The status.
+    pub status: Option<u16>,
+    /// Answers with a redirect to another path, where a set of the attacker's is.
+    pub redirect: bool,
+    /// No answer at all.
+    pub down: bool,
+}
+
+/// Which of the target's operations is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum OperationName {
+    /// The person stands in the path.
+    #[default]
+    Path,
+    /// The person stands in the body.
+    Body,
+    /// Of the second issuer's mandates, the person in the body.
+    Second,
+    /// Of a statutory basis.
+    Statutory,
+}
+
+/// How a request differs from a good one.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RequestRecipe {
+    /// The operation.
+    pub operation: OperationName,
+    /// Another method.
+    pub method: Option<String>,
+    /// Path and query, `${path}` being the operation's.
+    pub target: Option<String>,
+    /// The person asked about, where it is not the token's.
+    pub ssin: Option<String>,
+    /// The `Authorization` fields; by default `Bearer ${token}`.
+    pub authorization: Option<Vec<String>>,
+    /// Further fields.
+    pub headers: Vec<(String, String)>,
+    /// The body, `${body}` being the operation's.
+    pub body: Option<String>,
+    /// Its media type; an empty one sends none.
+    pub content_type: Option<String>,
+}
+
+/// What must come of a step. `{ code = "x" }` is the usual one: 401 `invalidAccessToken`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(from = "WrittenExpectation")]
+pub struct Expectation {
+    /// The status.
+    pub status: u16,
+    /// The problem type's last part; none for 200.
+    pub problem: Option<String>,
+    /// The reason code; none for 200.
+    pub code: Option<String>,
+    /// Statuses with which a server may refuse it before any validator sees it:
+    /// the request breaks HTTP itself or the server's own limits.
+    pub server: Vec<u16>,
+    /// Over HTTP a runtime may tidy the request until it is another, good or bad;
+    /// then these statuses count too, and no more is asked.
+    pub tidied: Vec<u16>,
+    /// Most fetches of key sets during the step, over all its times.
+    pub fetches: Option<usize>,
+}
+
+/// An expectation as it is written; what a status implies is left out.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenExpectation {
+    status: Option<u16>,
+    problem: Option<String>,
+    code: Option<String>,
+    #[serde(default)]
+    server: Vec<u16>,
+    #[serde(default)]
+    tidied: Vec<u16>,
+    fetches: Option<usize>,
+}
+
+impl From<WrittenExpectation> for Expectation {
+    fn from(written: WrittenExpectation) -> Self {
+        let status = written.status.unwrap_or(401);
+        let implied = match status {
+            400 | 405 => Some("badRequest"),
+            401 => Some("invalidAccessToken"),
+            403 => Some("missingPermission"),
+            404 => Some("resourceNotFound"),
+            413 => Some("payloadTooLarge"),
+            503 => Some("serviceUnavailable"),
+            _ => None,
+        };
+        Self {
+            status,
+            problem: written.problem.or_else(|| implied.map(str::to_owned)),
+            code: written.code,
+            server: written.server,
+            tidied: written.tidied,
+            fetches: written.fetches,
+        }
+    }
+}

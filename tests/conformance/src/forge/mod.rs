@@ -1,0 +1,144 @@
+//! Signatures that no signing interface makes: over keys, paddings and points that are none.
+//!
+//! Every function here attacks: the private keys are those of a test issuer or of a made-up attacker.
+
+pub(crate) mod certificate;
+mod der;
+mod ecdsa;
+mod ed25519;
+mod jwe;
+mod mac;
+pub(crate) mod pem;
+mod rsa_padding;
+pub(crate) mod weak;
+
+use ring::digest;
+use sluis_token::Algorithm;
+
+use crate::case::{Forgery, Hash};
+use crate::error::BuildError;
+use crate::keys::PrivateKey;
+use crate::random::Seeded;
+use crate::token::{Signing, unhex};
+
+/// What a forgery gives.
+pub(crate) enum Forged {
+    /// A signature.
+    Signature(Vec<u8>),
+    /// A whole token.
+    Token(String),
+}
+
+/// The signature that the profile asks for, the same for the same randomness.
+pub(crate) fn sign(
+    key: &PrivateKey,
+    message: &[u8],
+    random: &mut Seeded,
+) -> Result<Vec<u8>, BuildError> {
+    match key.algorithm() {
+        Algorithm::Ps256 => rsa_padding::pss(&key.rsa()?, message, 32, Hash::Sha256, None, random),
+        Algorithm::EdDsa | Algorithm::Es256 | Algorithm::Es384 | Algorithm::Rs256 => {
+            Ok(key.signing().sign_bytes(message)?)
+        }
+    }
+}
+
+/// The signature of a recipe.
+pub(crate) fn forge(forgery: &Forgery, signing: &mut Signing<'_>) -> Result<Forged, BuildError> {
+    let message = signing.input.as_bytes();
+    let signer = signing.signer;
+    let random = &mut signing.random;
+    let bytes = match forgery {
+        Forgery::Hex(text) => unhex(text)?,
+        Forgery::FlipBit(at) => flip(sign(signer, message, random)?, *at),
+        Forgery::Resize(length) => {
+            let mut good = sign(signer, message, random)?;
+            good.resize(*length, 0);
+            good
+        }
+        Forgery::ZerosBefore(count) => [vec![0; *count], sign(signer, message, random)?].concat(),
+        Forgery::Random(length) => {
+            let mut bytes = vec![0; *length];
+            for piece in bytes.chunks_mut(32) {
+                piece
+                    .iter_mut()
+                    .zip(random.bytes::<32>())
+                    .for_each(|(to, from)| *to = from);
+            }
+            bytes
+        }
+        Forgery::OfAnotherToken => sign(signer, &[message, b"x"].concat(), random)?,
+        Forgery::Hmac {
+            hash,
+            key,
+            public,
+            hex,
+        } => mac::forged(*hash, key, *public, hex.as_deref(), signing)?,
+        Forgery::Ecdsa { r, s } => ecdsa::pair(signer, &sign(signer, message, random)?, r, s)?,
+        Forgery::EcdsaForm(form) => ecdsa::written(*form, &sign(signer, message, random)?),
+        Forgery::EcdsaOtherHash => ecdsa::other_hash(signer, message)?,
+        Forgery::Ed25519(which) => ed25519::forged(*which, signer, message)?,
+        Forgery::Pkcs1(which) => rsa_padding::pkcs1(*which, &signer.rsa()?, message)?,
+        Forgery::Pss { salt, hash, mask } => {
+            rsa_padding::pss(&signer.rsa()?, message, *salt, *hash, *mask, random)?
+        }
+        Forgery::Pkcs1Hash(hash) => rsa_padding::pkcs1_hash(&signer.rsa()?, message, *hash)?,
+        Forgery::WeakKey(which) => weak::signature(*which, signing.attacker, message, random)?,
+        Forgery::Jwe => return jwe::encrypted(signing).map(Forged::Token),
+    };
+    Ok(Forged::Signature(bytes))
+}
+
+fn flip(mut bytes: Vec<u8>, at: i32) -> Vec<u8> {
+    let bits = i32::try_from(bytes.len() * 8).unwrap_or(i32::MAX);
+    let at = usize::try_from(at.rem_euclid(bits.max(1))).unwrap_or_default();
+    if let Some(byte) = bytes.get_mut(at / 8) {
+        *byte ^= 0x80 >> (at % 8);
+    }
+    bytes
+}
+
+/// A digest.
+pub(crate) fn hash(hash: Hash, message: &[u8]) -> Vec<u8> {
+    let algorithm = match hash {
+        Hash::Sha1 => &digest::SHA1_FOR_LEGACY_USE_ONLY,
+        Hash::Sha256 => &digest::SHA256,
+        Hash::Sha384 => &digest::SHA384,
+        Hash::Sha512 => &digest::SHA512,
+    };
+    digest::digest(algorithm, message).as_ref().to_vec()
+}
+
+/// a − b, big-endian, of one length.
+pub(crate) fn minus(a: &[u8], b: &[u8]) -> Vec<u8> {
+    let mut borrow = 0;
+    let mut digits: Vec<u8> = a
+        .iter()
+        .zip(b)
+        .rev()
+        .map(|(a, b)| {
+            let difference = i16::from(*a) - i16::from(*b) - borrow;
+            borrow = i16::from(difference < 0);
+            u8::try_from(difference.rem_euclid(256)).unwrap_or(0)
+        })
+        .collect();
+    digits.reverse();
+    digits
+}
+
+/// a + b, big-endian, of one length; what overflows is lost.
+pub(crate) fn plus(a: &[u8], b: &[u8]) -> Vec<u8> {
+    let mut carry = 0;
+    let mut digits: Vec<u8> = a
+        .iter()
+        .zip(b)
+        .rev()
+        .map(|(a, b)| {
+            let sum = u16::from(*a) + u16::from(*b) + carry;
+            carry = sum >> 8;
+            u8::try_from(sum & 0xff).unwrap_or(0)
+        })
+        .collect();
+    digits.reverse();
+    digits
+}

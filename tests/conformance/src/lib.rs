@@ -1,0 +1,30 @@
+//! The attack corpus: what it says, how its cases are built, and how a validator of the token profile is judged by them.
+//!
+//! The cases are data, in `tests/vectors/attack-corpus/`; each names the section of the profile that stops it, and the
+//! answer and reason code that must come of it.
+//!
+//! | piece | what it does |
+//! |---|---|
+//! | [`case`], [`corpus`] | the data |
+//! | [`settings`], [`keys`] | what is known of a target |
+//! | [`token`], `forge`, [`request`] | build, the same from the same keys, time and seed |
+//! | [`target`], [`memory`] | what a case is sent to: the library, or whatever implements [`target::Target`] |
+//! | [`run`] | sends and compares |
+//!
+//! Out of scope: a clock (`now` is the target's), and whatever starts servers.
+
+pub mod case;
+pub mod corpus;
+pub mod error;
+mod forge;
+pub mod json_edit;
+pub mod keys;
+pub mod memory;
+mod proof;
+pub mod random;
+pub mod request;
+pub mod run;
+pub mod settings;
+pub mod target;
+pub mod template;
+pub mod token;

@@ -1,0 +1,74 @@
+//! What the corpus is run against.
+
+use crate::case::{IssuerName, Need};
+use crate::error::TargetError;
+use crate::request::{Publication, WireRequest};
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The fields, lower-case names, in their order.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The value of a field that stands there exactly once.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut values = self.headers.iter().filter(|(known, _)| known == name);
+        match (values.next(), values.next()) {
+            (Some((_, value)), None) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The problem type's last part.
+    pub fn problem(&self) -> Option<String> {
+        let body: serde_json::Value = serde_json::from_slice(&self.body).ok()?;
+        let urn = body.get("type")?.as_str()?;
+        urn.rsplit(':').next().map(str::to_owned)
+    }
+}
+
+/// What else happened, as far as the target can tell. `None`: it cannot.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Witness {
+    /// How many requests reached the backend.
+    pub forwarded: Option<usize>,
+    /// How often a key set was fetched.
+    pub fetches: Option<usize>,
+    /// The reason codes that were recorded, counted ones included.
+    pub reasons: Option<Vec<String>>,
+}
+
+/// A validator, however it is reached.
+pub trait Target {
+    /// What it is called in reports.
+    fn name(&self) -> String;
+
+    /// Whether it can take cases that need that.
+    fn offers(&self, need: Need) -> bool;
+
+    /// Seconds since the Unix epoch, by the clock that tokens for it are made by.
+    fn now(&self) -> u64;
+
+    /// Makes ready for a case; `publishes` tells whether the case changes what issuers publish.
+    fn begin(&self, publishes: bool) -> Result<(), TargetError>;
+
+    /// Lets an issuer publish something else, until the case ends.
+    fn publish(&self, issuer: IssuerName, what: &Publication) -> Result<(), TargetError>;
+
+    /// Sends a request.
+    fn send(&self, request: &WireRequest) -> Result<Answer, TargetError>;
+
+    /// What happened since the last call, or since the case began.
+    fn witness(&self) -> Result<Witness, TargetError>;
+}

@@ -1,0 +1,178 @@
+//! The whole corpus against the library: a gate on the in-memory platform.
+
+#![expect(clippy::print_stdout, reason = "the counts are what the run is for")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use sluis_conformance::corpus::Corpus;
+use sluis_conformance::keys::IssuerKeySet;
+use sluis_conformance::memory::{MemoryTarget, PSEUDONYM_KEY};
+use sluis_conformance::request::Builder;
+use sluis_conformance::run::{CaseResult, Verdict, mark_oracles, run_case};
+use sluis_conformance::settings::{Settings, simulation};
+
+/// The rows of the project's attack list. Each must be in the corpus.
+const ROWS: &str = "A01 A02 A03 A04 A05 A07 A08 A09 A10 A11 A12 A13 A14 A15 A16 A17 A18 A20 A21 A22 A24 A25 A26 \
+    A27 A28 A29 A30 A32 A33 A34 A35 A36 A38 A39 A40 A41 A43 A44 A45 A48 A49 A50 A51 A52 A54 A55 A56 A57 A59 A60 A61 \
+    A63 A64 A65 A66 A67 A69 A70 A71 A73 A74 A76 A77 A78 A79 A81 A82 A83 A84 A86 A87 A89 A90 A92 A93 A95 A96 A98 A99 A100";
+
+const KEY_URLS: [&str; 2] = [
+    "http://127.0.0.1:8788/simulation/cbss/.well-known/jwks.json",
+    "http://127.0.0.1:8788/simulation/nic/.well-known/jwks.json",
+];
+
+fn root(file: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join(file);
+    std::fs::read_to_string(path).unwrap()
+}
+
+fn corpus() -> Corpus {
+    Corpus::load().unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn settings() -> Settings {
+    let keys = || IssuerKeySet::generate().unwrap();
+    simulation(&PSEUDONYM_KEY, keys(), keys()).unwrap()
+}
+
+fn target(settings: &Settings) -> MemoryTarget {
+    let second = settings.second_issuer.as_ref().unwrap();
+    MemoryTarget::new(
+        &root("simulation.toml"),
+        &root("catalogue.toml"),
+        KEY_URLS,
+        [&settings.issuer.keys, &second.keys],
+    )
+    .unwrap()
+}
+
+#[test]
+fn every_case_gets_the_answer_and_the_reason_that_it_must_get() {
+    let corpus = corpus();
+    let settings = settings();
+    let builder = Builder::new(&settings, b"library");
+    let target = target(&settings);
+    let only = std::env::var("SLUIS_CASE").unwrap_or_default();
+    let mut results: Vec<CaseResult> = corpus
+        .cases()
+        .filter(|(_, case)| case.id.starts_with(&only))
+        .map(|(theme, case)| run_case(&corpus, theme, case, &builder, &target))
+        .collect();
+    mark_oracles(&mut results);
+    let mut wrong = Vec::new();
+    let mut counts: BTreeMap<&str, [usize; 3]> = BTreeMap::new();
+    for result in &results {
+        let [passed, failed, not_applicable] = counts.entry(result.theme).or_default();
+        match &result.verdict {
+            Verdict::Passed => *passed += 1,
+            Verdict::NotApplicable(reason) => {
+                *not_applicable += 1;
+                println!("n/a  {}: {reason}", result.id);
+            }
+            Verdict::Failed(problems) => {
+                *failed += 1;
+                wrong.push(format!(
+                    "{} {}: {}",
+                    result.id,
+                    result.name,
+                    problems.join("; ")
+                ));
+            }
+            Verdict::Error(error) => {
+                *failed += 1;
+                wrong.push(format!("{} {}: {error}", result.id, result.name));
+            }
+        }
+    }
+    for (theme, [passed, failed, not_applicable]) in &counts {
+        println!("{theme}: {passed} as expected, {failed} not, {not_applicable} not applicable");
+    }
+    println!("{} cases", results.len());
+    assert!(
+        wrong.is_empty(),
+        "{} of {}:\n{}",
+        wrong.len(),
+        results.len(),
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn every_row_of_the_attack_list_has_a_case() {
+    let corpus = corpus();
+    let rows: BTreeSet<&str> = corpus.cases().map(|(_, case)| case.row()).collect();
+    let missing: Vec<&str> = ROWS
+        .split_whitespace()
+        .filter(|row| !rows.contains(row))
+        .collect();
+    assert!(missing.is_empty(), "no case for {missing:?}");
+    let unknown: Vec<&&str> = rows
+        .iter()
+        .filter(|row| row.starts_with('A') && !ROWS.split_whitespace().any(|known| known == **row))
+        .collect();
+    assert!(unknown.is_empty(), "{unknown:?} are no rows of the list");
+}
+
+#[test]
+fn every_case_is_complete() {
+    let corpus = corpus();
+    for (theme, case) in corpus.cases() {
+        let id = &case.id;
+        assert!(
+            case.section.starts_with('§'),
+            "{theme}: {id}: {}",
+            case.section
+        );
+        assert!(
+            !case.source.is_empty() && !case.name.is_empty(),
+            "{theme}: {id}"
+        );
+        for need in &case.needs {
+            assert!(!corpus.reason(*need).is_empty(), "{need:?} has no reason");
+        }
+        for step in &case.steps {
+            let expect = &step.expect;
+            let refused = expect.problem.is_some() && expect.code.is_some();
+            assert_eq!(expect.status == 200, !refused, "{theme}: {id}: {expect:?}");
+        }
+    }
+}
+
+/// The same keys, time and seed give the same bytes; another seed gives others.
+#[test]
+fn building_is_deterministic() {
+    let corpus = corpus();
+    let settings = settings();
+    let build = |seed: &[u8]| -> Vec<String> {
+        let builder = Builder::new(&settings, seed);
+        corpus
+            .cases()
+            .flat_map(|(_, case)| {
+                case.steps
+                    .iter()
+                    .enumerate()
+                    .map(move |(at, step)| (case, at, step))
+            })
+            .map(|(case, at, step)| {
+                let built = builder.build(case, at, step, 0, (1_790_000_000, Some("a nonce")));
+                let built = built
+                    .map_err(|error| format!("{}: {error}", case.id))
+                    .unwrap();
+                format!("{:?}", built.request)
+            })
+            .collect()
+    };
+    let first = build(b"a");
+    assert_eq!(first, build(b"a"));
+    let other = build(b"b");
+    let same = first.iter().zip(&other).filter(|(a, b)| a == b).count();
+    // Some cases send no token, or the same rubbish whatever the seed.
+    assert!(
+        same * 5 < first.len(),
+        "{same} of {} do not depend on the seed",
+        first.len()
+    );
+}
