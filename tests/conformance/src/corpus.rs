@@ -32,8 +32,11 @@ macro_rules! corpus_file {
 /// The files, as they were when this program was built.
 const FILES: &[(&str, &str)] = &[
     corpus_file!("algorithms.toml"),
+    corpus_file!("algorithm-names.toml"),
     corpus_file!("header.toml"),
+    corpus_file!("kid.toml"),
     corpus_file!("encoding.toml"),
+    corpus_file!("json.toml"),
     corpus_file!("claims.toml"),
     corpus_file!("time.toml"),
     corpus_file!("signatures.toml"),

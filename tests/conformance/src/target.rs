@@ -32,9 +32,18 @@ impl Answer {
 
     /// The problem type's last part.
     pub fn problem(&self) -> Option<String> {
-        let body: serde_json::Value = serde_json::from_slice(&self.body).ok()?;
-        let urn = body.get("type")?.as_str()?;
+        let urn = self.member("type")?;
         urn.rsplit(':').next().map(str::to_owned)
+    }
+
+    /// The reason code that a simulation tells in the body; production tells none.
+    pub fn told_reason(&self) -> Option<String> {
+        self.member("reason")
+    }
+
+    fn member(&self, name: &str) -> Option<String> {
+        let body: serde_json::Value = serde_json::from_slice(&self.body).ok()?;
+        body.get(name)?.as_str().map(str::to_owned)
     }
 }
 

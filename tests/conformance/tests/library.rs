@@ -1,10 +1,12 @@
 //! The whole corpus against the library: a gate on the in-memory platform.
 
+#![cfg(test)]
 #![expect(clippy::print_stdout, reason = "the counts are what the run is for")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use sluis_conformance::case::Step;
 use sluis_conformance::corpus::Corpus;
 use sluis_conformance::keys::IssuerKeySet;
 use sluis_conformance::memory::{MemoryTarget, PSEUDONYM_KEY};
@@ -38,15 +40,10 @@ fn settings() -> Settings {
     simulation(&PSEUDONYM_KEY, keys(), keys()).unwrap()
 }
 
-fn target(settings: &Settings) -> MemoryTarget {
+fn target(settings: &Settings, config: &str, key_urls: [&str; 2]) -> MemoryTarget {
     let second = settings.second_issuer.as_ref().unwrap();
-    MemoryTarget::new(
-        &root("simulation.toml"),
-        &root("catalogue.toml"),
-        KEY_URLS,
-        [&settings.issuer.keys, &second.keys],
-    )
-    .unwrap()
+    let keys = [&settings.issuer.keys, &second.keys];
+    MemoryTarget::new(config, &root("catalogue.toml"), key_urls, keys).unwrap()
 }
 
 #[test]
@@ -54,7 +51,7 @@ fn every_case_gets_the_answer_and_the_reason_that_it_must_get() {
     let corpus = corpus();
     let settings = settings();
     let builder = Builder::new(&settings, b"library");
-    let target = target(&settings);
+    let target = target(&settings, &root("simulation.toml"), KEY_URLS);
     let only = std::env::var("SLUIS_CASE").unwrap_or_default();
     let mut results: Vec<CaseResult> = corpus
         .cases()
@@ -97,6 +94,54 @@ fn every_case_gets_the_answer_and_the_reason_that_it_must_get() {
         wrong.len(),
         results.len(),
         wrong.join("\n")
+    );
+}
+
+/// In production the body of a refusal says nothing of its reason, byte for byte.
+#[test]
+fn in_production_every_invalid_token_gets_one_and_the_same_answer() {
+    let corpus = corpus();
+    let settings = settings();
+    let builder = Builder::new(&settings, b"production");
+    let config = root("simulation.toml")
+        .replace(
+            "environment = \"simulation\"",
+            "environment = \"production\"",
+        )
+        .replace("mode = \"both\"", "mode = \"inline\"")
+        .replace("http://127.0.0.1:8788", "https://keys.invalid");
+    let urls = KEY_URLS.map(|url| url.replace("http://127.0.0.1:8788", "https://keys.invalid"));
+    let target = target(&settings, &config, [&urls[0], &urls[1]]);
+    let results: Vec<CaseResult> = corpus
+        .cases()
+        .filter(|(_, case)| {
+            let expected =
+                |step: &Step| step.expect.problem.as_deref() == Some("invalidAccessToken");
+            case.steps.iter().all(expected)
+        })
+        .map(|(theme, case)| run_case(&corpus, theme, case, &builder, &target))
+        .collect();
+    let answers: BTreeSet<String> = results
+        .iter()
+        .flat_map(|result| &result.exchanges)
+        .map(|exchange| exchange.answer.text())
+        .collect();
+    assert!(results.len() > 700, "only {} cases", results.len());
+    assert_eq!(answers.len(), 1, "{answers:#?}");
+    assert!(
+        !answers.iter().any(|answer| answer.contains("reason")),
+        "{answers:?}"
+    );
+    let failed: Vec<&CaseResult> = results
+        .iter()
+        .filter(|result| matches!(result.verdict, Verdict::Failed(_) | Verdict::Error(_)))
+        .collect();
+    assert!(
+        failed.is_empty(),
+        "{} of {}: {:?}",
+        failed.len(),
+        results.len(),
+        failed.first()
     );
 }
 
