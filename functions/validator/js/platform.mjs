@@ -45,6 +45,16 @@ export function header(request, name) {
   return request.headers.get(name) ?? undefined;
 }
 
+/**
+ * The fingerprint of the client's certificate, if the TLS connection had one that Cloudflare verified and does not know to be
+ * revoked. `cf` is the platform's: no header can set it.
+ */
+export function client_certificate(request) {
+  const tls = request.cf?.tlsClientAuth;
+  if (tls?.certPresented !== "1" || tls.certVerified !== "SUCCESS" || tls.certRevoked === "1") return undefined;
+  return typeof tls.certFingerprintSHA256 === "string" ? tls.certFingerprintSHA256 : undefined;
+}
+
 // Signatures ---------------------------------------------------------------
 
 const IMPORT = [

@@ -103,6 +103,9 @@ pub struct Config {
 pub(crate) struct Institution {
     /// The institution's identifier in records and problem types.
     pub(crate) id: String,
+    /// What clients call this API by, for the proofs that they sign (RFC 9449
+    /// §4.2, `htu`): scheme, authority and an optional path prefix.
+    pub(crate) url: String,
     /// The audience that a token must name (profile §15).
     pub(crate) audience: String,
     /// `WWW-Authenticate: Bearer realm="…"`.
@@ -139,6 +142,9 @@ pub(crate) struct UpstreamConfig {
     pub(crate) timeout_ms: u32,
     /// Headers forwarded besides the fixed list, for plain holders only.
     pub(crate) extra_headers: Vec<String>,
+    /// Whether a proxy that asks is believed when it names its client's
+    /// certificate (RFC 9440).
+    pub(crate) trust_client_cert_field: bool,
     /// `aud` of the assertion.
     pub(crate) assertion_audience: String,
     pub(crate) assertion_lifetime_seconds: u64,
@@ -181,6 +187,7 @@ impl TryFrom<Embedded> for Config {
         Ok(Self {
             institution: Institution {
                 id: token_text("institution.id", config.institution.id.clone())?,
+                url: parse_base_url("institution.url", &config.institution.url, environment)?,
                 audience: nonempty("institution.audience", config.institution.audience)?,
                 realm: token_text("institution.realm", config.institution.realm)?,
             },
@@ -396,7 +403,16 @@ fn parse_upstream(
             "`inline` or `decision` in production",
         ));
     }
+    // In line nobody but the client could have set the field.
+    if raw.trust_client_cert_field && raw.mode == RawMode::Inline {
+        return Err(ConfigError::invalid(
+            "upstream.trust_client_cert_field",
+            "true",
+            "false where the gate forwards itself",
+        ));
+    }
     Ok(UpstreamConfig {
+        trust_client_cert_field: raw.trust_client_cert_field,
         inline: raw.mode != RawMode::Decision,
         decision: raw.mode != RawMode::Inline,
         url: parse_base_url("upstream.url", &raw.url, environment)?,

@@ -5,9 +5,10 @@
 //! both to HTTP, in one place.
 
 use sluis_policy::DenyReason;
-use sluis_token::{BearerError, BindingError, ParseError, VerifyError};
+use sluis_token::{BearerError, BindingError, DpopError, ParseError, VerifyError};
 
 use crate::platform::{LogError, UpstreamError};
+use crate::replay::ReplayError;
 use crate::route::RouteError;
 
 /// Why a request may not pass.
@@ -34,6 +35,12 @@ pub enum Refusal {
     /// The token is bound to another sender (profile §22–23).
     #[error(transparent)]
     Binding(#[from] BindingError),
+    /// The DPoP proof is no good (profile §22).
+    #[error(transparent)]
+    Dpop(#[from] DpopError),
+    /// The DPoP proof was used before (RFC 9449 §11.1).
+    #[error("the proof was used before")]
+    ProofReplayed,
     /// The deliberations do not allow it (profile §26–32).
     #[error(transparent)]
     Denied(DenyReason),
@@ -59,6 +66,8 @@ impl Refusal {
             Self::UnknownIssuer => "issuerUnknown",
             Self::Verify(error) => error.code(),
             Self::Binding(error) => error.code(),
+            Self::Dpop(error) => error.code(),
+            Self::ProofReplayed => "dpopProofReplayed",
             Self::Denied(reason) => reason.code(),
             Self::Subject(error) => error.code(),
             Self::Auditor => "auditorUnknown",
@@ -131,6 +140,9 @@ pub enum Fault {
     /// The signature could not be checked.
     #[error("the signature could not be checked")]
     Verifier,
+    /// Nobody can tell whether a proof or a single-use mandate was used before.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
     /// The token names a status list, which is not read yet.
     #[error("the token's status cannot be established")]
     StatusUnavailable,
@@ -156,6 +168,7 @@ impl Fault {
             Self::Log(_) => "logUnavailable",
             Self::Keys => "keysUnavailable",
             Self::Verifier => "verifierUnavailable",
+            Self::Replay(_) => "replayUnavailable",
             Self::StatusUnavailable => "statusUnavailable",
             Self::Upstream(error) => error.code(),
             Self::Random => "randomUnavailable",

@@ -8,8 +8,8 @@ use std::rc::Rc;
 use sluis_log::StoredEntry;
 use sluis_policy::{Allowance, Catalogue, Decision, Outcome, Question, decide};
 use sluis_token::{
-    AccessToken, BearerRequest, BoundAccessToken, DEFAULT_CACHE_CAPACITY, Jwk, Presented, UnixTime,
-    UntrustedToken, VerifiedAccessToken, VerifiedTokenCache, VerifyError,
+    AccessToken, BearerRequest, DEFAULT_CACHE_CAPACITY, Jwk, UnixTime, UntrustedToken,
+    VerifiedAccessToken, VerifiedTokenCache, VerifyError,
 };
 
 use crate::assertion::{self, AssertionFacts};
@@ -22,6 +22,7 @@ use crate::platform::{InboundRequest, Platform, UpstreamError};
 use crate::record::{self, OutcomeTicket};
 use crate::route::RouteMatch;
 use crate::secrets::Secrets;
+use crate::sender::{Bound, Sender};
 use crate::subject::{self, MAX_BODY_WAIT_MS, SubjectSource};
 use crate::tally::{Aggregate, Counted, Tally};
 use crate::trace::Nonces;
@@ -46,19 +47,21 @@ pub struct Gate {
 pub(crate) struct Admission {
     pub(crate) permit: ForwardPermit,
     pub(crate) outcome: OutcomeTicket,
+    /// For the sender's next DPoP proof.
+    pub(crate) next_nonce: Option<String>,
 }
 
-/// A token whose signature held but whose claims do not.
+/// A token whose signature held and that is no good here and now.
 struct Unacceptable<'a> {
     issuer: &'a IssuerConfig,
     key_thumbprint: [u8; 32],
-    refusal: Refusal,
+    stop: Stop,
 }
 
 /// What became of a bearer token.
 enum Authentication<'a> {
     /// It is verified and its sender's; this is who issued it.
-    Verified(BoundAccessToken, &'a IssuerConfig),
+    Verified(Bound, &'a IssuerConfig),
     /// It is authentic and still no good: refused with a record of its own.
     Unacceptable(Unacceptable<'a>),
 }
@@ -95,7 +98,7 @@ impl Gate {
         self: &Rc<Self>,
         platform: &P,
         original: &OriginalRequest,
-        source: SubjectSource<'_, P::Request>,
+        request: &mut P::Request,
         nonces: &Nonces,
     ) -> Result<Admission, Stop> {
         let found = self
@@ -118,10 +121,15 @@ impl Gate {
             related_trace_id: original.related_trace_id,
             route: &found,
         };
-        let (token, issuer) = match self.authenticate(platform, &bearer, now_ms).await? {
-            Authentication::Verified(token, issuer) => (token, issuer),
+        let sender = Sender {
+            original,
+            request: &*request,
+        };
+        let authentication = self.authenticate(platform, &bearer, &sender, now_ms);
+        let (Bound { token, next_nonce }, issuer) = match authentication.await? {
+            Authentication::Verified(bound, issuer) => (bound, issuer),
             Authentication::Unacceptable(unacceptable) => {
-                let stop = Stop::Refused(unacceptable.refusal);
+                let stop = unacceptable.stop;
                 let entry = context.unacceptable(
                     &bearer,
                     unacceptable.issuer.system.id(),
@@ -131,6 +139,11 @@ impl Gate {
                 self.noted(platform, append(&entry, platform.log()).await)?;
                 return Err(stop);
             }
+        };
+        let source = if original.has_body_here {
+            SubjectSource::Request(request)
+        } else {
+            SubjectSource::HeadOnly
         };
         let timeout = platform.sleep(MAX_BODY_WAIT_MS);
         let judged = self
@@ -169,14 +182,16 @@ impl Gate {
         Ok(Admission {
             permit,
             outcome: OutcomeTicket::new(entry.id(), nonces),
+            next_nonce,
         })
     }
 
-    /// Profile §2–21: from the bearer token to a verified one.
+    /// Profile §2–23: from the token to a verified one that is its sender's.
     async fn authenticate<P: Platform>(
         &self,
         platform: &P,
         bearer: &AccessToken,
+        sender: &Sender<'_, P::Request>,
         now_ms: u64,
     ) -> Result<Authentication<'_>, Stop> {
         let now = unix_time(now_ms)?;
@@ -187,7 +202,10 @@ impl Gate {
             let keys = self.keys.resolve(platform, issuer, cached.key_id()).await?;
             let thumbprint = cached.key_thumbprint();
             return match cached.recheck(&keys, audience, now) {
-                Ok(token) => Ok(bound(token, issuer, bearer)),
+                Ok(token) => {
+                    let bound = self.bind(platform, token, bearer, sender, now);
+                    settle_binding(bound.await, issuer, thumbprint)
+                }
                 Err(error) => settle(error, issuer, thumbprint),
             };
         }
@@ -205,7 +223,8 @@ impl Gate {
         {
             Ok(token) => {
                 self.cache.borrow_mut().insert(bearer, token.clone());
-                Ok(bound(token, issuer, bearer))
+                let bound = self.bind(platform, token, bearer, sender, now);
+                settle_binding(bound.await, issuer, thumbprint)
             }
             Err(error) => settle(error, issuer, thumbprint),
         }
@@ -366,31 +385,27 @@ fn settle(
         VerifyError::Unacceptable(_) => Ok(Authentication::Unacceptable(Unacceptable {
             issuer,
             key_thumbprint,
-            refusal: Refusal::Verify(error),
+            stop: Refusal::Verify(error).into(),
         })),
     }
 }
 
-/// Profile §22–23: the token, if its sender may use it. No proof and no certificate
-/// is taken yet, so a token that is bound to one is refused.
-fn bound<'a>(
-    token: VerifiedAccessToken,
-    issuer: &'a IssuerConfig,
-    bearer: &AccessToken,
-) -> Authentication<'a> {
-    let key_thumbprint = token.key_thumbprint();
-    let presented = Presented {
-        scheme: bearer.scheme(),
-        proof: None,
-        certificate: None,
-    };
-    match token.bind(&presented) {
-        Ok(token) => Authentication::Verified(token, issuer),
-        Err(error) => Authentication::Unacceptable(Unacceptable {
+/// What follows from a verified token and its sender. Its signature held, so a
+/// refusal has an entry of its own.
+fn settle_binding(
+    bound: Result<Bound, Stop>,
+    issuer: &IssuerConfig,
+    key_thumbprint: [u8; 32],
+) -> Result<Authentication<'_>, Stop> {
+    match bound {
+        Ok(bound) => Ok(Authentication::Verified(bound, issuer)),
+        // The proof's signature could not be checked: counted, as for a token's.
+        Err(stop) if leaves_no_entry(&stop) => Err(stop),
+        Err(stop) => Ok(Authentication::Unacceptable(Unacceptable {
             issuer,
             key_thumbprint,
-            refusal: Refusal::Binding(error),
-        }),
+            stop,
+        })),
     }
 }
 
@@ -405,13 +420,18 @@ fn leaves_no_entry(stop: &Stop) -> bool {
             | Refusal::UnknownIssuer
             | Refusal::Auditor => true,
             Refusal::Verify(error) => !error.signature_held(),
-            Refusal::Binding(_) | Refusal::Denied(_) | Refusal::Subject(_) => false,
+            Refusal::Binding(_)
+            | Refusal::Dpop(_)
+            | Refusal::ProofReplayed
+            | Refusal::Denied(_)
+            | Refusal::Subject(_) => false,
         },
         Stop::Failed(fault) => match fault {
             Fault::Keys | Fault::Verifier => true,
             // A log that is down takes no count either; the others have entries.
             Fault::NotStarted
             | Fault::Log(_)
+            | Fault::Replay(_)
             | Fault::StatusUnavailable
             | Fault::Upstream(_)
             | Fault::Random

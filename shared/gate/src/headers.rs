@@ -7,6 +7,8 @@
 
 /// The signed assertion of the decision, for the backend.
 pub const ASSERTION: &str = "sluis-assertion";
+/// The nonce for a client's next DPoP proof (RFC 9449 §8).
+pub const DPOP_NONCE: &str = "dpop-nonce";
 /// Belgif's trace header, on requests and responses.
 pub const TRACE_ID: &str = "belgov-trace-id";
 /// The trace id of the request that a response answers.
@@ -83,7 +85,8 @@ pub fn passes_back(name: &str) -> bool {
     !HOP_BY_HOP.contains(&name)
         && !matches!(
             name,
-            "cache-control" | TRACE_ID | RELATED_TRACE_ID | ASSERTION
+            // Towards its callers the gate is the resource server, and the nonces are its own.
+            "cache-control" | TRACE_ID | RELATED_TRACE_ID | ASSERTION | DPOP_NONCE
         )
 }
 

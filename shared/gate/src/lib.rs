@@ -12,12 +12,15 @@
 //! calls (the functions).
 
 mod assertion;
+mod certificate;
+mod challenge;
 mod config;
 mod error;
 mod gate;
 pub mod headers;
 mod keys;
 pub mod memory;
+mod nonce;
 mod original;
 pub mod permit;
 mod platform;
@@ -26,6 +29,7 @@ mod record;
 pub mod replay;
 mod route;
 mod secrets;
+mod sender;
 mod serve;
 mod shared_store;
 mod subject;
@@ -33,6 +37,7 @@ mod tally;
 mod trace;
 
 pub use assertion::TYP as ASSERTION_TYP;
+pub use certificate::MAX_CLIENT_CERT_BYTES;
 pub use config::{
     Config, ConfigError, Embedded, MAX_AGGREGATE_INTERVAL_MS, MAX_BUFFERED_BODY_BYTES,
     MAX_TOKEN_LIFETIME_SECONDS, MAX_UPSTREAM_TIMEOUT_MS,
@@ -42,6 +47,7 @@ pub use gate::Gate;
 pub use keys::{
     FAILURE_COOL_DOWN_MS, MAX_AGE_MS, MAX_STALE_MS, MAX_WAIT_MS, UNKNOWN_KEY_COOL_DOWN_MS,
 };
+pub use nonce::NONCE_STEP_SECONDS;
 pub use permit::{ForwardPermit, RecordedAllowance};
 pub use platform::{
     AuditLog, BodyError, FetchError, InboundRequest, LogError, LogSlice, Platform, UpstreamError,

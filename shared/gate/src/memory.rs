@@ -24,6 +24,7 @@ pub struct MemoryRequest {
     method: String,
     target: String,
     headers: BTreeMap<String, String>,
+    certificate: Option<[u8; 32]>,
     body: Vec<u8>,
 }
 
@@ -34,6 +35,7 @@ impl MemoryRequest {
             method: method.to_owned(),
             target: target.to_owned(),
             headers: BTreeMap::new(),
+            certificate: None,
             body: Vec::new(),
         }
     }
@@ -48,6 +50,13 @@ impl MemoryRequest {
                 old.push_str(value);
             })
             .or_insert_with(|| value.to_owned());
+        self
+    }
+
+    /// Sets the SHA-256 of the certificate that the platform verified.
+    #[must_use]
+    pub fn certificate(mut self, sha256: [u8; 32]) -> Self {
+        self.certificate = Some(sha256);
         self
     }
 
@@ -70,6 +79,10 @@ impl InboundRequest for MemoryRequest {
 
     fn header(&self, name: &str) -> Option<String> {
         self.headers.get(name).cloned()
+    }
+
+    fn client_certificate(&self) -> Option<[u8; 32]> {
+        self.certificate
     }
 
     async fn buffer_body(&mut self, limit: usize) -> Result<Vec<u8>, BodyError> {

@@ -2,6 +2,7 @@
 //! that a proxy asks about.
 
 use sluis_log::TraceId;
+use sluis_token::AuthorizationScheme;
 
 use crate::error::Refusal;
 use crate::headers;
@@ -16,8 +17,13 @@ pub(crate) struct OriginalRequest {
     pub(crate) method: String,
     pub(crate) target: String,
     pub(crate) authorization: Option<String>,
+    /// The `DPoP` field, where the token came in that scheme: no other request has
+    /// to look for it.
+    pub(crate) dpop: Option<String>,
     pub(crate) content_type: Option<String>,
     pub(crate) related_trace_id: Option<TraceId>,
+    /// Whether a proxy asks about it: then what came in is the proxy's request.
+    pub(crate) asked: bool,
     /// Whether its body can be read here.
     pub(crate) has_body_here: bool,
 }
@@ -25,7 +31,7 @@ pub(crate) struct OriginalRequest {
 impl OriginalRequest {
     /// The request that came in, to be forwarded if it is allowed.
     pub(crate) fn inline(request: &impl InboundRequest) -> Self {
-        Self::with(request, request.method(), request.target(), true)
+        Self::with(request, request.method(), request.target(), true, false)
     }
 
     /// The request that a proxy asks about. Exactly one convention must name
@@ -52,7 +58,7 @@ impl OriginalRequest {
         let (Some((method, target, has_body_here)), None) = (named.next(), named.next()) else {
             return Err(Refusal::Ambiguous);
         };
-        Ok(Self::with(request, method, target, has_body_here))
+        Ok(Self::with(request, method, target, has_body_here, true))
     }
 
     fn with(
@@ -60,11 +66,19 @@ impl OriginalRequest {
         method: String,
         target: String,
         has_body_here: bool,
+        asked: bool,
     ) -> Self {
+        let authorization = request.header("authorization");
+        let dpop = match scheme_of(authorization.as_deref()) {
+            AuthorizationScheme::Dpop => request.header("dpop"),
+            AuthorizationScheme::Bearer => None,
+        };
         Self {
             method,
             target,
-            authorization: request.header("authorization"),
+            authorization,
+            dpop,
+            asked,
             content_type: request.header("content-type"),
             related_trace_id: request
                 .header(headers::TRACE_ID)
@@ -73,9 +87,25 @@ impl OriginalRequest {
         }
     }
 
+    /// The scheme that an answer speaks in: that of the request, or `Bearer`.
+    pub(crate) fn scheme(&self) -> AuthorizationScheme {
+        scheme_of(self.authorization.as_deref())
+    }
+
     /// The query of the target.
     pub(crate) fn query(&self) -> Option<&str> {
         self.target.split_once('?').map(|(_, query)| query)
+    }
+}
+
+fn scheme_of(authorization: Option<&str>) -> AuthorizationScheme {
+    let field = authorization.unwrap_or_default().trim_matches([' ', '\t']);
+    let scheme = field.split(' ').next().unwrap_or_default();
+    let dpop = AuthorizationScheme::Dpop;
+    if scheme.eq_ignore_ascii_case(dpop.as_str()) {
+        dpop
+    } else {
+        AuthorizationScheme::Bearer
     }
 }
 

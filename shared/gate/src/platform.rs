@@ -96,6 +96,11 @@ pub trait InboundRequest {
     /// and is returned lossily, so that it is refused and not overlooked.
     fn header(&self, name: &str) -> Option<String>;
 
+    /// SHA-256 of the DER of the client's certificate, if the platform ended the
+    /// TLS connection, verified the certificate and did not find it revoked. Never
+    /// by a field of the request.
+    fn client_certificate(&self) -> Option<[u8; 32]>;
+
     /// Reads the whole body, at most `limit` bytes, and keeps it so that the
     /// request can still be forwarded.
     async fn buffer_body(&mut self, limit: usize) -> Result<Vec<u8>, BodyError>;

@@ -7,8 +7,9 @@
 
 use serde::Serialize;
 use sluis_policy::{DenyReason, Environment};
-use sluis_token::{BearerError, ClaimsError, MandateError, VerifyError};
+use sluis_token::{AuthorizationScheme, BearerError, ClaimsError, MandateError, VerifyError};
 
+use crate::challenge::challenge;
 use crate::error::{Fault, Refusal, Stop, SubjectError};
 use crate::headers;
 use crate::route::RouteError;
@@ -44,6 +45,7 @@ impl Kind {
                 | Fault::Log(_)
                 | Fault::Keys
                 | Fault::Verifier
+                | Fault::Replay(_)
                 | Fault::StatusUnavailable => Self::ServiceUnavailable,
                 Fault::Upstream(_) => Self::BadGateway,
                 Fault::Random | Fault::Record | Fault::Assertion => Self::InternalServerError,
@@ -66,9 +68,12 @@ impl Kind {
                 BearerError::TooLarge { .. } | BearerError::NotToken68 => Self::InvalidAccessToken,
             },
             Refusal::Ambiguous => Self::BadRequest,
-            Refusal::Parse(_) | Refusal::UnknownIssuer | Refusal::Binding(_) | Refusal::Auditor => {
-                Self::InvalidAccessToken
-            }
+            Refusal::Parse(_)
+            | Refusal::UnknownIssuer
+            | Refusal::Binding(_)
+            | Refusal::Dpop(_)
+            | Refusal::ProofReplayed
+            | Refusal::Auditor => Self::InvalidAccessToken,
             Refusal::Verify(error) => match error {
                 VerifyError::Unacceptable(ClaimsError::Expired { .. }) => Self::ExpiredAccessToken,
                 // A well-formed request for something else than a mandate (profile §19).
@@ -253,7 +258,12 @@ impl From<Environment> for Candour {
 }
 
 /// The answer to a stopped request.
-pub(crate) fn answer<B>(stop: &Stop, realm: &str, candour: Candour) -> Reply<B> {
+pub(crate) fn answer<B>(
+    stop: &Stop,
+    realm: &str,
+    scheme: AuthorizationScheme,
+    candour: Candour,
+) -> Reply<B> {
     let kind = Kind::of(stop);
     let retry = (kind == Kind::ServiceUnavailable).then_some(RETRY_AFTER_SECONDS);
     let scope = match stop {
@@ -293,7 +303,7 @@ pub(crate) fn answer<B>(stop: &Stop, realm: &str, candour: Candour) -> Reply<B> 
     if let Some(seconds) = retry {
         headers.push(("retry-after", seconds.to_string()));
     }
-    if let Some(challenge) = challenge(stop, kind, scope, realm) {
+    if let Some(challenge) = challenge(stop, kind, scope, realm, scheme) {
         headers.push(("www-authenticate", challenge));
     }
     if let Stop::Refused(Refusal::Route(RouteError::MethodNotAllowed { allow })) = stop {
@@ -317,6 +327,8 @@ fn told_reason(stop: &Stop) -> Option<&'static str> {
             | Refusal::UnknownIssuer
             | Refusal::Verify(_)
             | Refusal::Binding(_)
+            | Refusal::Dpop(_)
+            | Refusal::ProofReplayed
             | Refusal::Denied(_)
             | Refusal::Subject(_) => Some(refusal.code()),
             Refusal::Route(_) | Refusal::Ambiguous | Refusal::Auditor => None,
@@ -368,6 +380,8 @@ fn issue(refusal: &Refusal) -> Option<Issue<'_>> {
         | Refusal::UnknownIssuer
         | Refusal::Verify(_)
         | Refusal::Binding(_)
+        | Refusal::Dpop(_)
+        | Refusal::ProofReplayed
         | Refusal::Denied(_)
         | Refusal::Subject(SubjectError::Mismatch | SubjectError::BodyTooLarge { .. })
         | Refusal::Auditor => return None,
@@ -380,32 +394,4 @@ fn issue(refusal: &Refusal) -> Option<Issue<'_>> {
         location,
         name,
     })
-}
-
-/// `WWW-Authenticate` (RFC 6750 §3). The realm is restricted to plain
-/// characters by the configuration and a scope by the catalogue, so nothing
-/// needs quoting.
-fn challenge(stop: &Stop, kind: Kind, scope: Option<&str>, realm: &str) -> Option<String> {
-    let error = match (kind, scope) {
-        // RFC 6750 §3.1: no error code where no authentication was attempted.
-        (Kind::NoAccessToken, _) => String::new(),
-        (Kind::InvalidAccessToken, _) => {
-            ", error=\"invalid_token\", error_description=\"The access token is invalid\""
-                .to_owned()
-        }
-        (Kind::ExpiredAccessToken, _) => {
-            ", error=\"invalid_token\", error_description=\"The access token expired\"".to_owned()
-        }
-        (Kind::MissingScope, Some(scope)) => format!(
-            ", error=\"insufficient_scope\", \
-             error_description=\"Missing scope to perform request\", scope=\"{scope}\""
-        ),
-        // Belgif's table gives a 400 no challenge; RFC 6750 §3.1 does, and clients
-        // of OAuth look for it.
-        (Kind::BadRequest, _) if matches!(stop, Stop::Refused(Refusal::Bearer(_))) => {
-            ", error=\"invalid_request\"".to_owned()
-        }
-        (_, _) => return None,
-    };
-    Some(format!("Bearer realm=\"{realm}\"{error}"))
 }

@@ -7,6 +7,8 @@ use sluis_token::sign::SigningKey;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use crate::nonce::NonceKey;
+
 /// Length of the pseudonym and the log key, in bytes.
 pub const KEY_BYTES: usize = 32;
 /// Shortest auditor token, in characters.
@@ -18,7 +20,7 @@ pub struct RawSecrets {
     /// the `sub` of tokens.
     pub pseudonym_key: String,
     /// `SLUIS_LOG_KEY`: base64url, 32 bytes. Keys every reference in
-    /// the log.
+    /// the log, and the nonces of DPoP.
     pub log_key: String,
     /// `SLUIS_ASSERTION_KEY`: a private JWK that signs the assertions.
     pub assertion_key: String,
@@ -30,6 +32,7 @@ pub struct RawSecrets {
 pub struct Secrets {
     pub(crate) pseudonym_key: Zeroizing<Vec<u8>>,
     pub(crate) log_key: ReferenceKey,
+    pub(crate) nonce_key: NonceKey,
     pub(crate) assertion_key: SigningKey,
     auditor_digest: [u8; 32],
 }
@@ -67,6 +70,7 @@ impl TryFrom<RawSecrets> for Secrets {
             });
         }
         Ok(Self {
+            nonce_key: NonceKey::derive(&parse_key("SLUIS_LOG_KEY", &raw.log_key)?),
             pseudonym_key: parse_key("SLUIS_PSEUDONYM_KEY", &raw.pseudonym_key)?,
             log_key: ReferenceKey::from_base64url(raw.log_key.trim()).map_err(|_| {
                 SecretError::Key {

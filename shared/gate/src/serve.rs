@@ -10,16 +10,16 @@
 
 use std::rc::Rc;
 
-use sluis_log::{EntryPage, MAX_PAGE_ENTRIES, TraceId};
+use sluis_log::{EntryPage, MAX_PAGE_ENTRIES};
+use sluis_token::{AuthorizationScheme, DpopError};
 
 use crate::error::{Fault, Refusal, Stop};
-use crate::gate::{Admission, Gate};
+use crate::gate::{Admission, Gate, unix_time};
 use crate::headers;
 use crate::original::{DECIDE_PATH, OriginalRequest};
 use crate::platform::{AuditLog as _, InboundRequest as _, Platform, UpstreamResponse as _};
 use crate::problem::{self, Candour};
 use crate::route::RouteError;
-use crate::subject::SubjectSource;
 use crate::trace::Nonces;
 
 /// How long an answer of the log stands for its health, in milliseconds.
@@ -73,7 +73,13 @@ pub(crate) fn is_own_path(path: &str) -> bool {
 /// What an instance answers to everything while its gate cannot start. What is
 /// wrong is for operators, not for callers.
 pub fn not_started<B>() -> Reply<B> {
-    problem::answer(&Fault::NotStarted.into(), "sluis", Candour::Production)
+    let bearer = AuthorizationScheme::Bearer;
+    problem::answer(
+        &Fault::NotStarted.into(),
+        "sluis",
+        bearer,
+        Candour::Production,
+    )
 }
 
 impl Gate {
@@ -85,7 +91,8 @@ impl Gate {
     ) -> Reply<P::Response> {
         let Ok(nonces) = Nonces::draw() else {
             let realm = &self.config.institution.realm;
-            return problem::answer(&Fault::Random.into(), realm, Candour::Production);
+            let bearer = AuthorizationScheme::Bearer;
+            return problem::answer(&Fault::Random.into(), realm, bearer, Candour::Production);
         };
         let target = request.target();
         let path = target.split('?').next().unwrap_or_default();
@@ -96,9 +103,9 @@ impl Gate {
             } else {
                 Err(Refusal::Route(RouteError::NotFound).into())
             };
-            return self.finish(platform, answer, &nonces, original.related_trace_id);
+            return self.finish(platform, answer, &nonces, &original);
         }
-        let related = OriginalRequest::inline(&request).related_trace_id;
+        let asking = OriginalRequest::inline(&request);
         let reads = matches!(request.method().as_str(), "GET" | "HEAD");
         let answer = match path {
             HEALTH_PATH | KEYS_PATH | LOG_PATH if !reads => {
@@ -117,7 +124,7 @@ impl Gate {
             }
             _ => Err(Refusal::Route(RouteError::NotFound).into()),
         };
-        self.finish(platform, answer, &nonces, related)
+        self.finish(platform, answer, &nonces, &asking)
     }
 
     /// Decide, record, forward.
@@ -128,9 +135,12 @@ impl Gate {
         original: &OriginalRequest,
         nonces: &Nonces,
     ) -> Result<Reply<P::Response>, Stop> {
-        let source = SubjectSource::Request(&mut request);
-        let admission = self.admit(platform, original, source, nonces).await?;
-        let Admission { permit, outcome } = admission;
+        let admission = self.admit(platform, original, &mut request, nonces).await?;
+        let Admission {
+            permit,
+            outcome,
+            next_nonce,
+        } = admission;
         let started_ms = platform.now_ms();
         let result = platform.forward(permit, request).await;
         let duration_ms = platform.now_ms().saturating_sub(started_ms);
@@ -139,7 +149,7 @@ impl Gate {
         let response = result.map_err(Fault::Upstream)?;
         Ok(Reply {
             status: response.status(),
-            headers: vec![(headers::NO_STORE.0, headers::NO_STORE.1.to_owned())],
+            headers: answer_headers(next_nonce),
             body: ReplyBody::Upstream(response),
         })
     }
@@ -152,17 +162,12 @@ impl Gate {
         nonces: &Nonces,
     ) -> Result<Reply<P::Response>, Stop> {
         let original = OriginalRequest::asked(request)?;
-        let source = if original.has_body_here {
-            SubjectSource::Request(request)
-        } else {
-            SubjectSource::HeadOnly
-        };
-        let admission = self.admit(platform, &original, source, nonces).await?;
-        let no_store = (headers::NO_STORE.0, headers::NO_STORE.1.to_owned());
+        let admission = self.admit(platform, &original, request, nonces).await?;
+        let further = answer_headers(admission.next_nonce);
         let assertion = admission.permit.into_assertion();
         Ok(Reply {
             status: 200,
-            headers: assertion.into_iter().chain([no_store]).collect(),
+            headers: assertion.into_iter().chain(further).collect(),
             body: ReplyBody::Text(String::new()),
         })
     }
@@ -239,24 +244,41 @@ impl Gate {
         platform: &P,
         answer: Result<Reply<P::Response>, Stop>,
         nonces: &Nonces,
-        related_trace_id: Option<TraceId>,
+        request: &OriginalRequest,
     ) -> Reply<P::Response> {
         let mut reply = answer.unwrap_or_else(|stop| {
             self.count(platform, &stop);
             let candour = Candour::from(self.config.environment);
-            problem::answer(&stop, &self.config.institution.realm, candour)
+            let realm = &self.config.institution.realm;
+            let mut reply = problem::answer(&stop, realm, request.scheme(), candour);
+            // RFC 9449 §9: to try again with.
+            if stop == Refusal::Dpop(DpopError::NonceNeeded).into()
+                && let Ok(now) = unix_time(platform.now_ms())
+            {
+                reply.headers.push((headers::DPOP_NONCE, self.nonce(now)));
+            }
+            reply
         });
         // Generated here and never copied from the request (Belgif).
         reply
             .headers
             .push((headers::TRACE_ID, nonces.trace_id().as_str().to_owned()));
-        if let Some(related) = related_trace_id {
+        if let Some(related) = request.related_trace_id {
             reply
                 .headers
                 .push((headers::RELATED_TRACE_ID, related.as_str().to_owned()));
         }
         reply
     }
+}
+
+/// Headers of every answer that lets something through.
+fn answer_headers(next_nonce: Option<String>) -> Vec<(&'static str, String)> {
+    let mut headers = Vec::with_capacity(4);
+    headers.push((headers::NO_STORE.0, headers::NO_STORE.1.to_owned()));
+    // RFC 9449 §8.2: before the client's own runs out.
+    headers.extend(next_nonce.map(|nonce| (headers::DPOP_NONCE, nonce)));
+    headers
 }
 
 fn json<B>(status: u16, body: String, cache_control: &str) -> Reply<B> {

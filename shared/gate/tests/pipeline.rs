@@ -11,6 +11,8 @@
     reason = "the bench's methods read the same at every call"
 )]
 
+#[path = "pipeline/binding.rs"]
+mod binding;
 mod support;
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};

@@ -12,6 +12,10 @@ extern "C" {
     /// A header of the request.
     pub(crate) fn header(request: &JsValue, name: &str) -> Option<String>;
 
+    /// The SHA-256 of the client's certificate in hexadecimal digits, if Cloudflare
+    /// verified it.
+    pub(crate) fn client_certificate(request: &JsValue) -> Option<String>;
+
     /// The answer to a request that was not answered at once. `upstream` is
     /// the upstream's answer to stream on, or undefined.
     pub(crate) fn settle(request: u32, answer: &str, upstream: &JsValue);

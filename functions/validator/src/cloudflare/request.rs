@@ -85,6 +85,22 @@ fn target(url: &str) -> Option<usize> {
     Some(authority + path)
 }
 
+/// A SHA-256 in hexadecimal digits.
+fn fingerprint(text: &str) -> Option<[u8; 32]> {
+    let digit = |byte: u8| {
+        let digit = char::from(byte).to_digit(16)?;
+        u8::try_from(digit).ok()
+    };
+    let (pairs, []) = text.as_bytes().as_chunks::<2>() else {
+        return None;
+    };
+    let bytes = pairs
+        .iter()
+        .map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?))
+        .collect::<Option<Vec<u8>>>()?;
+    bytes.try_into().ok()
+}
+
 impl InboundRequest for WorkersRequest {
     fn method(&self) -> String {
         self.part(&self.method).to_owned()
@@ -104,6 +120,10 @@ impl InboundRequest for WorkersRequest {
             }
         }
         js::header(&self.raw, name)
+    }
+
+    fn client_certificate(&self) -> Option<[u8; 32]> {
+        fingerprint(&js::client_certificate(&self.raw)?)
     }
 
     async fn buffer_body(&mut self, limit: usize) -> Result<Vec<u8>, BodyError> {

@@ -81,6 +81,11 @@ impl InboundRequest for SpinRequest {
         joined
     }
 
+    /// Spin ends no TLS connection with a client's certificate.
+    fn client_certificate(&self) -> Option<[u8; 32]> {
+        None
+    }
+
     async fn buffer_body(&mut self, limit: usize) -> Result<Vec<u8>, BodyError> {
         let request = match std::mem::replace(&mut self.body, RequestBody::Spent) {
             RequestBody::Unread(request) => request,

@@ -24,6 +24,7 @@ pub(super) struct RawConfig {
 pub(super) struct RawInstitution {
     pub(super) id: String,
     pub(super) environment: RawEnvironment,
+    pub(super) url: String,
     pub(super) audience: String,
     pub(super) realm: String,
 }
@@ -168,6 +169,8 @@ pub(super) struct RawUpstream {
     pub(super) timeout_ms: u32,
     #[serde(default)]
     pub(super) forward_headers: Vec<String>,
+    #[serde(default)]
+    pub(super) trust_client_cert_field: bool,
     pub(super) assertion_audience: String,
     pub(super) assertion_lifetime_seconds: u64,
 }

@@ -56,7 +56,13 @@ impl Bench {
 
     /// A gate that stands in front in that one way.
     pub(crate) fn in_mode(mode: &str) -> Self {
-        Self::changed(&[("mode = \"both\"", &format!("mode = \"{mode}\""))])
+        Self::changed(&[
+            ("mode = \"both\"", &format!("mode = \"{mode}\"")),
+            (
+                "trust_client_cert_field = true",
+                &format!("trust_client_cert_field = {}", mode == "decision"),
+            ),
+        ])
     }
 
     /// A production gate before which the simulation's verification systems stand.
@@ -67,6 +73,10 @@ impl Bench {
                 "environment = \"production\"",
             ),
             ("mode = \"both\"", "mode = \"inline\""),
+            (
+                "trust_client_cert_field = true",
+                "trust_client_cert_field = false",
+            ),
             (
                 "http://127.0.0.1:8788/simulation/cbss",
                 "https://keys.invalid/simulation/cbss",
