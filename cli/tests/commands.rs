@@ -253,6 +253,7 @@ fn a_minted_token_verifies_and_a_spoiled_one_does_not() {
         let shown = verify(&token, &[]).good();
         assert_eq!(json(&shown)["verified"], true);
         assert_eq!(json(&shown)["mandateType"], "simPensionOverview");
+        assert_eq!(json(&shown)["boundToKey"], false);
         assert!(!shown.contains("0202239951"), "the holder is not repeated");
     }
     let good = mint(&[]);

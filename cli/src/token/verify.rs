@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 use sluis_token::{
-    Algorithm, IssuerKeys, IssuerRules, JwkSet, KeyRules, MAX_CLOCK_SKEW_SECONDS,
+    Algorithm, Confirmation, IssuerKeys, IssuerRules, JwkSet, KeyRules, MAX_CLOCK_SKEW_SECONDS,
     MAX_TOKEN_LIFETIME_SECONDS, UnixTime,
 };
 
@@ -69,6 +69,7 @@ pub(super) fn verify(
         .verify_locally(&IssuerKeys::new(rules, keys), &arguments.audience, at)
         .map_err(TokenFailure::Verify)?;
     let mandate = token.mandate();
+    let confirmation = token.confirmation();
     // What names the holder or the subject is not repeated: the output may end up in a ticket.
     let shown = json!({
         "verified": true,
@@ -84,6 +85,9 @@ pub(super) fn verify(
         "dataCategories": mandate.data_categories(),
         "validUntil": clock::show(mandate.valid_until()),
         "holderPseudonymised": mandate.holder().identity().is_pseudonym(),
+        // Said, not checked: there is no sender here to prove anything.
+        "boundToKey": confirmation.is_some_and(Confirmation::names_key),
+        "boundToCertificate": confirmation.is_some_and(Confirmation::names_certificate),
         "hasStatusReference": token.status_reference().is_some(),
     });
     Ok(writeln!(out, "{shown:#}").map_err(FileFailure::Output)?)

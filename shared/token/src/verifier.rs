@@ -63,12 +63,12 @@ pub enum SignatureError {
 
 /// Checks a signature.
 ///
-/// [`UntrustedToken::verify`](crate::UntrustedToken::verify) calls it last of all
-/// that concerns the signature: the algorithm is allowed and is the key's, the
+/// It is called last of all that concerns the signature of a token, a proof or a list: the algorithm is allowed and is the key's, the
 /// signature has the right length, and an Ed25519 signature passed
 /// [`ed25519::check_signature`](crate::ed25519::check_signature). `async` because
 /// Web Cryptography is. An implementation must look at [`Jwk::algorithm`] alone, never
-/// at the token's header, to know what to do.
+/// at the token's header, to know what to do. The key of a DPoP proof is its sender's:
+/// an implementation that keeps keys bounds how many.
 #[expect(
     async_fn_in_trait,
     reason = "both platforms run a request on one thread, so a bound on Send would only get in the way"

@@ -178,6 +178,36 @@ fn a_token_bound_to_both_needs_both() {
     }
 }
 
+/// What is not named is nobody's: it equals no thumbprint.
+#[test]
+fn a_confirmation_answers_for_what_it_names() {
+    let key = holder_key().public_key().thumbprint();
+    for (cnf, is_key, is_certificate) in [
+        (json!({"jkt": jkt()}), true, false),
+        (json!({"x5t#S256": encode(CERTIFICATE)}), false, true),
+        (
+            json!({"jkt": jkt(), "x5t#S256": encode(CERTIFICATE)}),
+            true,
+            true,
+        ),
+        // Crosswise, they are neither.
+        (
+            json!({"jkt": encode(CERTIFICATE), "x5t#S256": jkt()}),
+            false,
+            false,
+        ),
+    ] {
+        let (_, bound) = verified(&with("/cnf", cnf.clone()));
+        let confirmation = bound.confirmation().unwrap();
+        assert_eq!(confirmation.is_key(&key), is_key, "{cnf}");
+        assert_eq!(
+            confirmation.is_certificate(&CERTIFICATE),
+            is_certificate,
+            "{cnf}"
+        );
+    }
+}
+
 /// The scheme is the request's: a token that was verified under one scheme and is
 /// cached is not thereby good under the other.
 #[test]
