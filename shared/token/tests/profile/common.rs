@@ -1,12 +1,15 @@
 //! Keys, tokens and rules that the tests share.
 
+use std::pin::pin;
 use std::sync::OnceLock;
+use std::task::{Context, Poll, Waker};
 
 use serde_json::{Value, json};
 use sluis_token::sign::{SigningKey, jwks_json};
 use sluis_token::{
-    AccessToken, Algorithm, IssuerKeys, IssuerRules, JwkSet, KeyId, KeyRules, Ssin,
-    SubjectPseudonym, UnixTime, UntrustedToken, VerifiedAccessToken, VerifyError,
+    AccessToken, Algorithm, CompactJws, IssuerKeys, IssuerRules, Jwk, JwkSet, KeyId, KeyRules,
+    SignatureError, SignatureVerifier, Ssin, SubjectPseudonym, UnixTime, UntrustedToken,
+    VerifiedAccessToken, VerifyError,
 };
 
 pub(crate) const ISSUER: &str = "https://cbss.sluis-simulation.invalid";
@@ -174,4 +177,22 @@ pub(crate) fn refusal(claims: &Value) -> &'static str {
     let error = verify_claims(claims).expect_err("refused");
     assert!(error.signature_held(), "{error}");
     error.code()
+}
+
+/// A verifier that never says anything.
+pub(crate) struct Broken;
+
+impl SignatureVerifier for Broken {
+    async fn verify(&self, _: &Jwk, _: &CompactJws<'_>) -> Result<(), SignatureError> {
+        Err(SignatureError::Unavailable {
+            operation: "importKey",
+        })
+    }
+}
+
+pub(crate) fn ready<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("no verifier of the tests waits"),
+    }
 }

@@ -1,8 +1,6 @@
 //! Checks 10 and 13 of the token profile: five algorithms, one for each key.
 
 use std::cell::Cell;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
 
 use rsa::signature::{RandomizedSigner as _, SignatureEncoding as _};
 use serde_json::{Value, json};
@@ -295,24 +293,6 @@ impl SignatureVerifier for Gullible {
     async fn verify(&self, _: &Jwk, _: &CompactJws<'_>) -> Result<(), SignatureError> {
         self.0.set(self.0.get() + 1);
         Ok(())
-    }
-}
-
-/// Never says anything.
-struct Broken;
-
-impl SignatureVerifier for Broken {
-    async fn verify(&self, _: &Jwk, _: &CompactJws<'_>) -> Result<(), SignatureError> {
-        Err(SignatureError::Unavailable {
-            operation: "importKey",
-        })
-    }
-}
-
-fn ready<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(value) => value,
-        Poll::Pending => panic!("no verifier of the tests waits"),
     }
 }
 
