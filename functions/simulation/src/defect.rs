@@ -64,7 +64,7 @@ defects! {
     NoCircleOfTrust = 403,
     /// The holder is named, or hidden, where the catalogue wants the other (M-17.3).
     HolderIdentity = 403,
-    /// For one use only, which is not supported yet.
+    /// For one use, of a type that is approved for repeated use (M-9.2).
     SingleUse = 403,
     /// Has a status list entry, which is not read yet.
     StatusList = 503,

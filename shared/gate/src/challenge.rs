@@ -91,6 +91,7 @@ fn error(stop: &Stop) -> Option<Code> {
         | Refusal::Parse(_)
         | Refusal::UnknownIssuer
         | Refusal::Verify(_)
+        | Refusal::TokenReplayed
         | Refusal::Denied(_)
         | Refusal::Subject(_)
         | Refusal::Auditor => None,

@@ -41,6 +41,9 @@ pub enum Refusal {
     /// The DPoP proof was used before (RFC 9449 §11.1).
     #[error("the proof was used before")]
     ProofReplayed,
+    /// The single-use mandate was used before (profile §25): it is no longer valid.
+    #[error("the single-use mandate was used before")]
+    TokenReplayed,
     /// The deliberations do not allow it (profile §26–32).
     #[error(transparent)]
     Denied(DenyReason),
@@ -68,6 +71,7 @@ impl Refusal {
             Self::Binding(error) => error.code(),
             Self::Dpop(error) => error.code(),
             Self::ProofReplayed => "dpopProofReplayed",
+            Self::TokenReplayed => "tokenReplayed",
             Self::Denied(reason) => reason.code(),
             Self::Subject(error) => error.code(),
             Self::Auditor => "auditorUnknown",

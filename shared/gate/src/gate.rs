@@ -8,8 +8,8 @@ use std::rc::Rc;
 use sluis_log::StoredEntry;
 use sluis_policy::{Allowance, Catalogue, Decision, Outcome, Question, decide};
 use sluis_token::{
-    AccessToken, BearerRequest, DEFAULT_CACHE_CAPACITY, Jwk, UnixTime, UntrustedToken,
-    VerifiedAccessToken, VerifiedTokenCache, VerifyError,
+    AccessToken, BearerRequest, DEFAULT_CACHE_CAPACITY, Jwk, MAX_CLOCK_SKEW_SECONDS, UnixTime,
+    UntrustedToken, Usage, VerifiedAccessToken, VerifiedTokenCache, VerifyError,
 };
 
 use crate::assertion::{self, AssertionFacts};
@@ -18,8 +18,9 @@ use crate::error::{Fault, Refusal, Stop};
 use crate::keys::KeyRing;
 use crate::original::OriginalRequest;
 use crate::permit::{ForwardPermit, RecordedAllowance, append};
-use crate::platform::{InboundRequest, Platform, UpstreamError};
+use crate::platform::{Platform, UpstreamError};
 use crate::record::{self, OutcomeTicket};
+use crate::replay::{ReplayStore as _, Use};
 use crate::route::RouteMatch;
 use crate::secrets::Secrets;
 use crate::sender::{Bound, Sender};
@@ -145,9 +146,8 @@ impl Gate {
         } else {
             SubjectSource::HeadOnly
         };
-        let timeout = platform.sleep(MAX_BODY_WAIT_MS);
         let judged = self
-            .judge(&found, &token, issuer, source, now_ms, timeout)
+            .judge(platform, &found, &token, issuer, source, now_ms)
             .await?;
         let entry = context.judged(&token, issuer.system.id(), &judged)?;
         // Profile §33: durable before anything leaves, a refusal too.
@@ -234,15 +234,16 @@ impl Gate {
         self.config.issuer(issuer).ok_or(Refusal::UnknownIssuer)
     }
 
-    /// Profile §17, §24 and §26–32: everything that must hold besides the token.
-    async fn judge<R: InboundRequest>(
+    /// Profile §17, §24–32: everything that must hold besides the token. A single
+    /// use is used up last, by a request that passes if its record can be written.
+    async fn judge<P: Platform>(
         &self,
+        platform: &P,
         found: &RouteMatch<'_>,
         token: &VerifiedAccessToken,
         issuer: &IssuerConfig,
-        source: SubjectSource<'_, R>,
+        source: SubjectSource<'_, P::Request>,
         now_ms: u64,
-        timeout: impl Future<Output = ()>,
     ) -> Result<Judged, Fault> {
         let question = Question {
             token,
@@ -262,7 +263,14 @@ impl Gate {
             Outcome::Allow(_) => {
                 let key = &self.secrets.pseudonym_key;
                 let limit = self.config.body_limit;
-                subject::bind(found, token, key, source, limit, timeout).await
+                let timeout = platform.sleep(MAX_BODY_WAIT_MS);
+                let bound = subject::bind(found, token, key, source, limit, timeout).await;
+                match (bound, token.mandate().usage()) {
+                    (Ok(body), Usage::SingleUse) => {
+                        Box::pin(use_up(platform, token)).await.map(|()| body)
+                    }
+                    (bound, Usage::SingleUse | Usage::Repeated) => bound,
+                }
             }
         };
         let (stop, body_sha256) = match bound {
@@ -371,6 +379,17 @@ impl Judged {
     }
 }
 
+/// Profile §25: uses up a single-use mandate, by (`iss`, `jti`). It is remembered
+/// for as long as the token could pass anywhere.
+async fn use_up<P: Platform>(platform: &P, token: &VerifiedAccessToken) -> Result<(), Stop> {
+    let until = token.expires_at().saturating_add(MAX_CLOCK_SKEW_SECONDS);
+    let used = platform.replay().consume(&token.replay_key(), until).await;
+    match used.map_err(Fault::from)? {
+        Use::First => Ok(()),
+        Use::Repeated => Err(Refusal::TokenReplayed.into()),
+    }
+}
+
 /// What follows from a token that did not verify.
 fn settle(
     error: VerifyError,
@@ -423,6 +442,7 @@ fn leaves_no_entry(stop: &Stop) -> bool {
             Refusal::Binding(_)
             | Refusal::Dpop(_)
             | Refusal::ProofReplayed
+            | Refusal::TokenReplayed
             | Refusal::Denied(_)
             | Refusal::Subject(_) => false,
         },

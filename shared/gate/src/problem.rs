@@ -73,6 +73,7 @@ impl Kind {
             | Refusal::Binding(_)
             | Refusal::Dpop(_)
             | Refusal::ProofReplayed
+            | Refusal::TokenReplayed
             | Refusal::Auditor => Self::InvalidAccessToken,
             Refusal::Verify(error) => match error {
                 VerifyError::Unacceptable(ClaimsError::Expired { .. }) => Self::ExpiredAccessToken,
@@ -329,6 +330,7 @@ fn told_reason(stop: &Stop) -> Option<&'static str> {
             | Refusal::Binding(_)
             | Refusal::Dpop(_)
             | Refusal::ProofReplayed
+            | Refusal::TokenReplayed
             | Refusal::Denied(_)
             | Refusal::Subject(_) => Some(refusal.code()),
             Refusal::Route(_) | Refusal::Ambiguous | Refusal::Auditor => None,
@@ -382,6 +384,7 @@ fn issue(refusal: &Refusal) -> Option<Issue<'_>> {
         | Refusal::Binding(_)
         | Refusal::Dpop(_)
         | Refusal::ProofReplayed
+        | Refusal::TokenReplayed
         | Refusal::Denied(_)
         | Refusal::Subject(SubjectError::Mismatch | SubjectError::BodyTooLarge { .. })
         | Refusal::Auditor => return None,

@@ -13,6 +13,8 @@
 
 #[path = "pipeline/binding.rs"]
 mod binding;
+#[path = "pipeline/single_use.rs"]
+mod single_use;
 mod support;
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};

@@ -18,7 +18,6 @@
 //! - Which issuer is which verification system, and whether one serves several holders (M-17.4): the gate's
 //!   configuration.
 //! - Whether the subject of the request is that of the token, revocation status, replay (token profile §17, §24, §25).
-//!   Until there is a replay store, single-use mandates are refused.
 //! - Filtering of the response: the catalogue lists fields and their granularity, it does not apply them.
 //! - Statutory communications: they are described, so that a mandate can be kept away from them and the end of a
 //!   deliberation is known, but no token of this profile can obtain one.

@@ -208,9 +208,6 @@ pub enum DenyReason {
         /// What the token says.
         found: Usage,
     },
-    /// Single use needs an atomic replay store, which this build does not have.
-    #[error("single-use mandates cannot be consumed by this build")]
-    SingleUseUnsupported,
     /// Granted below the level, or at an unreadable one.
     #[error("the mandate was granted at level {found:?}, at least {minimum} is demanded")]
     GrantLevelTooLow {
@@ -358,7 +355,6 @@ impl DenyReason {
             Self::MandateDurationExceeded { .. } => "mandateDurationExceeded",
             Self::TokenOutlivesMandate { .. } => "tokenOutlivesMandate",
             Self::UsageNotApproved { .. } => "usageNotApproved",
-            Self::SingleUseUnsupported => "singleUseUnsupported",
             Self::GrantLevelTooLow { .. } => "grantLevelTooLow",
             Self::GrantNotAsCitizen => "grantNotAsCitizen",
             Self::NotGrantedByDataSubject => "notGrantedByDataSubject",
@@ -413,7 +409,7 @@ impl DenyReason {
             Self::MandateNotYetValid { .. } | Self::MandateExpired { .. } => Rule::MandateWindow,
             Self::MandateDurationExceeded { .. } => Rule::MandateDuration,
             Self::TokenOutlivesMandate { .. } => Rule::TokenWithinMandate,
-            Self::UsageNotApproved { .. } | Self::SingleUseUnsupported => Rule::UsageAdmitted,
+            Self::UsageNotApproved { .. } => Rule::UsageAdmitted,
             Self::GrantLevelTooLow { .. } | Self::GrantNotAsCitizen => Rule::GrantLevel,
             Self::NotGrantedByDataSubject => Rule::GrantedByDataSubject,
             Self::ConsentItemMissing { .. } => Rule::ConsentItems,

@@ -69,7 +69,7 @@ rules! {
     MandateDuration = "mandateDuration" ["M-12.5"],
     /// The token does not outlive the mandate.
     TokenWithinMandate = "tokenWithinMandate" ["M-12.5"],
-    /// Single or repeated use as approved; single use waits for its replay store.
+    /// Single or repeated use as approved.
     UsageAdmitted = "usageAdmitted" ["M-9.2"],
     /// Granted at level 400 or more of the Federal Authentication Service.
     GrantLevel = "grantLevel" ["M-13.2"],

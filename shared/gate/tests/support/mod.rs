@@ -211,7 +211,7 @@ impl Bench {
                     claims["iat"] = json!(now - 250);
                     claims["exp"] = json!(now.checked_add_signed(value.as_i64().unwrap()).unwrap());
                 }
-                "purposes" | "dataCategories" | "mandateType" => {
+                "purposes" | "dataCategories" | "mandateType" | "usage" => {
                     claims["authorization_details"][0][name] = value.clone();
                 }
                 _ => claims[name] = value.clone(),

@@ -181,19 +181,16 @@ fn token_within_mandate(mandate: &Mandate, question: &Question<'_>) -> Ruling {
     }
 }
 
-/// M-9.2: as approved; and single use only where it can be consumed exactly once, which needs a replay store.
+/// M-9.2: exactly as approved. That a single use is the first one is not known here: the gate consumes it, last.
 fn usage(entry: &MandateType, mandate: &Mandate) -> Ruling {
     let found = match mandate.usage() {
         TokenUsage::Repeated => Usage::Repeated,
         TokenUsage::SingleUse => Usage::SingleUse,
     };
-    match (entry.usage(), found) {
-        (Usage::Repeated | Usage::SingleUse, Usage::SingleUse) => {
-            Err(DenyReason::SingleUseUnsupported)
-        }
-        (Usage::Repeated, Usage::Repeated) => Ok(()),
-        (approved @ Usage::SingleUse, Usage::Repeated) => {
-            Err(DenyReason::UsageNotApproved { approved, found })
-        }
+    let approved = entry.usage();
+    if approved == found {
+        Ok(())
+    } else {
+        Err(DenyReason::UsageNotApproved { approved, found })
     }
 }

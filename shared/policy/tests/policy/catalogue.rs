@@ -94,6 +94,7 @@ fn the_catalogue_says_what_is_known() {
             ("simPensionOverview", HolderIdentity::Plain, true),
             ("simMutualityBenefits", HolderIdentity::Pseudonymised, true),
             ("simEndedOverview", HolderIdentity::Plain, true),
+            ("simPensionQuote", HolderIdentity::Plain, true),
         ]
     );
 }
@@ -253,7 +254,7 @@ fn simulation_and_production_do_not_mix() {
     let error = refusal(&format!("{before}{entry}"));
     assert!(
         error.contains(
-            "mandateTypes[4].deliberations: expected deliberations that are all simulation-only"
+            "mandateTypes[5].deliberations: expected deliberations that are all simulation-only"
         ),
         "{error}"
     );

@@ -295,9 +295,6 @@ fn scope(case: &Case, entry: &Value) -> Result<(), &'static str> {
     if i64::try_from(case.expires_at()).unwrap() > until {
         return Err("tokenOutlivesMandate");
     }
-    if mandate["usage"] == "singleUse" {
-        return Err("singleUseUnsupported");
-    }
     if mandate["usage"] == entry["usage"] {
         Ok(())
     } else {

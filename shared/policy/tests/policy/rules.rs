@@ -222,16 +222,11 @@ const SPOILED: &[Spoiled] = &[
     ),
     (
         Rule::UsageAdmitted,
-        "singleUseUnsupported",
+        "usageNotApproved",
         api!("/usage" = "singleUse"),
     ),
     (Rule::UsageAdmitted, "usageNotApproved", || {
         of_type("simOneOff", "SIM/001")
-    }),
-    (Rule::UsageAdmitted, "singleUseUnsupported", || {
-        let mut case = of_type("simOneOff", "SIM/001");
-        case.set("/usage", "singleUse");
-        case
     }),
     (
         Rule::GrantLevel,
