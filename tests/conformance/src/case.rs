@@ -1,6 +1,6 @@
 //! What a case of the corpus says: how to build it, and what must come of it.
 //!
-//! Data only. [`crate::token`], [`crate::forge`] and [`crate::request`] build; [`crate::run`] judges.
+//! Data only. [`crate::token`], `forge` and [`crate::request`] build; [`crate::run`] judges.
 
 mod forgery;
 

@@ -1,4 +1,4 @@
-//! The signatures and keys that a case can ask for, by name. [`crate::forge`] makes them.
+//! The signatures and keys that a case can ask for, by name. `crate::forge` makes them.
 
 use serde::Deserialize;
 
