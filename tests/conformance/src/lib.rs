@@ -8,8 +8,9 @@
 //! | [`case`], [`corpus`] | the data |
 //! | [`settings`], [`keys`] | what is known of a target |
 //! | [`token`], `forge`, [`request`] | build, the same from the same keys, time and seed |
-//! | [`target`], [`memory`] | what a case is sent to: the library, or whatever implements [`target::Target`] |
+//! | [`target`], [`memory`], [`http`] | what a case is sent to: the library, a server, or whatever implements [`target::Target`] |
 //! | [`run`] | sends and compares |
+//! | [`report`] | for a terminal, as JSON, as `JUnit` XML |
 //!
 //! Out of scope: a clock (`now` is the target's), and whatever starts servers.
 
@@ -17,11 +18,13 @@ pub mod case;
 pub mod corpus;
 pub mod error;
 mod forge;
+pub mod http;
 pub mod json_edit;
 pub mod keys;
 pub mod memory;
 mod proof;
 pub mod random;
+pub mod report;
 pub mod request;
 pub mod run;
 pub mod settings;

@@ -195,7 +195,7 @@ impl Target for MemoryTarget {
         })
     }
 
-    fn witness(&self) -> Result<Witness, TargetError> {
+    fn witness(&self, _expected: Option<&str>) -> Result<Witness, TargetError> {
         let last = self.seen.get();
         let (now, reasons) = self.with(|_, platform| {
             // Counts are recorded after the answer; this moves the clock.

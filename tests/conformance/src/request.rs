@@ -61,6 +61,8 @@ pub struct Built {
     pub token: String,
     /// Identifiers that an answer of ours never shows.
     pub identifiers: Vec<String>,
+    /// Whether the token is under the scheme of `DPoP`.
+    pub is_dpop: bool,
 }
 
 /// Builds every request of a corpus for one target.
@@ -139,10 +141,14 @@ impl<'a> Builder<'a> {
         let mut identifiers = token.identifiers;
         identifiers.push(self.settings.person.ssin.clone());
         identifiers.push(self.settings.other_person.ssin.clone());
+        let is_dpop = request
+            .header("authorization")
+            .any(|value| value.to_ascii_lowercase().starts_with("dpop "));
         Ok(Built {
             request,
             token: token.text,
             identifiers,
+            is_dpop,
         })
     }
 

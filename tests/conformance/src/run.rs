@@ -72,6 +72,8 @@ pub struct Exchange {
     pub expected: Expectation,
     /// The token that was sent.
     pub token: String,
+    /// Whether it was sent under the scheme of `DPoP`, in which it is then answered.
+    pub dpop: bool,
     /// The answer.
     pub answer: Answer,
 }
@@ -150,7 +152,7 @@ fn steps(
                 .send(&asking.request)?
                 .header(NONCE)
                 .map(str::to_owned);
-            target.witness()?;
+            target.witness(None)?;
         }
         for number in 0..step.times {
             let moment = (target.now(), nonce.as_deref());
@@ -161,11 +163,17 @@ fn steps(
             exchanges.push(Exchange {
                 expected: step.expect.clone(),
                 token: built.token,
+                dpop: built.is_dpop,
                 answer: answer.clone(),
             });
             answers.push(answer);
         }
-        compare_witness(step, &answers, &target.witness()?, &mut found);
+        compare_witness(
+            step,
+            &answers,
+            &target.witness(step.expect.code.as_deref())?,
+            &mut found,
+        );
         let several = case.steps.len() > 1;
         problems.extend(found.into_iter().map(|problem| {
             if several {
@@ -296,8 +304,16 @@ pub fn oracles(results: &[CaseResult]) -> Vec<(String, String)> {
                 continue;
             };
             if UNIFORM.contains(&problem.as_str()) {
+                // RFC 9449 wants the scheme answered in kind, and told that it is the proof.
+                let proof = exchange.expected.code.as_deref();
+                let proof = proof.is_some_and(|code| code.starts_with("dpop"));
+                let kind = match (exchange.dpop, proof) {
+                    (false, _) => problem,
+                    (true, false) => format!("{problem} (DPoP)"),
+                    (true, true) => continue,
+                };
                 kinds
-                    .entry(problem)
+                    .entry(kind)
                     .or_default()
                     .entry(canonical(&exchange.answer))
                     .or_default()

@@ -78,6 +78,7 @@ pub trait Target {
     /// Sends a request.
     fn send(&self, request: &WireRequest) -> Result<Answer, TargetError>;
 
-    /// What happened since the last call, or since the case began.
-    fn witness(&self) -> Result<Witness, TargetError>;
+    /// What happened since the last call, or since the case began. A reason may be recorded
+    /// a moment after the answer: a target waits a little for the `expected` one.
+    fn witness(&self, expected: Option<&str>) -> Result<Witness, TargetError>;
 }
