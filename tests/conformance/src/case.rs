@@ -81,6 +81,8 @@ pub enum Need {
     DecisionEndpoint,
     /// A certificate of the client that the platform verified.
     ClientCertificate,
+    /// A decision endpoint that trusts the proxy's `Client-Cert` field.
+    CertificateField,
     /// Sender-constrained tokens (DPoP).
     Dpop,
     /// Single-use mandates.
@@ -278,6 +280,16 @@ pub enum OperationName {
     Statutory,
 }
 
+/// Whose certificate the connection shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum CertificateName {
+    /// That of the token's holder.
+    Client,
+    /// Another.
+    Attacker,
+}
+
 /// How a request differs from a good one.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -290,6 +302,8 @@ pub struct RequestRecipe {
     pub target: Option<String>,
     /// The person asked about, where it is not the token's.
     pub ssin: Option<String>,
+    /// The client's certificate, as the platform verified it.
+    pub certificate: Option<CertificateName>,
     /// The `Authorization` fields; by default `Bearer ${token}`.
     pub authorization: Option<Vec<String>>,
     /// Further fields.

@@ -46,6 +46,7 @@ const FILES: &[(&str, &str)] = &[
     corpus_file!("mandate.toml"),
     corpus_file!("policy.toml"),
     corpus_file!("sender.toml"),
+    corpus_file!("status.toml"),
 ];
 
 /// Why no target of a kind can take some cases.

@@ -132,10 +132,14 @@ impl Target for MemoryTarget {
 
     fn offers(&self, need: Need) -> bool {
         match need {
-            Need::KeyServer | Need::FixedClock | Need::SecondIssuer | Need::DecisionEndpoint => {
-                true
-            }
-            Need::ClientCertificate | Need::Dpop | Need::SingleUse | Need::StatusList => false,
+            Need::KeyServer
+            | Need::FixedClock
+            | Need::SecondIssuer
+            | Need::DecisionEndpoint
+            | Need::ClientCertificate
+            | Need::CertificateField
+            | Need::Dpop => true,
+            Need::SingleUse | Need::StatusList => false,
         }
     }
 
@@ -174,6 +178,9 @@ impl Target for MemoryTarget {
         let mut inbound = MemoryRequest::new(&request.method, &request.target);
         for (name, value) in &request.headers {
             inbound = inbound.header(name, value);
+        }
+        if let Some(certificate) = request.certificate {
+            inbound = inbound.certificate(certificate);
         }
         if let Some(body) = &request.body {
             inbound = inbound.body(&String::from_utf8_lossy(body));

@@ -1,6 +1,8 @@
 //! Builds a request from its recipe, and what the issuers publish meanwhile.
 
-use crate::case::{Case, IssuerName, KeysRecipe, OperationName, RequestRecipe, Step};
+use crate::case::{
+    Case, CertificateName, IssuerName, KeysRecipe, OperationName, RequestRecipe, Step,
+};
 use crate::error::BuildError;
 use crate::forge;
 use crate::json_edit::edited;
@@ -21,6 +23,8 @@ pub struct WireRequest {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Option<Vec<u8>>,
+    /// SHA-256 of the certificate of the connection.
+    pub certificate: Option<[u8; 32]>,
 }
 
 impl WireRequest {
@@ -126,6 +130,10 @@ impl<'a> Builder<'a> {
         let token = tokens.build(&step.token, &mark, now, number)?;
         let mut scope = tokens.scope(now, number);
         scope.text("token", &token.text);
+        let mut texts = step.request.headers.iter().map(|(_, value)| value.as_str());
+        if texts.any(|text| text.contains("Certificate}")) {
+            tokens.name_certificates(&mut scope)?;
+        }
         let mut request = self.request(&step.request, scope)?;
         if let Some(recipe) = &step.proof {
             let moment = Moment {
@@ -198,6 +206,13 @@ impl<'a> Builder<'a> {
             target,
             headers,
             body: body.map(String::into_bytes),
+            certificate: match recipe.certificate {
+                None => None,
+                Some(CertificateName::Client) => Some(forge::certificate::digest(&self.client)?),
+                Some(CertificateName::Attacker) => {
+                    Some(forge::certificate::digest(&self.attacker)?)
+                }
+            },
         })
     }
 

@@ -166,7 +166,7 @@ pub fn simulation(
             second: operation("POST", "/mutuality/v1/benefits/get", body),
             statutory: operation("POST", "/research/v1/sample/query", body),
         },
-        public_url: None,
+        public_url: Some("https://api.simulation.sluis.invalid".to_owned()),
     })
 }
 

@@ -115,7 +115,7 @@ impl TokenBuilder<'_> {
             Signer::OtherIssuer | Signer::AttackerOwnId => signer,
         };
         scope.text("kid", named.key_id());
-        self.name_the_attacker(&mut scope, algorithm, recipe)?;
+        self.name_others(&mut scope, algorithm, recipe)?;
 
         let mark = recipe.mark.as_deref().unwrap_or(mark);
         let mut random = Seeded::new(self.seed, mark);
@@ -177,8 +177,8 @@ impl TokenBuilder<'_> {
         })
     }
 
-    /// An attacker's key and certificate, where the recipe names them: an RSA key takes a while to make.
-    fn name_the_attacker(
+    /// The keys and certificates of others, where the recipe names them: an RSA key takes a while to make.
+    fn name_others(
         &self,
         scope: &mut Scope,
         algorithm: Algorithm,
@@ -198,22 +198,32 @@ impl TokenBuilder<'_> {
             let key = self.client.key(Algorithm::EdDsa)?;
             scope.text("clientEdThumbprint", encode(&key.thumbprint()));
         }
-        if names("${attacker") {
+        if names("Certificate") {
+            self.name_certificates(scope)?;
+        }
+        if names("${attackerThumbprint}") {
+            let key = self.attacker.key(Algorithm::Es256)?;
+            scope.text("attackerThumbprint", encode(&key.thumbprint()));
+        }
+        if names("${attackerJwk}") {
             let key = self.attacker.key(algorithm)?;
             scope.text("attackerJwk", key.public_jwk().to_string());
-            scope.text("attackerThumbprint", encode(&key.thumbprint()));
-            if names("${attackerCertificate") {
-                let certificate = forge::certificate::self_signed(self.attacker)?;
-                scope.text("attackerCertificate", forge::pem::base64(&certificate));
-                scope.text(
-                    "attackerCertificateSha256",
-                    forge::certificate::sha256(&certificate),
-                );
-                scope.text(
-                    "attackerCertificateSha1",
-                    forge::certificate::sha1(&certificate),
-                );
-            }
+        }
+        Ok(())
+    }
+
+    /// The certificates of the client and of the attacker, each of its own making.
+    pub(crate) fn name_certificates(&self, scope: &mut Scope) -> Result<(), BuildError> {
+        for (name, owner) in [("client", self.client), ("attacker", self.attacker)] {
+            let certificate = forge::certificate::self_signed(owner)?;
+            scope.text(
+                &format!("{name}Certificate"),
+                forge::pem::base64(&certificate),
+            );
+            let sha256 = forge::certificate::sha256(&certificate);
+            scope.text(&format!("{name}CertificateSha256"), sha256);
+            let sha1 = forge::certificate::sha1(&certificate);
+            scope.text(&format!("{name}CertificateSha1"), sha1);
         }
         Ok(())
     }

@@ -109,6 +109,10 @@ fn in_production_every_invalid_token_gets_one_and_the_same_answer() {
             "environment = \"production\"",
         )
         .replace("mode = \"both\"", "mode = \"inline\"")
+        .replace(
+            "trust_client_cert_field = true",
+            "trust_client_cert_field = false",
+        )
         .replace("http://127.0.0.1:8788", "https://keys.invalid");
     let urls = KEY_URLS.map(|url| url.replace("http://127.0.0.1:8788", "https://keys.invalid"));
     let target = target(&settings, &config, [&urls[0], &urls[1]]);

@@ -35,6 +35,16 @@ pub(crate) fn sha256(certificate: &[u8]) -> String {
     encode(&hash(Hash::Sha256, certificate))
 }
 
+/// SHA-256 of somebody's certificate, as a platform tells it.
+pub(crate) fn digest(owner: &Attacker) -> Result<[u8; 32], BuildError> {
+    hash(Hash::Sha256, &self_signed(owner)?)
+        .try_into()
+        .map_err(|_| BuildError::Forgery {
+            forgery: "certificate",
+            problem: "a digest of another length",
+        })
+}
+
 /// `x5t` of a certificate.
 pub(crate) fn sha1(certificate: &[u8]) -> String {
     encode(&hash(Hash::Sha1, certificate))

@@ -218,6 +218,7 @@ mod tests {
             target: "/a//../b".to_owned(),
             headers: vec![("authorization".to_owned(), "x".to_owned()); 2],
             body: None,
+            certificate: None,
         };
         let answer = exchange(&mut stream, "host", &request);
         (answer, String::from_utf8(stream.1).unwrap())
