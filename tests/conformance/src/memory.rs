@@ -138,8 +138,9 @@ impl Target for MemoryTarget {
             | Need::DecisionEndpoint
             | Need::ClientCertificate
             | Need::CertificateField
-            | Need::Dpop => true,
-            Need::SingleUse | Need::StatusList => false,
+            | Need::Dpop
+            | Need::SingleUse => true,
+            Need::StatusList => false,
         }
     }
 
