@@ -281,6 +281,7 @@ fn bundle(root: &Path, recipe: &Recipe, work: &Path, to: &Path) -> Result<()> {
             "--log-level=warning",
             "--external:*.wasm",
             "--external:cloudflare:*",
+            "--external:node:*",
         ])
         .arg(alias("sluis-glue", &glue))
         .arg(alias(

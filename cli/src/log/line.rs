@@ -79,21 +79,11 @@ fn describe(event: &Value, words: &mut Vec<String>) {
     }
     let decision = text(event.get("relatedto"));
     words.extend(decision.map(|decision| format!("decision={decision}")));
-    let failed = data["checks"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter(|check| {
-            check
-                .get("outcome")
-                .is_some_and(|outcome| outcome == "failed")
-        });
-    words.extend(failed.filter_map(|check| {
-        Some(format!(
-            "failed={}({})",
-            text(check.get("id"))?,
-            text(check.get("requirement"))?
-        ))
+    let parties = data["checks"].as_array().into_iter().flatten();
+    let failed = parties.filter_map(|party| party["failed"].as_array());
+    words.extend(failed.flatten().filter_map(|check| {
+        let (requirement, id) = check.as_str()?.split_once(' ')?;
+        Some(format!("failed={id}({requirement})"))
     }));
 }
 

@@ -8,6 +8,8 @@
 //   closure; a future of wasm-bindgen costs two that WebAssembly allocates and
 //   frees, a microtask more, and some 10 µs.
 
+import { createPrivateKey, sign as signEd25519 } from "node:crypto";
+
 /** Exports of the module: `complete(operation, value)`, where `undefined` is failure, and `run()`. */
 let complete;
 let run;
@@ -91,21 +93,27 @@ export function verify(operation, algorithm, key, signature, data) {
   }
 }
 
-/** Imports the private Ed25519 key of the assertions; the outcome is a CryptoKey that cannot be taken out again. */
-export function import_signing_key(operation, jwk) {
+/**
+ * Takes the private Ed25519 key of the assertions; undefined if it is none. Node's interface to the runtime's
+ * cryptography signs at once, where WebCrypto's promise would cost a second way into the module.
+ */
+export function signing_key(jwk) {
   try {
-    watch(operation, crypto.subtle.importKey("jwk", JSON.parse(jwk), IMPORT[0], false, ["sign"]));
+    return createPrivateKey({ key: JSON.parse(jwk), format: "jwk" });
   } catch {
-    queueMicrotask(() => complete(operation, undefined));
+    return undefined;
   }
 }
 
-/** Signs; the outcome is the signature, an ArrayBuffer. */
-export function sign(operation, key, data) {
+/** Signs into `signature`, a view on the module's memory; whether that succeeded. */
+export function sign(key, data, signature) {
   try {
-    watch(operation, crypto.subtle.sign("Ed25519", key, data));
+    const bytes = signEd25519(null, data, key);
+    if (bytes.length !== signature.length) return false;
+    signature.set(bytes);
+    return true;
   } catch {
-    queueMicrotask(() => complete(operation, undefined));
+    return false;
   }
 }
 

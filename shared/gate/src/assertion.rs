@@ -7,7 +7,8 @@
 //! data subject, and the holder as the token names it: an enterprise number, or
 //! a pseudonym where the catalogue demands one.
 
-use base64ct::{Base64UrlUnpadded, Encoding as _};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64URL;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use sluis_log::{EntryId, TraceId};
@@ -136,18 +137,18 @@ pub(crate) async fn sign<P: Platform>(
     let signature = platform.sign(key, token.as_bytes()).await;
     let signature = signature.map_err(|_| Fault::Assertion)?;
     token.push('.');
-    token.push_str(&Base64UrlUnpadded::encode_string(&signature));
+    token.push_str(&BASE64URL.encode(signature));
     Ok(token)
 }
 
 /// A part of the JWS: JSON in base64url (RFC 7515 §7.1).
 fn part(value: &impl Serialize) -> Result<String, Fault> {
     let json = serde_json::to_vec(value).map_err(|_| Fault::Assertion)?;
-    Ok(Base64UrlUnpadded::encode_string(&json))
+    Ok(BASE64URL.encode(json))
 }
 
 fn base64url(bytes: &[u8]) -> String {
-    Base64UrlUnpadded::encode_string(bytes)
+    BASE64URL.encode(bytes)
 }
 
 /// The public JWK set of the assertion key.

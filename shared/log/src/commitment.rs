@@ -4,7 +4,7 @@ use std::fmt;
 
 use subtle::ConstantTimeEq;
 
-use crate::hash::{HASH_BYTES, hmac_sha256};
+use crate::hash::{HASH_BYTES, HmacKey};
 use crate::id::EntryId;
 
 /// Separates this use of HMAC from any other.
@@ -47,7 +47,7 @@ impl Commitment {
     /// Commits to a payload.
     pub fn to(payload: &str, id: EntryId, random: &CommitmentRandom) -> Self {
         let parts: [&[u8]; 3] = [COMMITMENT_DOMAIN, id.as_bytes(), payload.as_bytes()];
-        Self(hmac_sha256(&random.0, &parts))
+        Self(HmacKey::new(&random.0).mac(&parts))
     }
 
     /// Whether `payload` and `random` are what was committed to.

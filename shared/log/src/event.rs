@@ -137,12 +137,10 @@ impl TraceId {
 /// A random UUID is a trace identifier.
 impl From<EntryId> for TraceId {
     fn from(id: EntryId) -> Self {
-        let mut bytes = [0; MAX_TRACE_ID_BYTES];
-        bytes
-            .iter_mut()
-            .zip(id.to_string().bytes())
-            .for_each(|(to, from)| *to = from);
-        Self { bytes, length: 36 }
+        Self {
+            bytes: id.text(),
+            length: 36,
+        }
     }
 }
 
@@ -214,8 +212,9 @@ pub struct OperationFacts<'a> {
     pub data_categories: &'a [&'a str],
 }
 
-/// One check that was made (M-21.2).
-#[derive(Debug, Clone, Copy, Serialize)]
+/// One check that was made (M-21.2). A record lists them by who made them and what
+/// came of them, each as requirement and name: `"M-12.5 mandateWindow"`.
+#[derive(Debug, Clone, Copy)]
 pub struct Check<'a> {
     /// The check's name.
     pub id: &'a str,
@@ -228,8 +227,7 @@ pub struct Check<'a> {
 }
 
 /// What came of a check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CheckOutcome {
     /// The rule held.
     Held,

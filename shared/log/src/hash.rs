@@ -3,6 +3,7 @@
 use base64ct::{Base64UrlUnpadded, Encoding};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 /// Length of a SHA-256 or HMAC-SHA256 value.
 pub const HASH_BYTES: usize = 32;
@@ -18,19 +19,30 @@ pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; HASH_BYTES] {
     hasher.finalize().into()
 }
 
-/// HMAC-SHA256 of the parts, one after the other.
-pub(crate) fn hmac_sha256(key: &[u8; HASH_BYTES], parts: &[&[u8]]) -> [u8; HASH_BYTES] {
-    // RFC 2104 §2 pads a short key with zeros to the block; doing it here makes
-    // the constructor the infallible one.
-    let mut block = [0; BLOCK_BYTES];
-    for (to, from) in block.iter_mut().zip(key) {
-        *to = *from;
+/// A key of HMAC-SHA256, its two first blocks hashed already: a key that is used
+/// often is made once. Its memory is wiped when it is dropped.
+#[derive(Clone)]
+pub(crate) struct HmacKey(Hmac<Sha256>);
+
+impl HmacKey {
+    pub(crate) fn new(key: &[u8; HASH_BYTES]) -> Self {
+        // RFC 2104 §2 pads a short key with zeros to the block; doing it here makes
+        // the constructor the infallible one.
+        let mut block = Zeroizing::new([0; BLOCK_BYTES]);
+        for (to, from) in block.iter_mut().zip(key) {
+            *to = *from;
+        }
+        Self(Hmac::<Sha256>::new((&*block).into()))
     }
-    let mut mac = Hmac::<Sha256>::new(&block.into());
-    for part in parts {
-        mac.update(part);
+
+    /// The code of the parts, one after the other.
+    pub(crate) fn mac(&self, parts: &[&[u8]]) -> [u8; HASH_BYTES] {
+        let mut mac = self.0.clone();
+        for part in parts {
+            mac.update(part);
+        }
+        mac.finalize().into_bytes().into()
     }
-    mac.finalize().into_bytes().into()
 }
 
 /// base64url without padding (RFC 4648 §5).
@@ -46,22 +58,24 @@ pub(crate) fn from_base64url(text: &str) -> Option<Vec<u8>> {
 }
 
 /// The two lower-case hexadecimal digits of a byte.
-pub(crate) fn hex_digits(byte: u8) -> [char; 2] {
-    let digit = |value: u8| {
-        char::from(if value < 10 {
+pub(crate) const fn hex_digits(byte: u8) -> [u8; 2] {
+    const fn digit(value: u8) -> u8 {
+        if value < 10 {
             b'0' + value
         } else {
             b'a' - 10 + value
-        })
-    };
+        }
+    }
     [digit(byte >> 4), digit(byte & 0x0f)]
 }
 
 /// Lower-case hexadecimal, as `sha256sum` prints it.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    text.extend(bytes.iter().flat_map(|byte| hex_digits(*byte)));
-    text
+    let digits = bytes.iter().flat_map(|byte| hex_digits(*byte));
+    let mut text = Vec::with_capacity(bytes.len() * 2);
+    text.extend(digits);
+    // INVARIANT: digits are ASCII.
+    String::from_utf8(text).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -75,7 +89,7 @@ mod tests {
         let mut key = [0; 32];
         key[..20].fill(0x0b);
         assert_eq!(
-            hex(&hmac_sha256(&key, &[b"Hi ", b"There"])),
+            hex(&HmacKey::new(&key).mac(&[b"Hi ", b"There"])),
             "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"
         );
     }

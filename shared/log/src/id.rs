@@ -87,6 +87,16 @@ impl EntryId {
         version & 0xf0 == 0x40 && variant & 0xc0 == 0x80
     }
 
+    /// The lower-case hyphenated form, in ASCII.
+    pub(crate) fn text(&self) -> [u8; TEXT_BYTES] {
+        let mut text = [b'-'; TEXT_BYTES];
+        let places = text.iter_mut().enumerate();
+        let places = places.filter(|(position, _)| !HYPHENS.contains(position));
+        let digits = self.0.iter().flat_map(|byte| hex_digits(*byte));
+        places.zip(digits).for_each(|((_, to), digit)| *to = digit);
+        text
+    }
+
     /// The sixteen bytes.
     pub const fn as_bytes(&self) -> &[u8; ENTRY_ID_BYTES] {
         &self.0
@@ -95,15 +105,8 @@ impl EntryId {
 
 impl fmt::Display for EntryId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // In one piece: a `write!` a byte was a twentieth of a whole decision.
-        let mut text = String::with_capacity(TEXT_BYTES);
-        for (position, byte) in self.0.iter().enumerate() {
-            if matches!(position, 4 | 6 | 8 | 10) {
-                text.push('-');
-            }
-            text.extend(hex_digits(*byte));
-        }
-        f.write_str(&text)
+        // INVARIANT: digits and hyphens are ASCII.
+        f.write_str(std::str::from_utf8(&self.text()).unwrap_or_default())
     }
 }
 

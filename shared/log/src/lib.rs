@@ -12,6 +12,7 @@
 //! change no entry when they come.
 
 mod chain;
+mod checks;
 mod commitment;
 pub mod conformance;
 mod entry;

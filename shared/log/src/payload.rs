@@ -6,10 +6,11 @@
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::checks::Checks;
 use crate::entry::PolicyDigest;
 use crate::event::{
-    BackendResult, Check, DecisionRecord, Event, LogRead, MAX_CHECKS, MAX_DATA_CATEGORIES,
-    MAX_TEXT_BYTES, OutcomeRecord, RefusalAggregate, TraceId, Verdict,
+    BackendResult, DecisionRecord, Event, LogRead, MAX_CHECKS, MAX_DATA_CATEGORIES, MAX_TEXT_BYTES,
+    OutcomeRecord, RefusalAggregate, TraceId, Verdict,
 };
 use crate::hash::{base64url, hex};
 use crate::id::EntryId;
@@ -237,7 +238,7 @@ struct DecisionData<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     deliberation_version: Option<&'a str>,
     policy_digest: String,
-    checks: &'a [Check<'a>],
+    checks: Checks<'a>,
 }
 
 #[derive(Serialize)]
@@ -403,7 +404,7 @@ impl<'a> DecisionData<'a> {
             deliberation: optional("deliberation", deliberation.map(|d| d.number))?,
             deliberation_version: optional("deliberationVersion", deliberation.map(|d| d.version))?,
             policy_digest: hex(&policy.0),
-            checks,
+            checks: Checks(checks),
         })
     }
 }

@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::hash::{HASH_BYTES, base64url, from_base64url, hmac_sha256};
+use crate::hash::{HASH_BYTES, HmacKey, base64url, from_base64url};
 
 const SUBJECT_DOMAIN: &[u8] = b"sluis log subject v1\0";
 const HOLDER_DOMAIN: &[u8] = b"sluis log holder v1\0";
@@ -21,7 +21,10 @@ const KEY_ID_BYTES: usize = 8;
 
 /// The log key. It makes references; who holds it can look a person up, who
 /// does not cannot.
-pub struct ReferenceKey(Zeroizing<[u8; HASH_BYTES]>);
+pub struct ReferenceKey {
+    key: HmacKey,
+    id: ReferenceKeyId,
+}
 
 /// Why a text is no log key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -51,7 +54,12 @@ pub enum HolderIdentity<'a> {
 impl ReferenceKey {
     /// Takes thirty-two secret bytes.
     pub fn new(key: [u8; HASH_BYTES]) -> Self {
-        Self(Zeroizing::new(key))
+        let key = HmacKey::new(&Zeroizing::new(key));
+        let mut id = [0; KEY_ID_BYTES];
+        let full = reference(&key, KEY_ID_DOMAIN, &[]);
+        id.iter_mut().zip(full).for_each(|(to, from)| *to = from);
+        let id = ReferenceKeyId(id);
+        Self { key, id }
     }
 
     /// Takes thirty-two secret bytes in base64url without padding.
@@ -64,10 +72,7 @@ impl ReferenceKey {
     /// A public identifier of this key, so that a record tells which key its
     /// references are under, before and after a rotation.
     pub fn id(&self) -> ReferenceKeyId {
-        let mut id = [0; KEY_ID_BYTES];
-        let full = self.reference(KEY_ID_DOMAIN, &[]);
-        id.iter_mut().zip(full).for_each(|(to, from)| *to = from);
-        ReferenceKeyId(id)
+        self.id
     }
 
     /// The data subject, from the pairwise pseudonym in the token's `sub`.
@@ -94,17 +99,21 @@ impl ReferenceKey {
         MandateRef(self.reference(MANDATE_DOMAIN, &[issuer, mandate_id]))
     }
 
-    /// HMAC over the domain and the parts, each behind its length, so that two
-    /// lists of parts never run together.
     fn reference(&self, domain: &[u8], parts: &[&str]) -> [u8; HASH_BYTES] {
-        let mut message = domain.to_vec();
-        for part in parts {
-            message.extend_from_slice(&(part.len() as u64).to_be_bytes());
-            message.extend_from_slice(part.as_bytes());
-        }
-        let message = Zeroizing::new(message);
-        hmac_sha256(&self.0, &[&message])
+        reference(&self.key, domain, parts)
     }
+}
+
+/// HMAC over the domain and the parts, each behind its length, so that two
+/// lists of parts never run together.
+fn reference(key: &HmacKey, domain: &[u8], parts: &[&str]) -> [u8; HASH_BYTES] {
+    let mut message = domain.to_vec();
+    for part in parts {
+        message.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        message.extend_from_slice(part.as_bytes());
+    }
+    let message = Zeroizing::new(message);
+    key.mac(&[&message])
 }
 
 macro_rules! reference {

@@ -42,11 +42,11 @@ fn the_format_is_what_the_documentation_says() {
     let pending = sealed(0, [1; 16], [2; 32], AT);
     assert_eq!(
         hex(&pending.entry_bytes()),
-        "01010101c17418cacacacacacacacacacacacacacacacacacacacacacacacacacacacacacacacabf06bd8cc59e8037471326677c95edd2a62230809dd1e79750c748853927bfed"
+        "01010101c17418cacacacacacacacacacacacacacacacacacacacacacacacacacacacacacacaca95e087965e4b28f7122ea080a0e9b99ba98feda8ed8d179490c3fe4cf85ce2d4"
     );
     assert_eq!(
         hex(&pending.leaf_hash().0),
-        "b3044d33800d9b395e67708b864dc6c6b9621a2020d4daf328a85e0550f153de"
+        "a67473acce7282cf26d00650721a06fc887142cf3060dafff076acdec0f86343"
     );
     let genesis = ChainHead::genesis(&origin());
     assert_eq!(
@@ -55,7 +55,7 @@ fn the_format_is_what_the_documentation_says() {
     );
     assert_eq!(
         hex(&genesis.followed_by(pending.leaf_hash()).hash.0),
-        "996ef6068aa55daf7a8fb7bbe3d896da21eecc27b427148e6d42d37873559a44"
+        "4bf0d1fbf9716a703ccf0371a79f111a6a3bc037c62de6736c32cd6497116db2"
     );
 }
 

@@ -58,8 +58,7 @@ fn a_granted_access_answers_the_five_questions() {
             "deliberationVersion": "1",
             "policyDigest": hashes,
             "checks": [
-                {"id": "mandateDuration", "requirement": "M-12.5", "outcome": "held", "by": "validator"},
-                {"id": "grantLevel", "requirement": "M-13.2", "outcome": "failed", "by": "validator"},
+                {"by": "validator", "held": ["M-12.5 mandateDuration"], "failed": ["M-13.2 grantLevel"]},
             ],
         },
     });

@@ -96,17 +96,15 @@ function concat(...parts) {
 }
 
 const CHECKS = [
-  "flowSeparated M-11.1", "mandateTypeKnown M-12.1", "environmentMatches M-12.2", "mandateTypeOffered M-12.2",
-  "frameworkInForce M-D.1", "deliberationApprovesType M-12.2", "deliberationInForce M-3.1",
-  "verificationSystemAdmissible M-16.2", "holderTypeAdmitted M-1.1", "purposeCovered M-5.2", "purposesApproved M-12.3",
-  "dataCategoriesCovered M-6.2", "dataCategoriesApproved M-12.3", "mandateWindow M-12.5", "mandateDuration M-12.5",
-  "tokenWithinMandate M-12.5", "usageAdmitted M-9.2", "grantLevel M-13.2", "grantedByDataSubject M-10.1",
-  "consentItems M-13.1", "consentVersion M-13.1", "mandateActive M-5.1", "holderAccepted M-5.1", "holderIdentity M-15.4",
-  "channelOffered M-23.1", "apiHolder M-23.1", "circleOfTrustAccepted M-23.1", "termsAccepted M-23.1",
-].map((check) => {
-  const [id, requirement] = check.split(" ");
-  return { id, requirement, outcome: "held", by: "peer" };
-});
+  "M-11.1 flowSeparated", "M-12.1 mandateTypeKnown", "M-12.2 environmentMatches", "M-12.2 mandateTypeOffered",
+  "M-D.1 frameworkInForce", "M-12.2 deliberationApprovesType", "M-3.1 deliberationInForce",
+  "M-16.2 verificationSystemAdmissible", "M-1.1 holderTypeAdmitted", "M-5.2 purposeCovered",
+  "M-12.3 purposesApproved", "M-6.2 dataCategoriesCovered", "M-12.3 dataCategoriesApproved", "M-12.5 mandateWindow",
+  "M-12.5 mandateDuration", "M-12.5 tokenWithinMandate", "M-9.2 usageAdmitted", "M-13.2 grantLevel",
+  "M-10.1 grantedByDataSubject", "M-13.1 consentItems", "M-13.1 consentVersion", "M-5.1 mandateActive",
+  "M-5.1 holderAccepted", "M-15.4 holderIdentity", "M-23.1 channelOffered", "M-23.1 apiHolder",
+  "M-23.1 circleOfTrustAccepted", "M-23.1 termsAccepted",
+];
 
 /** A keyed reference, as `sluis-log` makes it. */
 async function reference(key, domain, ...parts) {
@@ -156,7 +154,7 @@ async function record(env, references, token, claims, mandate, trace, id, now) {
       deliberation: mandate.deliberation,
       deliberationVersion: "1",
       policyDigest: "0".repeat(64),
-      checks: CHECKS,
+      checks: [{ by: "peer", held: CHECKS }],
     },
   });
   const bytes = Uint8Array.fromHex(id.replaceAll("-", ""));

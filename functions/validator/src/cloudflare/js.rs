@@ -32,11 +32,11 @@ extern "C" {
         data: &[u8],
     );
 
-    /// Imports the private key of the assertions; ends with a `CryptoKey`.
-    pub(crate) fn import_signing_key(operation: u32, jwk: &str);
+    /// Takes the private Ed25519 key of the assertions; undefined if it is none.
+    pub(crate) fn signing_key(jwk: &str) -> JsValue;
 
-    /// Signs with Ed25519; ends with the signature's bytes.
-    pub(crate) fn sign(operation: u32, key: &JsValue, data: &[u8]);
+    /// Signs with it, at once; whether that succeeded.
+    pub(crate) fn sign(key: &JsValue, data: &[u8], signature: &mut [u8]) -> bool;
 
     /// Calls `append` of the log's object; ends with what it returns or [`TIMED_OUT`].
     pub(crate) fn append(operation: u32, stub: &JsValue, entry: &str, milliseconds: u32);

@@ -77,7 +77,7 @@ impl<L: AuditLog + Clone + 'static> Platform for Workers<L> {
     }
 
     async fn sign(&self, key: &SigningKey, message: &[u8]) -> Result<Vec<u8>, SignError> {
-        signer::sign(key, message).await
+        signer::sign(key, message)
     }
 
     fn log(&self) -> &L {
