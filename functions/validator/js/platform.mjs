@@ -8,7 +8,7 @@
 //   closure; a future of wasm-bindgen costs two that WebAssembly allocates and
 //   frees, a microtask more, and some 10 µs.
 
-import { createPrivateKey, sign as signEd25519 } from "node:crypto";
+import { createHmac, createPrivateKey, sign as signEd25519 } from "node:crypto";
 
 /** Exports of the module: `complete(operation, value)`, where `undefined` is failure, and `run()`. */
 let complete;
@@ -111,6 +111,16 @@ export function sign(key, data, signature) {
     const bytes = signEd25519(null, data, key);
     if (bytes.length !== signature.length) return false;
     signature.set(bytes);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** HMAC-SHA256 into `code`, a view on the module's memory; whether that succeeded. */
+export function hmac_sha256(key, message, code) {
+  try {
+    code.set(createHmac("sha256", key).update(message).digest());
     return true;
   } catch {
     return false;

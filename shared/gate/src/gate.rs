@@ -5,7 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use sluis_log::StoredEntry;
+use sluis_log::{HmacSha256, StoredEntry, hmac_sha256};
 use sluis_policy::{Allowance, Catalogue, Decision, Outcome, Question, decide};
 use sluis_token::{
     AccessToken, BearerRequest, DEFAULT_CACHE_CAPACITY, Jwk, MAX_CLOCK_SKEW_SECONDS, UnixTime,
@@ -20,6 +20,7 @@ use crate::original::OriginalRequest;
 use crate::permit::{ForwardPermit, RecordedAllowance, append};
 use crate::platform::{Platform, UpstreamError};
 use crate::record::{self, OutcomeTicket};
+use crate::references::KnownReferences;
 use crate::replay::{ReplayStore as _, Use};
 use crate::route::RouteMatch;
 use crate::secrets::Secrets;
@@ -34,8 +35,11 @@ pub struct Gate {
     pub(crate) config: Config,
     pub(crate) catalogue: Catalogue,
     pub(crate) secrets: Secrets,
+    /// What calculates the commitments of records.
+    pub(crate) hmac: HmacSha256,
     pub(crate) keys: KeyRing,
     cache: RefCell<VerifiedTokenCache>,
+    pub(crate) references: KnownReferences,
     tally: Tally,
     /// When the log was last asked for its health, and whether it answered.
     pub(crate) health: Cell<Option<(u64, bool)>>,
@@ -75,10 +79,21 @@ impl Gate {
         catalogue: Catalogue,
         secrets: Secrets,
     ) -> Result<Rc<Self>, ConfigError> {
+        Self::with_hmac(config, catalogue, secrets, hmac_sha256)
+    }
+
+    /// The same with the platform's own HMAC-SHA256, where that is faster.
+    pub fn with_hmac(
+        config: Config,
+        catalogue: Catalogue,
+        secrets: Secrets,
+        hmac: HmacSha256,
+    ) -> Result<Rc<Self>, ConfigError> {
         config.check_against(&catalogue)?;
         Ok(Rc::new(Self {
             keys: KeyRing::new(&config),
             cache: RefCell::new(VerifiedTokenCache::new(DEFAULT_CACHE_CAPACITY)),
+            references: KnownReferences::default(),
             tally: Tally::default(),
             health: Cell::new(None),
             failed_write_ms: Cell::new(None),
@@ -86,6 +101,7 @@ impl Gate {
             config,
             catalogue,
             secrets,
+            hmac,
         }))
     }
 

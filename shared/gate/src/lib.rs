@@ -26,6 +26,7 @@ pub mod permit;
 mod platform;
 mod problem;
 mod record;
+mod references;
 pub mod replay;
 mod route;
 mod secrets;

@@ -2,12 +2,11 @@
 
 use sluis_log::{
     BackendResult, Check, CheckOutcome, CommitmentRandom, DecisionRecord, DeliberationFacts,
-    EntryId, Envelope, Event, HolderIdentity, LogRead, MandateFacts, OperationFacts, OutcomeRecord,
-    PendingEntry, PolicyDigest, RefusalAggregate, TokenFacts, Trace, TraceId, UnixMillis, Verdict,
-    seal,
+    EntryId, Envelope, Event, LogRead, MandateFacts, OperationFacts, OutcomeRecord, PendingEntry,
+    PolicyDigest, RefusalAggregate, TokenFacts, Trace, TraceId, UnixMillis, Verdict, seal_with,
 };
 use sluis_policy::HolderIdentity as HolderMode;
-use sluis_token::{AccessToken, HolderIdentity as TokenHolder, VerifiedAccessToken};
+use sluis_token::{AccessToken, VerifiedAccessToken};
 
 use crate::error::{Fault, Stop};
 use crate::gate::{Gate, Judged};
@@ -70,22 +69,14 @@ impl Context<'_> {
         }
         // A holder that must stay unknown is not referred to either.
         let must_hide = decision.holder_identity() == HolderMode::Pseudonymised;
-        let holder = match mandate.holder().identity() {
-            TokenHolder::EnterpriseNumber(_) if must_hide => None,
-            TokenHolder::EnterpriseNumber(number) => {
-                Some(HolderIdentity::EnterpriseNumber(number.as_str()))
-            }
-            TokenHolder::Pseudonym(pseudonym) => Some(HolderIdentity::Pseudonym {
-                issuer: token.issuer(),
-                pseudonym,
-            }),
-        };
+        let hidden = must_hide && !mandate.holder().identity().is_pseudonym();
+        let references = self.gate.references.of(token, key);
         let facts = MandateFacts {
             reference_key: key.id(),
-            mandate: key.mandate_ref(token.issuer(), mandate.id()),
+            mandate: references.mandate,
             mandate_type: mandate.mandate_type(),
-            subject: key.subject_ref(&token.subject().to_base64url()),
-            holder: holder.map(|holder| key.holder_ref(holder)),
+            subject: references.subject,
+            holder: (!hidden).then_some(references.holder),
             holder_type: mandate.holder().kind().as_str(),
             channel: mandate.channel().as_str(),
         };
@@ -267,7 +258,7 @@ fn seal_event(
         at: millis(now_ms)?,
         policy: PolicyDigest(gate.catalogue.digest()),
     };
-    seal(&envelope, event, random).map_err(|_| Fault::Record)
+    seal_with(&envelope, event, random, gate.hmac).map_err(|_| Fault::Record)
 }
 
 fn millis(ms: u64) -> Result<UnixMillis, Fault> {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use subtle::ConstantTimeEq;
 
-use crate::hash::{HASH_BYTES, HmacKey};
+use crate::hash::{HASH_BYTES, HmacSha256, hmac_sha256};
 use crate::id::EntryId;
 
 /// Separates this use of HMAC from any other.
@@ -46,8 +46,18 @@ pub struct Commitment([u8; HASH_BYTES]);
 impl Commitment {
     /// Commits to a payload.
     pub fn to(payload: &str, id: EntryId, random: &CommitmentRandom) -> Self {
-        let parts: [&[u8]; 3] = [COMMITMENT_DOMAIN, id.as_bytes(), payload.as_bytes()];
-        Self(HmacKey::new(&random.0).mac(&parts))
+        Self::calculated(payload, id, random, hmac_sha256)
+    }
+
+    /// The same by another implementation.
+    pub(crate) fn calculated(
+        payload: &str,
+        id: EntryId,
+        random: &CommitmentRandom,
+        hmac: HmacSha256,
+    ) -> Self {
+        let message = [COMMITMENT_DOMAIN, id.as_bytes(), payload.as_bytes()].concat();
+        Self(hmac(&random.0, &message))
     }
 
     /// Whether `payload` and `random` are what was committed to.

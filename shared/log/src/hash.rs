@@ -19,6 +19,10 @@ pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; HASH_BYTES] {
     hasher.finalize().into()
 }
 
+/// What calculates HMAC-SHA256: [`hmac_sha256`], or a platform's own, which must
+/// give the same.
+pub type HmacSha256 = fn(key: &[u8; HASH_BYTES], message: &[u8]) -> [u8; HASH_BYTES];
+
 /// A key of HMAC-SHA256, its two first blocks hashed already: a key that is used
 /// often is made once. Its memory is wiped when it is dropped.
 #[derive(Clone)]
@@ -43,6 +47,11 @@ impl HmacKey {
         }
         mac.finalize().into_bytes().into()
     }
+}
+
+/// HMAC-SHA256 (RFC 2104) of one message.
+pub fn hmac_sha256(key: &[u8; HASH_BYTES], message: &[u8]) -> [u8; HASH_BYTES] {
+    HmacKey::new(key).mac(&[message])
 }
 
 /// base64url without padding (RFC 4648 §5).

@@ -40,11 +40,11 @@ pub use event::{
     OperationFacts, OutcomeRecord, RefusalAggregate, TokenFacts, Trace, TraceId, Verdict,
 };
 pub use export::ExportHeader;
-pub use hash::HASH_BYTES;
+pub use hash::{HASH_BYTES, HmacSha256, hmac_sha256};
 pub use id::{ENTRY_ID_BYTES, EntryId, EntryIdError};
 pub use memory::{AppendError, MemoryLog};
 pub use payload::{EventSource, MAX_PAYLOAD_BYTES, PayloadError};
-pub use pending::{Envelope, PendingEntry, PendingError, Receipt, ReceiptError, seal};
+pub use pending::{Envelope, PendingEntry, PendingError, Receipt, ReceiptError, seal, seal_with};
 pub use reference::{
     HolderIdentity, HolderRef, MandateRef, ReferenceKey, ReferenceKeyError, ReferenceKeyId,
     SubjectRef,

@@ -9,7 +9,7 @@ use crate::chain::{ChainHash, link};
 use crate::commitment::{Commitment, CommitmentRandom};
 use crate::entry::{ENTRY_BYTES, Entry, EntryError, LeafHash, PolicyDigest, Stream};
 use crate::event::Event;
-use crate::hash::{HASH_BYTES, base64url, from_base64url};
+use crate::hash::{HASH_BYTES, HmacSha256, base64url, from_base64url, hmac_sha256};
 use crate::id::EntryId;
 use crate::payload::{EventSource, MAX_PAYLOAD_BYTES, PayloadError, write};
 use crate::time::UnixMillis;
@@ -44,6 +44,16 @@ pub fn seal(
     event: &Event<'_>,
     random: CommitmentRandom,
 ) -> Result<PendingEntry, PayloadError> {
+    seal_with(envelope, event, random, hmac_sha256)
+}
+
+/// [`seal`] where something else calculates the commitment.
+pub fn seal_with(
+    envelope: &Envelope<'_>,
+    event: &Event<'_>,
+    random: CommitmentRandom,
+    hmac: HmacSha256,
+) -> Result<PendingEntry, PayloadError> {
     let Envelope {
         source,
         id,
@@ -55,7 +65,7 @@ pub fn seal(
         outcome: event.outcome_code(),
         minute: at.minute(),
         policy,
-        commitment: Commitment::to(&payload, id, &random),
+        commitment: Commitment::calculated(&payload, id, &random, hmac),
     };
     Ok(PendingEntry {
         id,

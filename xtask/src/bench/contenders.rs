@@ -15,6 +15,7 @@ use sluis_tests::workerd::{COMPATIBILITY_DATE, Worker, Workerd, serving, text};
 use sluis_token::Algorithm;
 use sluis_token::sign::SigningKey;
 
+use super::cores;
 use crate::build::Recipe;
 use crate::node;
 use crate::steps::run;
@@ -118,7 +119,7 @@ impl Party {
             log: LogCondition::Well,
         };
         let workerd = Workerd::find(&self.root).map_err(anyhow::Error::msg)?;
-        match contender {
+        let running = match contender {
             Contender::Durable => Running::start(&workerd, &surroundings),
             Contender::Spin => {
                 let host = CompatibleHost::find().map_err(anyhow::Error::msg)?;
@@ -127,7 +128,9 @@ impl Party {
             Contender::Forgetful | Contender::Peer { .. } => {
                 Running::start(&Measured { workerd, contender }, &surroundings)
             }
-        }
+        }?;
+        cores::give_one(running.pid())?;
+        Ok(running)
     }
 }
 

@@ -9,6 +9,7 @@
 //! does meets all of them; every figure is a median over the rounds, beside its spread. Everything is on loopback, and ends by itself.
 
 mod contenders;
+mod cores;
 mod measure;
 mod native;
 mod noise;
@@ -64,6 +65,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     let party = Party::new(root)?;
     let native = native::measure(root, &party)?;
     let mut report = Report::default();
+    cores::take_the_other()?;
     workerd(&party, &pace, &native, &mut report)?;
     if !arguments.no_spin {
         spin(&party, &pace, &native, &mut report)?;
@@ -154,35 +156,39 @@ fn workerd(
 
     let ours_logging = party.start(Contender::Durable)?;
     let peer_logging = party.start(Contender::Peer { log: true })?;
-    let tokens = Tokens::mint(party, Algorithm::EdDsa, pace.tokens)?;
-    let (fresh, seen) = (Scenario::fresh(&tokens), Scenario::seen(&tokens));
-    let rows = alternate(
-        pace,
-        &[
-            (&ours_logging, &fresh),
-            (&peer_logging, &fresh),
-            (&ours_logging, &seen),
-            (&peer_logging, &seen),
-            (&ours, &seen),
-        ],
-    )?;
-    let [first, first_peer, again, again_peer, without] = rows.as_slice() else {
-        anyhow::bail!("a row is missing");
-    };
-    let first = [first.clone(), first_peer.clone()];
-    report.pair("with the log, first seen, EdDSA", "workerd", "jose", &first);
-    report.pair(
-        "with the log, seen before, EdDSA",
-        "workerd",
-        "jose",
-        &[again.clone(), again_peer.clone()],
-    );
-    report.cost(
-        "the durable log, seen before, EdDSA",
-        "workerd",
-        again,
-        without,
-    );
+    for algorithm in ALGORITHMS {
+        let tokens = Tokens::mint(party, algorithm, pace.tokens)?;
+        let (fresh, seen) = (Scenario::fresh(&tokens), Scenario::seen(&tokens));
+        let rows = alternate(
+            pace,
+            &[
+                (&ours_logging, &fresh),
+                (&peer_logging, &fresh),
+                (&ours_logging, &seen),
+                (&peer_logging, &seen),
+                (&ours, &seen),
+            ],
+        )?;
+        let name = algorithm.as_str();
+        let (first, rest) = rows.split_at(2);
+        let (again, without) = rest.split_at(2);
+        report.pair(
+            &format!("with the log, first seen, {name}"),
+            "workerd",
+            "jose",
+            first,
+        );
+        report.pair(
+            &format!("with the log, seen before, {name}"),
+            "workerd",
+            "jose",
+            again,
+        );
+        if let ([ours, _], [without]) = (again, without) {
+            let what = format!("the durable log, seen before, {name}");
+            report.cost(&what, "workerd", ours, without);
+        }
+    }
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use sluis_log::Origin;
 use sluis_policy::{Catalogue, CatalogueError};
 use worker::Env;
 
+use super::hmac::hmac_sha256;
 use super::replay::DurableReplay;
 use super::shared::KvStore;
 use crate::embedded::{CATALOGUE, CONFIG};
@@ -61,10 +62,11 @@ fn start(env: &Env) -> Result<Rc<Gate>, StartError> {
         assertion_key: secret(env, "SLUIS_ASSERTION_KEY")?,
         auditor_token: secret(env, "SLUIS_AUDITOR_TOKEN")?,
     })?;
-    Ok(Gate::new(
+    Ok(Gate::with_hmac(
         config,
         Catalogue::from_embedded(CATALOGUE)?,
         secrets,
+        hmac_sha256,
     )?)
 }
 

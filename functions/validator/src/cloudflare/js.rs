@@ -38,6 +38,9 @@ extern "C" {
     /// Signs with it, at once; whether that succeeded.
     pub(crate) fn sign(key: &JsValue, data: &[u8], signature: &mut [u8]) -> bool;
 
+    /// HMAC-SHA256, at once; whether that succeeded.
+    pub(crate) fn hmac_sha256(key: &[u8], message: &[u8], code: &mut [u8]) -> bool;
+
     /// Calls `append` of the log's object; ends with what it returns or [`TIMED_OUT`].
     pub(crate) fn append(operation: u32, stub: &JsValue, entry: &str, milliseconds: u32);
 
