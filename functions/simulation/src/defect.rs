@@ -66,6 +66,6 @@ defects! {
     HolderIdentity = 403,
     /// For one use, of a type that is approved for repeated use (M-9.2).
     SingleUse = 403,
-    /// Has a status list entry, which is not read yet.
-    StatusList = 503,
+    /// Names a status list at an address that is not its issuer's.
+    StatusList = 401,
 }

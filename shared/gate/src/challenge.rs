@@ -92,6 +92,7 @@ fn error(stop: &Stop) -> Option<Code> {
         | Refusal::UnknownIssuer
         | Refusal::Verify(_)
         | Refusal::TokenReplayed
+        | Refusal::Status(_)
         | Refusal::Denied(_)
         | Refusal::Subject(_)
         | Refusal::Auditor => None,

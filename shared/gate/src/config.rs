@@ -22,8 +22,8 @@ use crate::route::{RouteTable, SubjectLocation};
 pub(crate) use raw::RawSubject;
 use raw::{RawConfig, RawIssuer, RawMode};
 use value::{
-    is_loopback, nonempty, parse_base_url, parse_key_url, parse_origin, refuse_repeats, token_text,
-    unusable,
+    is_loopback, nonempty, parse_base_url, parse_key_url, parse_list_prefix, parse_origin,
+    refuse_repeats, token_text, unusable, with_origin,
 };
 
 /// Largest lifetime of a token that a configuration may allow, in seconds.
@@ -119,6 +119,17 @@ pub(crate) struct IssuerConfig {
     pub(crate) key_rules: KeyRules,
     pub(crate) system: VerificationSystem,
     pub(crate) keys: KeyLocation,
+    status_lists: Vec<String>,
+}
+
+impl IssuerConfig {
+    /// Whether its status list may be fetched from there: below one of the allowed
+    /// addresses, by a plain path.
+    pub(crate) fn may_list_status_at(&self, uri: &str) -> bool {
+        let below = |prefix: &String| uri.strip_prefix(prefix.as_str());
+        let plain = |rest: &str| crate::route::is_normal_path(&format!("/{rest}"));
+        self.status_lists.iter().filter_map(below).any(plain)
+    }
 }
 
 /// Where an issuer's keys come from.
@@ -210,7 +221,7 @@ impl Config {
         Ok(self)
     }
 
-    /// Replaces the origin of every key URL, in the simulation only and only
+    /// Replaces the origin of every URL of keys and of status lists, in the simulation only and only
     /// by a loopback address: local runs choose their ports freely.
     pub fn with_simulation_origin(mut self, origin: &str) -> Result<Self, ConfigError> {
         let name = "SLUIS_SIMULATION_ORIGIN";
@@ -227,11 +238,10 @@ impl Config {
         }
         for issuer in &mut self.issuers {
             if let KeyLocation::Url(url) = &mut issuer.keys {
-                let path = url
-                    .split_once("://")
-                    .and_then(|(_, rest)| rest.find('/').map(|at| rest.split_at(at).1))
-                    .unwrap_or("/");
-                *url = format!("{origin}{path}");
+                *url = with_origin(url, &origin);
+            }
+            for url in &mut issuer.status_lists {
+                *url = with_origin(url, &origin);
             }
         }
         Ok(self)
@@ -320,12 +330,17 @@ fn parse_issuer(
             ));
         }
     };
+    let status_lists = raw.status_lists.iter();
+    let status_lists = status_lists
+        .map(|url| parse_list_prefix(url, environment))
+        .collect::<Result<_, _>>()?;
     Ok(IssuerConfig {
         rules,
         key_rules,
         system: VerificationSystem::new(&raw.verification_system, raw.kind.into())
             .map_err(|error| unusable("issuers.verification_system", &error))?,
         keys,
+        status_lists,
     })
 }
 

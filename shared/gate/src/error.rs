@@ -44,6 +44,9 @@ pub enum Refusal {
     /// The single-use mandate was used before (profile §25): it is no longer valid.
     #[error("the single-use mandate was used before")]
     TokenReplayed,
+    /// The token's status is not that of a valid one (profile §24).
+    #[error(transparent)]
+    Status(#[from] StatusError),
     /// The deliberations do not allow it (profile §26–32).
     #[error(transparent)]
     Denied(DenyReason),
@@ -72,10 +75,62 @@ impl Refusal {
             Self::Dpop(error) => error.code(),
             Self::ProofReplayed => "dpopProofReplayed",
             Self::TokenReplayed => "tokenReplayed",
+            Self::Status(error) => error.code(),
             Self::Denied(reason) => reason.code(),
             Self::Subject(error) => error.code(),
             Self::Auditor => "auditorUnknown",
         }
+    }
+}
+
+/// Why a token's status does not let it through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum StatusError {
+    /// It was revoked, for ever (M-10.4).
+    #[error("the token was revoked")]
+    Revoked,
+    /// It is suspended, for now.
+    #[error("the token is suspended")]
+    Suspended,
+    /// It has a status that is not known here, so it is not valid.
+    #[error("the token has the unknown status {status}")]
+    NotValid {
+        /// The status.
+        status: u8,
+    },
+    /// The list has no entry for it.
+    #[error("index {index} of a status list with {entries} entries")]
+    IndexOutOfRange {
+        /// The index that the token names.
+        index: u64,
+        /// How many entries the list has.
+        entries: u64,
+    },
+    /// The list stands where its issuer's lists may not stand.
+    #[error("a status list at an address that is not on the issuer's allow-list")]
+    ListNotAllowed,
+    /// Its status is to be looked up in a way that the profile does not have.
+    #[error("an unknown status mechanism")]
+    MechanismUnknown,
+}
+
+impl StatusError {
+    /// The stable reason code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Revoked => "tokenRevoked",
+            Self::Suspended => "tokenSuspended",
+            Self::NotValid { .. } => "tokenStatusNotValid",
+            Self::IndexOutOfRange { .. } => "statusIndexOutOfRange",
+            Self::ListNotAllowed => "statusListNotAllowed",
+            Self::MechanismUnknown => "statusMechanismUnknown",
+        }
+    }
+}
+
+impl From<StatusError> for Stop {
+    fn from(error: StatusError) -> Self {
+        Self::Refused(error.into())
     }
 }
 
@@ -147,7 +202,7 @@ pub enum Fault {
     /// Nobody can tell whether a proof or a single-use mandate was used before.
     #[error(transparent)]
     Replay(#[from] ReplayError),
-    /// The token names a status list, which is not read yet.
+    /// The token's status list cannot be had, or only one that is too old.
     #[error("the token's status cannot be established")]
     StatusUnavailable,
     /// The upstream gave no answer.

@@ -25,6 +25,7 @@ use crate::replay::{ReplayStore as _, Use};
 use crate::route::RouteMatch;
 use crate::secrets::Secrets;
 use crate::sender::{Bound, Sender};
+use crate::status::StatusLists;
 use crate::subject::{self, MAX_BODY_WAIT_MS, SubjectSource};
 use crate::tally::{Aggregate, Counted, Tally};
 use crate::trace::Nonces;
@@ -38,6 +39,7 @@ pub struct Gate {
     /// What calculates the commitments of records.
     pub(crate) hmac: HmacSha256,
     pub(crate) keys: KeyRing,
+    pub(crate) status_lists: StatusLists,
     cache: RefCell<VerifiedTokenCache>,
     pub(crate) references: KnownReferences,
     tally: Tally,
@@ -92,6 +94,7 @@ impl Gate {
         config.check_against(&catalogue)?;
         Ok(Rc::new(Self {
             keys: KeyRing::new(&config),
+            status_lists: StatusLists::default(),
             cache: RefCell::new(VerifiedTokenCache::new(DEFAULT_CACHE_CAPACITY)),
             references: KnownReferences::default(),
             tally: Tally::default(),
@@ -253,7 +256,7 @@ impl Gate {
     /// Profile §17, §24–32: everything that must hold besides the token. A single
     /// use is used up last, by a request that passes if its record can be written.
     async fn judge<P: Platform>(
-        &self,
+        self: &Rc<Self>,
         platform: &P,
         found: &RouteMatch<'_>,
         token: &VerifiedAccessToken,
@@ -268,14 +271,15 @@ impl Gate {
             verification_system: &issuer.system,
             at: unix_time(now_ms)?,
         };
+        let status = match token.status_reference() {
+            None => Ok(()),
+            Some(_) => Box::pin(self.check_status(platform, issuer, token)).await,
+        };
         let decision = decide(&self.catalogue, &question);
         let bound = match decision.outcome() {
+            // It is no longer a valid token, whatever it would have opened.
+            Outcome::Allow(_) | Outcome::Deny(_) if let Err(stop) = status => Err(stop),
             Outcome::Deny(reason) => Err(Refusal::Denied(reason.clone()).into()),
-            // A status list is not read yet; a token that has one is not
-            // allowed without it (fail closed).
-            Outcome::Allow(_) if token.status_reference().is_some() => {
-                Err(Fault::StatusUnavailable.into())
-            }
             Outcome::Allow(_) => {
                 let key = &self.secrets.pseudonym_key;
                 let limit = self.config.body_limit;
@@ -459,6 +463,7 @@ fn leaves_no_entry(stop: &Stop) -> bool {
             | Refusal::Dpop(_)
             | Refusal::ProofReplayed
             | Refusal::TokenReplayed
+            | Refusal::Status(_)
             | Refusal::Denied(_)
             | Refusal::Subject(_) => false,
         },

@@ -33,6 +33,7 @@ mod secrets;
 mod sender;
 mod serve;
 mod shared_store;
+mod status;
 mod subject;
 mod tally;
 mod trace;
@@ -43,7 +44,7 @@ pub use config::{
     Config, ConfigError, Embedded, MAX_AGGREGATE_INTERVAL_MS, MAX_BUFFERED_BODY_BYTES,
     MAX_TOKEN_LIFETIME_SECONDS, MAX_UPSTREAM_TIMEOUT_MS,
 };
-pub use error::{Fault, Refusal, Stop, SubjectError};
+pub use error::{Fault, Refusal, StatusError, Stop, SubjectError};
 pub use gate::Gate;
 pub use keys::{
     FAILURE_COOL_DOWN_MS, MAX_AGE_MS, MAX_STALE_MS, MAX_WAIT_MS, UNKNOWN_KEY_COOL_DOWN_MS,
@@ -59,4 +60,8 @@ pub use route::{MAX_TARGET_BYTES, RouteError};
 pub use secrets::{KEY_BYTES, MIN_AUDITOR_TOKEN_CHARS, RawSecrets, SecretError, Secrets};
 pub use serve::{Reply, ReplyBody, not_started};
 pub use shared_store::{MAX_SHARED_VALUE_BYTES, SharedStore};
+pub use status::{
+    MAX_STATUS_LISTS, MAX_STATUS_MEMORY_BYTES, MAX_STATUS_STALE_MS, MAX_STATUS_TTL_MS,
+    MIN_STATUS_TTL_MS, STATUS_TTL_MS,
+};
 pub use subject::MAX_BODY_WAIT_MS;

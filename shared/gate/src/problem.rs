@@ -74,6 +74,7 @@ impl Kind {
             | Refusal::Dpop(_)
             | Refusal::ProofReplayed
             | Refusal::TokenReplayed
+            | Refusal::Status(_)
             | Refusal::Auditor => Self::InvalidAccessToken,
             Refusal::Verify(error) => match error {
                 VerifyError::Unacceptable(ClaimsError::Expired { .. }) => Self::ExpiredAccessToken,
@@ -331,6 +332,7 @@ fn told_reason(stop: &Stop) -> Option<&'static str> {
             | Refusal::Dpop(_)
             | Refusal::ProofReplayed
             | Refusal::TokenReplayed
+            | Refusal::Status(_)
             | Refusal::Denied(_)
             | Refusal::Subject(_) => Some(refusal.code()),
             Refusal::Route(_) | Refusal::Ambiguous | Refusal::Auditor => None,
@@ -385,6 +387,7 @@ fn issue(refusal: &Refusal) -> Option<Issue<'_>> {
         | Refusal::Dpop(_)
         | Refusal::ProofReplayed
         | Refusal::TokenReplayed
+        | Refusal::Status(_)
         | Refusal::Denied(_)
         | Refusal::Subject(SubjectError::Mismatch | SubjectError::BodyTooLarge { .. })
         | Refusal::Auditor => return None,

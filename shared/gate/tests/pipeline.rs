@@ -15,6 +15,8 @@
 mod binding;
 #[path = "pipeline/single_use.rs"]
 mod single_use;
+#[path = "pipeline/status.rs"]
+mod status;
 mod support;
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
@@ -569,7 +571,7 @@ fn a_token_with_a_status_or_a_confirmation_is_not_allowed_without_it() {
     let bench = Bench::new();
     let status =
         bench.mint(json!({"status": {"status_list": {"idx": 0, "uri": "https://x.invalid"}}}));
-    assert_eq!(bench.serve(bench.request(&status)).status, 503);
+    assert_eq!(bench.serve(bench.request(&status)).status, 401);
     assert_eq!(outcomes(&bench), ["refused"]);
     let thumbprint = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
     for cnf in [

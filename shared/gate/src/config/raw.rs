@@ -55,6 +55,9 @@ pub(super) struct RawIssuer {
     pub(super) max_token_lifetime_seconds: u64,
     pub(super) clock_skew_seconds: u64,
     pub(super) jwks: RawJwks,
+    /// Where its status lists may stand, each ending in `/`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) status_lists: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]

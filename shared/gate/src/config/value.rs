@@ -7,6 +7,36 @@ use sluis_policy::Environment;
 
 use super::ConfigError;
 
+/// Where an issuer's status lists may stand: an address that ends in `/`, so that it
+/// cannot be continued into another host or folder; https, as for keys.
+pub(super) fn parse_list_prefix(
+    url: &str,
+    environment: Environment,
+) -> Result<String, ConfigError> {
+    let field = "issuers.status_lists";
+    let Some(folder) = url.strip_suffix('/') else {
+        return Err(ConfigError::invalid(
+            field,
+            url,
+            "an address that ends in `/`",
+        ));
+    };
+    let base = parse_base_url(field, folder, environment)?;
+    if base.starts_with("http://") && environment == Environment::Production {
+        return Err(ConfigError::invalid(field, url, "https"));
+    }
+    Ok(url.to_owned())
+}
+
+/// Another origin in front of the same path.
+pub(super) fn with_origin(url: &str, origin: &str) -> String {
+    let path = url
+        .split_once("://")
+        .and_then(|(_, rest)| rest.find('/').map(|at| rest.split_at(at).1))
+        .unwrap_or("/");
+    format!("{origin}{path}")
+}
+
 /// Keys come over https; plain http is for loopback in the simulation (profile §11).
 pub(super) fn parse_key_url(url: &str, environment: Environment) -> Result<String, ConfigError> {
     let (scheme_and_host, path) = url

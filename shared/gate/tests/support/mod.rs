@@ -9,7 +9,7 @@ use sluis_gate::memory::{MemoryPlatform, MemoryRequest, MemoryResponse};
 use sluis_gate::{Config, Embedded, Gate, RawSecrets, Reply, ReplyBody, Secrets};
 use sluis_log::Origin;
 use sluis_policy::Catalogue;
-use sluis_token::sign::SigningKey;
+use sluis_token::sign::{SigningKey, StatusListClaims};
 use sluis_token::{Algorithm, KeyId, Ssin, SubjectPseudonym};
 
 pub(crate) const SSIN: &str = "53480200724";
@@ -80,6 +80,14 @@ impl Bench {
             (
                 "http://127.0.0.1:8788/simulation/cbss",
                 "https://keys.invalid/simulation/cbss",
+            ),
+            (
+                "http://127.0.0.1:8788/simulation/cbss",
+                "https://keys.invalid/simulation/cbss",
+            ),
+            (
+                "http://127.0.0.1:8788/simulation/nic",
+                "https://keys.invalid/simulation/nic",
             ),
             (
                 "http://127.0.0.1:8788/simulation/nic",
@@ -230,6 +238,11 @@ impl Bench {
         self.key
             .sign("at+jwt", &self.claims(true, changes))
             .unwrap()
+    }
+
+    /// A status list under the issuers' key.
+    pub(crate) fn sign_list(&self, claims: &StatusListClaims<'_>) -> String {
+        self.key.sign_status_list(claims).unwrap()
     }
 
     pub(crate) fn mint_with_kid(&self, kid: &str) -> String {
