@@ -93,6 +93,21 @@ impl Steps {
         })
     }
 
+    /// Runs a command that is one check of its own and says in lines what it counted.
+    pub(crate) fn counted(
+        &mut self,
+        name: &str,
+        command: impl FnOnce() -> Result<Command>,
+    ) -> bool {
+        let passed = self.time(name, |steps| steps.run_counted(command()?, |_| {}));
+        self.counts.add(Counts {
+            passed: u64::from(passed),
+            failed: u64::from(!passed),
+            skipped: 0,
+        });
+        passed
+    }
+
     /// Notes something that does not run here, and why.
     pub(crate) fn skip(&mut self, line: &str) {
         println!("SKIP: {line}");
@@ -154,13 +169,32 @@ impl Steps {
     }
 
     /// Runs one command of cargo test, printing what it prints and counting as it goes.
-    fn run_tests(&mut self, mut command: Command) -> Result<()> {
+    fn run_tests(&mut self, command: Command) -> Result<()> {
+        let mut counts = Counts::default();
+        let run = self.run_counted(command, |line| {
+            if let Some(more) = Counts::of_line(line) {
+                counts.add(more);
+            }
+        });
+        // A run that died before its first result still counts as one failure.
+        if run.is_err() && counts.failed == 0 {
+            counts.failed = 1;
+        }
+        self.counts.add(counts);
+        run.with_context(|| format!("{} failed", counts.failed))?;
+        ensure!(counts.passed > 0, "no test ran");
+        Ok(())
+    }
+
+    /// Runs a command, printing what it prints and keeping the lines that are for the end.
+    fn run_counted(&mut self, mut command: Command, mut each: impl FnMut(&str)) -> Result<()> {
+        let described = describe(&command);
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .spawn()?;
+            .spawn()
+            .with_context(|| format!("cannot start `{described}`"))?;
         let stdout = child.stdout.take().context("no standard output")?;
-        let mut counts = Counts::default();
         for line in BufReader::new(stdout).lines() {
             let line = line?;
             println!("{line}");
@@ -170,18 +204,10 @@ impl Steps {
             if let Some(line) = line.strip_prefix("COUNT: ") {
                 self.tallies.push(line.to_owned());
             }
-            if let Some(more) = Counts::of_line(&line) {
-                counts.add(more);
-            }
+            each(&line);
         }
         let status = child.wait()?;
-        // A run that died before its first result still counts as one failure.
-        if !status.success() && counts.failed == 0 {
-            counts.failed = 1;
-        }
-        self.counts.add(counts);
-        ensure!(status.success(), "{} failed, {status}", counts.failed);
-        ensure!(counts.passed > 0, "no test ran");
+        ensure!(status.success(), "`{described}` failed, {status}");
         Ok(())
     }
 }

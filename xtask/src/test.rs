@@ -29,6 +29,9 @@ const END_TO_END: &str = "sluis-tests";
 /// The release of cargo-deny that `deny.toml` is written for.
 const CARGO_DENY: &str = "0.20.2";
 
+/// Tokens of the differential test: some two minutes on two cores.
+const DIFFERENTIAL_TOKENS: usize = 100_000;
+
 /// Runs everything; fails if anything failed.
 pub(crate) fn test(root: &Path) -> Result<()> {
     let mut steps = Steps::new();
@@ -47,6 +50,9 @@ pub(crate) fn test(root: &Path) -> Result<()> {
         });
     unit_tests(&mut steps, root);
     if built {
+        steps.counted("differential test against three libraries", || {
+            differential(root)
+        });
         end_to_end(&mut steps, root);
     } else {
         steps.skip("the end-to-end suites: what they run is not built");
@@ -260,6 +266,20 @@ fn unit_tests(steps: &mut Steps, root: &Path) {
     steps.tests("integration tests", || {
         Ok(vec![suites(root, |package| package != END_TO_END, true)?])
     });
+}
+
+/// The differential test, which `cargo build` of the tests has built. `--tokens` of the program runs more.
+fn differential(root: &Path) -> Result<Command> {
+    // `target/debug/xtask` stands beside it.
+    let here = std::env::current_exe().context("the path of xtask")?;
+    let program = here.with_file_name("sluis-differential");
+    let mut command = Command::new(program);
+    let tokens = DIFFERENTIAL_TOKENS.to_string();
+    command
+        .current_dir(root)
+        .args(["--tokens", &tokens, "--node"])
+        .arg(crate::node::program(root));
+    Ok(command)
 }
 
 /// The suites that run the built functions, a real PostgreSQL and a real nginx.
