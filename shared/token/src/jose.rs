@@ -65,60 +65,46 @@ impl Algorithm for EdDsa {
     }
 }
 
-/// ECDSA on P-256 with SHA-256; a high s is accepted (token profile §13).
-pub(crate) struct Es256;
+/// The two crates of curves have the same interface and no type in common.
+macro_rules! ecdsa {
+    ($(#[$doc:meta])* $name:ident, $header:literal, $curve:ident) => {
+        $(#[$doc])*
+        pub(crate) struct $name;
 
-impl Algorithm for Es256 {
-    type SigningKey = p256::ecdsa::SigningKey;
-    type VerifyingKey = p256::ecdsa::VerifyingKey;
-    type Signature = RawSignature;
+        impl Algorithm for $name {
+            type SigningKey = $curve::ecdsa::SigningKey;
+            type VerifyingKey = $curve::ecdsa::VerifyingKey;
+            type Signature = RawSignature;
 
-    fn name(&self) -> Cow<'static, str> {
-        Cow::Borrowed("ES256")
-    }
+            fn name(&self) -> Cow<'static, str> {
+                Cow::Borrowed($header)
+            }
 
-    fn sign(&self, key: &Self::SigningKey, message: &[u8]) -> RawSignature {
-        let signature: p256::ecdsa::Signature = key.sign(message);
-        RawSignature(signature.to_bytes().to_vec())
-    }
+            fn sign(&self, key: &Self::SigningKey, message: &[u8]) -> RawSignature {
+                let signature: $curve::ecdsa::Signature = key.sign(message);
+                RawSignature(signature.to_bytes().to_vec())
+            }
 
-    fn verify_signature(
-        &self,
-        signature: &RawSignature,
-        key: &Self::VerifyingKey,
-        message: &[u8],
-    ) -> bool {
-        p256::ecdsa::Signature::from_slice(&signature.0)
-            .is_ok_and(|signature| key.verify(message, &signature).is_ok())
-    }
+            fn verify_signature(
+                &self,
+                signature: &RawSignature,
+                key: &Self::VerifyingKey,
+                message: &[u8],
+            ) -> bool {
+                $curve::ecdsa::Signature::from_slice(&signature.0)
+                    .is_ok_and(|signature| key.verify(message, &signature).is_ok())
+            }
+        }
+    };
 }
 
-/// ECDSA on P-384 with SHA-384.
-pub(crate) struct Es384;
-
-impl Algorithm for Es384 {
-    type SigningKey = p384::ecdsa::SigningKey;
-    type VerifyingKey = p384::ecdsa::VerifyingKey;
-    type Signature = RawSignature;
-
-    fn name(&self) -> Cow<'static, str> {
-        Cow::Borrowed("ES384")
-    }
-
-    fn sign(&self, key: &Self::SigningKey, message: &[u8]) -> RawSignature {
-        let signature: p384::ecdsa::Signature = key.sign(message);
-        RawSignature(signature.to_bytes().to_vec())
-    }
-
-    fn verify_signature(
-        &self,
-        signature: &RawSignature,
-        key: &Self::VerifyingKey,
-        message: &[u8],
-    ) -> bool {
-        p384::ecdsa::Signature::from_slice(&signature.0)
-            .is_ok_and(|signature| key.verify(message, &signature).is_ok())
-    }
+ecdsa! {
+    /// ECDSA on P-256 with SHA-256; a high s is accepted (token profile §13).
+    Es256, "ES256", p256
+}
+ecdsa! {
+    /// ECDSA on P-384 with SHA-384, likewise.
+    Es384, "ES384", p384
 }
 
 /// RSASSA-PSS with SHA-256 for both hash and mask; the salt length is the key's
