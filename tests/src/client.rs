@@ -4,7 +4,7 @@ use std::io::{BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::wire::{Body, BodySeen, Headers, read_body, read_response};
 
@@ -93,6 +93,12 @@ impl Response {
     /// The body as text.
     pub fn text(&self) -> String {
         self.body.text()
+    }
+
+    /// Fails, with the answer, if it has another status.
+    pub fn expect_status(&self, status: u16) -> Result<()> {
+        ensure!(self.status == status, "{}: {}", self.status, self.text());
+        Ok(())
     }
 
     /// The body as JSON.

@@ -247,6 +247,18 @@ impl World {
             .push(format!("{}\n{}", response.headers, response.text()));
     }
 
+    /// The one request that reached the backend since the last call.
+    pub fn take_one_seen(&self) -> Result<Seen> {
+        let mut seen = self.take_seen();
+        let one = seen.pop().context("the backend saw no request")?;
+        ensure!(
+            seen.is_empty(),
+            "the backend saw {} more requests",
+            seen.len()
+        );
+        Ok(one)
+    }
+
     /// What reached the backend since the last call; remembered too.
     pub fn take_seen(&self) -> Vec<Seen> {
         let seen = self

@@ -153,12 +153,7 @@ fn envoy_body(world: &mut World) -> Result<()> {
     let token = world.pension_token()?;
     let ask = |json: &str| Request::post_json("/decide/pension/v1/rights/get", json).bearer(&token);
     let allowed = world.send(&ask(&format!(r#"{{"ssin":"{SSIN}"}}"#)))?;
-    ensure!(
-        allowed.status == 200,
-        "{}: {}",
-        allowed.status,
-        allowed.text()
-    );
+    allowed.expect_status(200)?;
     // Without the body nobody knows whom the request is about.
     expect_kind(&world.send(&ask("{}"))?, 400)?;
     let nginx = Request::get("/decide")
@@ -248,12 +243,7 @@ http {{
     for request in [rights().bearer(&token), smuggled] {
         let response = request.send(listen)?;
         world.remember(&response);
-        ensure!(
-            response.status == 200,
-            "{}: {}",
-            response.status,
-            response.text()
-        );
+        response.expect_status(200)?;
         let seen = world.take_seen();
         let headers: &Headers = &seen.first().context("not seen")?.headers;
         ensure!(headers.get("authorization").is_none(), "the token went on");

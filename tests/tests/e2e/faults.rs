@@ -72,12 +72,7 @@ fn down(world: &mut World, condition: LogCondition) -> Result<()> {
     // Nothing of it is in the log afterwards, and everything before is.
     world.restart()?;
     let response = world.send(&rights().bearer(&token))?;
-    ensure!(
-        response.status == 200,
-        "{}: {}",
-        response.status,
-        response.text()
-    );
+    response.expect_status(200)?;
     let records = world.records(size)?;
     let granted = records
         .iter()

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use ed25519_dalek::{Signature, VerifyingKey};
 use serde_json::Value;
@@ -117,16 +117,8 @@ fn stripped(world: &mut World) -> Result<()> {
         request = request.with(name, value);
     }
     let response = world.send(&request)?;
-    ensure!(
-        response.status == 200,
-        "{}: {}",
-        response.status,
-        response.text()
-    );
-    let seen = world.take_seen();
-    let [seen] = seen.as_slice() else {
-        bail!("the backend saw {} requests", seen.len())
-    };
+    response.expect_status(200)?;
+    let seen = world.take_one_seen()?;
     ensure!(seen.method == "GET", "{}", seen.method);
     for (name, value) in inbound {
         let arrived: Vec<&str> = seen.headers.all(name).collect();
@@ -183,10 +175,7 @@ fn forwarded(world: &mut World) -> Result<()> {
         request = request.with(name, value);
     }
     ensure!(world.send(&request)?.status == 200, "not passed");
-    let seen = world.take_seen();
-    let [seen] = seen.as_slice() else {
-        bail!("the backend saw {} requests", seen.len())
-    };
+    let seen = world.take_one_seen()?;
     for (name, value) in wanted {
         ensure!(
             seen.headers.get(name) == Some(value),
@@ -317,16 +306,8 @@ fn bodies(world: &mut World) -> Result<()> {
     // Spaces, order and unknown members stay as they came.
     let body = format!("{{ \"x\" : [1,2 ,3],\n\"ssin\":\"{SSIN}\", \"é\": \"\\u00e9\" }}");
     let response = world.send(&rights_by_body(&body).bearer(&token))?;
-    ensure!(
-        response.status == 200,
-        "{}: {}",
-        response.status,
-        response.text()
-    );
-    let seen = world.take_seen();
-    let [seen] = seen.as_slice() else {
-        bail!("the backend saw {} requests", seen.len())
-    };
+    response.expect_status(200)?;
+    let seen = world.take_one_seen()?;
     ensure!(
         seen.method == "POST" && seen.body.text() == body,
         "{}",
@@ -413,16 +394,8 @@ fn stream_up(world: &mut World) -> Result<()> {
                 .body(body)
                 .bearer(&world.pension_token()?);
             let response = world.send(&request)?;
-            ensure!(
-                response.status == 200,
-                "{}: {}",
-                response.status,
-                response.text()
-            );
-            let seen = world.take_seen();
-            let [seen] = seen.as_slice() else {
-                bail!("the backend saw {} requests", seen.len())
-            };
+            response.expect_status(200)?;
+            let seen = world.take_one_seen()?;
             ensure!(
                 seen.body.length == LARGE && seen.body.is_pattern,
                 "{} bytes",

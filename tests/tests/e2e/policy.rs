@@ -279,16 +279,8 @@ fn pseudonymised(world: &mut World) -> Result<()> {
         );
     }
     let response = world.send(&request)?;
-    ensure!(
-        response.status == 200,
-        "{}: {}",
-        response.status,
-        response.text()
-    );
-    let seen = world.take_seen();
-    let [seen] = seen.as_slice() else {
-        anyhow::bail!("the backend saw {} requests", seen.len())
-    };
+    response.expect_status(200)?;
+    let seen = world.take_one_seen()?;
     for (name, value) in seen.headers.iter() {
         ensure!(!value.contains(NIC_ENTERPRISE_NUMBER), "{name}: {value}");
     }

@@ -56,10 +56,7 @@ fn each_algorithm(world: &mut World) -> Result<()> {
             "{name}: {}",
             response.text()
         );
-        let seen = world.take_seen();
-        let [seen] = seen.as_slice() else {
-            anyhow::bail!("{name}: the backend saw {} requests", seen.len());
-        };
+        let seen = world.take_one_seen()?;
         ensure!(
             seen.method == "GET" && seen.target == format!("{BACKEND_PREFIX}{}", rights().target),
             "{}",
