@@ -68,6 +68,7 @@ fn world() -> World {
             .to_private_jwk_json()
             .to_string(),
         auditor_token: "an auditor token that is long enough for it".to_owned(),
+        operator_token: None,
     });
     let catalogue = Catalogue::from_toml(&root("catalogue.toml")).unwrap();
     let config = Config::try_from(embedded).unwrap();

@@ -56,6 +56,12 @@ pub enum Refusal {
     /// The auditor's credential is missing or wrong.
     #[error("not an auditor")]
     Auditor,
+    /// The operators' credential is missing or wrong.
+    #[error("not an operator")]
+    Operator,
+    /// An operator's order cannot be read, or names an unknown issuer.
+    #[error("the operator's order is malformed")]
+    Order,
 }
 
 impl Refusal {
@@ -79,6 +85,8 @@ impl Refusal {
             Self::Denied(reason) => reason.code(),
             Self::Subject(error) => error.code(),
             Self::Auditor => "auditorUnknown",
+            Self::Operator => "operatorUnknown",
+            Self::Order => "orderMalformed",
         }
     }
 }

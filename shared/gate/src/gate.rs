@@ -40,8 +40,8 @@ pub struct Gate {
     pub(crate) hmac: HmacSha256,
     pub(crate) keys: KeyRing,
     pub(crate) status_lists: StatusLists,
-    cache: RefCell<VerifiedTokenCache>,
     pub(crate) references: KnownReferences,
+    cache: Rc<RefCell<VerifiedTokenCache>>,
     tally: Tally,
     /// When the log was last asked for its health, and whether it answered.
     pub(crate) health: Cell<Option<(u64, bool)>>,
@@ -92,10 +92,17 @@ impl Gate {
         hmac: HmacSha256,
     ) -> Result<Rc<Self>, ConfigError> {
         config.check_against(&catalogue)?;
+        let cache = Rc::new(RefCell::new(VerifiedTokenCache::new(
+            DEFAULT_CACHE_CAPACITY,
+        )));
+        let verified = Rc::clone(&cache);
+        // Everything that rests on an issuer's keys goes with them.
+        let forget = move |issuer: &str| verified.borrow_mut().remove_issuer(issuer);
+        let keys = KeyRing::new(&config, &secrets.vault, secrets.has_operator(), forget);
         Ok(Rc::new(Self {
-            keys: KeyRing::new(&config),
+            keys,
             status_lists: StatusLists::default(),
-            cache: RefCell::new(VerifiedTokenCache::new(DEFAULT_CACHE_CAPACITY)),
+            cache,
             references: KnownReferences::default(),
             tally: Tally::default(),
             health: Cell::new(None),
@@ -457,7 +464,9 @@ fn leaves_no_entry(stop: &Stop) -> bool {
             | Refusal::Ambiguous
             | Refusal::Parse(_)
             | Refusal::UnknownIssuer
-            | Refusal::Auditor => true,
+            | Refusal::Auditor
+            | Refusal::Operator
+            | Refusal::Order => true,
             Refusal::Verify(error) => !error.signature_held(),
             Refusal::Binding(_)
             | Refusal::Dpop(_)

@@ -1,83 +1,128 @@
-//! The keys of every issuer, as this instance knows them.
+//! The keys of every issuer, as this instance knows them (profile §11).
 //!
-//! - A set younger than [`MAX_AGE_MS`] is used as it is.
-//! - An older one is fetched anew; if that fails, the last good set serves
-//!   until [`MAX_STALE_MS`], then the issuer's tokens get 503.
-//! - A key id that the set lacks makes one fetch, then none for
-//!   [`UNKNOWN_KEY_COOL_DOWN_MS`]: made-up key ids cannot drive fetches.
-//! - One fetch an issuer at a time. Who needs what it brings waits for it, at
-//!   most [`MAX_WAIT_MS`]; who does not goes on with what is known.
-//! - Issuers are apart: no failure of one touches another (profile §11).
+//! - A set younger than [`SOFT_AGE_MS`] is used as it is. An older one serves
+//!   on while a newer one is fetched behind the request that found it so.
+//! - If that fails the last good set serves until [`MAX_STALE_MS`], then the
+//!   issuer's tokens get 503.
+//! - Only a request with a key id that the set lacks waits for a fetch. A fetch
+//!   that does not bring the key begins a cool-down
+//!   ([`UNKNOWN_KEY_COOL_DOWN_MS`]), and the key id is remembered as absent:
+//!   made-up key ids cannot drive fetches. A fetch that brings it does not, so
+//!   a rotation is never refused for having followed another.
+//! - One fetch an issuer at a time; who needs what it brings waits for it, at
+//!   most [`MAX_WAIT_MS`].
+//! - Instances share what they fetch ([`crate::vault`]): a cold one takes a set
+//!   over instead of asking the issuer, and so does one that looks for a key.
+//! - An operator's purge makes every instance forget (`mark`).
+//! - Issuers are apart: no failure of one touches another.
+
+mod absent;
+mod fetch;
+mod mark;
+mod state;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use sluis_token::{IssuerKeys, JwkSet, KeyId, MAX_JWKS_BYTES};
+use sluis_token::{IssuerKeys, IssuerRules, KeyId, KeyRules};
 
 use crate::config::{Config, IssuerConfig, KeyLocation};
 use crate::error::Fault;
 use crate::platform::Platform;
+use crate::vault::Vault;
 
-/// Age up to which a fetched set is not asked for again, in milliseconds.
-pub const MAX_AGE_MS: u64 = 5 * 60 * 1000;
-/// Age up to which a set still serves while its issuer gives no new one.
-pub const MAX_STALE_MS: u64 = 60 * 60 * 1000;
-/// Time between two fetches for key ids that the set lacks.
-pub const UNKNOWN_KEY_COOL_DOWN_MS: u64 = 10 * 1000;
-/// Time between two fetches after a failed one.
-pub const FAILURE_COOL_DOWN_MS: u64 = 1000;
-/// Longest wait for a fetch that another request began. Longer than a fetch
-/// takes that ends, shorter than a caller's patience.
-pub const MAX_WAIT_MS: u32 = 4000;
-/// Time between two looks at whether that fetch has ended.
-const WAIT_STEP_MS: u32 = 20;
-/// Age at which a fetch counts as lost: its request was given up.
-const MAX_FETCH_MS: u64 = 10 * 1000;
+pub use absent::{ABSENT_KEY_MS, MAX_ABSENT_KEYS};
+pub use mark::{MARK_BACKGROUND_MS, MARK_DEADLINE_MS};
+pub use state::{
+    FAILURE_COOL_DOWN_MS, MAX_FAILURE_COOL_DOWN_MS, MAX_HELD_REQUESTS, MAX_SOFT_AGE_MS,
+    MAX_STALE_MS, MIN_SOFT_AGE_MS, SOFT_AGE_MS, UNKNOWN_KEY_COOL_DOWN_MS,
+};
+use state::{Look, State, since};
 
-#[derive(Debug, Default)]
-struct State {
-    keys: Option<Rc<IssuerKeys>>,
-    fetched_at_ms: u64,
-    fetching_since_ms: Option<u64>,
-    failed_at_ms: Option<u64>,
-    unknown_key_at_ms: Option<u64>,
-}
+/// Longest wait for keys that are being fetched. Longer than a fetch takes
+/// that ends, shorter than a caller's patience.
+pub const MAX_WAIT_MS: u64 = 4000;
+/// Time between two looks at whether another request's fetch has ended.
+const WAIT_STEP_MS: u64 = 20;
 
-/// What a look at an issuer's state says to do.
-enum Look {
-    /// Use these.
-    Known(Rc<IssuerKeys>),
-    /// Fetch, and if that fails use these.
-    Fetch(String, Option<Rc<IssuerKeys>>),
-    /// Another request fetches what this one needs.
-    Wait,
-    /// There is nothing, and it is too early to ask again.
-    Nothing,
-}
+/// Fetches that one request makes at most.
+const MAX_FETCHES: u32 = 2;
+
+/// What is called with the issuer whose keys were purged.
+type Forget = Rc<dyn Fn(&str)>;
 
 /// The key sets by issuer.
-#[derive(Debug)]
 pub(crate) struct KeyRing {
-    states: RefCell<HashMap<String, State>>,
+    sources: HashMap<String, Rc<Source>>,
+}
+
+impl std::fmt::Debug for KeyRing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeyRing")
+            .field("issuers", &self.sources.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where the keys of one issuer come from, and what is known of them.
+struct Source {
+    rules: IssuerRules,
+    key_rules: KeyRules,
+    location: Location,
+    state: RefCell<State>,
+    vault: Rc<Vault>,
+    /// Whether operators can purge, so that marks are to be looked for.
+    purgeable: bool,
+    forget: Forget,
+}
+
+enum Location {
+    /// Built in: never older than the deployment.
+    Embedded(Rc<IssuerKeys>),
+    Url(String),
+}
+
+/// The keys of one issuer, for operators.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KeysHealth {
+    /// Since they came from the issuer; none if there are none, or built in.
+    pub(crate) age_ms: Option<u64>,
+    pub(crate) keys: usize,
+    pub(crate) degraded: bool,
 }
 
 impl KeyRing {
-    /// A ring with the sets that the configuration embeds.
-    pub(crate) fn new(config: &Config) -> Self {
-        let states = config
-            .issuers
-            .iter()
-            .map(|issuer| {
-                let mut state = State::default();
-                if let KeyLocation::Embedded(set) = &issuer.keys {
-                    state.keys = Some(Rc::new(IssuerKeys::new(issuer.rules.clone(), set.clone())));
+    /// A ring with the sets that the configuration embeds. `forget` is called
+    /// with an issuer when its keys were purged, here or elsewhere.
+    pub(crate) fn new(
+        config: &Config,
+        vault: &Rc<Vault>,
+        purgeable: bool,
+        forget: impl Fn(&str) + 'static,
+    ) -> Self {
+        let forget: Forget = Rc::new(forget);
+        let source = |issuer: &IssuerConfig| Source {
+            rules: issuer.rules.clone(),
+            key_rules: issuer.key_rules.clone(),
+            location: match &issuer.keys {
+                KeyLocation::Embedded(set) => {
+                    let keys = IssuerKeys::new(issuer.rules.clone(), set.clone());
+                    Location::Embedded(Rc::new(keys))
                 }
-                (issuer.rules.issuer().to_owned(), state)
-            })
-            .collect();
+                KeyLocation::Url(url) => Location::Url(url.clone()),
+            },
+            state: RefCell::default(),
+            vault: Rc::clone(vault),
+            purgeable,
+            forget: Rc::clone(&forget),
+        };
         Self {
-            states: RefCell::new(states),
+            sources: config
+                .issuers
+                .iter()
+                .map(|issuer| (issuer.rules.issuer().to_owned(), Rc::new(source(issuer))))
+                .collect(),
         }
     }
 
@@ -88,102 +133,85 @@ impl KeyRing {
         issuer: &IssuerConfig,
         key_id: &KeyId,
     ) -> Result<Rc<IssuerKeys>, Fault> {
-        let mut waited_ms = 0;
+        let source = self.source(issuer.rules.issuer()).ok_or(Fault::Keys)?;
+        let url = match &source.location {
+            Location::Embedded(keys) => return Ok(Rc::clone(keys)),
+            Location::Url(url) => url,
+        };
+        let asked_ms = platform.now_ms();
+        source.heed_marks(platform, asked_ms).await;
+        let begun = source.state.borrow().fetches();
+        let mut fetches = 0;
         loop {
-            match self.look(issuer, key_id, platform.now_ms()) {
+            let now_ms = platform.now_ms();
+            // No future of another request is awaited: Workers bind it to the
+            // request that began it.
+            let wait_ms = match source.look(key_id, begun, now_ms) {
                 Look::Known(keys) => return Ok(keys),
-                Look::Fetch(url, known) => {
-                    let set = fetch_set(platform, issuer, &url).await;
-                    let stored = self.end_fetch(issuer, set, platform.now_ms());
-                    return stored.or(known).ok_or(Fault::Keys);
+                Look::Revalidate(keys) => {
+                    source.revalidate(platform, url, now_ms);
+                    return Ok(keys);
                 }
-                // No future of another request is awaited: Workers bind it to
-                // the request that began it.
-                Look::Wait if waited_ms < MAX_WAIT_MS => {
-                    platform.sleep(WAIT_STEP_MS).await;
-                    waited_ms += WAIT_STEP_MS;
+                // More than one only after a purge, or when a fetch was lost.
+                Look::Fetch if fetches >= MAX_FETCHES => return Err(Fault::Keys),
+                Look::Fetch => {
+                    fetches += 1;
+                    let fetch = source.state.borrow_mut().begin_fetch(now_ms);
+                    source.obtain(platform, url, fetch, Some(key_id)).await;
+                    continue;
                 }
-                Look::Wait | Look::Nothing => return Err(Fault::Keys),
-            }
+                Look::Nothing => return Err(Fault::Keys),
+                Look::Wait if since(asked_ms, now_ms) >= MAX_WAIT_MS => return Err(Fault::Keys),
+                Look::Wait => WAIT_STEP_MS,
+                Look::Hold(milliseconds) => milliseconds,
+            };
+            let wait_ms = u32::try_from(wait_ms).unwrap_or(u32::MAX);
+            platform.sleep(wait_ms).await;
         }
     }
 
-    fn look(&self, issuer: &IssuerConfig, key_id: &KeyId, now_ms: u64) -> Look {
-        let mut states = self.states.borrow_mut();
-        let state = states.entry(issuer.rules.issuer().to_owned()).or_default();
-        let url = match &issuer.keys {
-            KeyLocation::Embedded(_) => {
-                return state.keys.clone().map_or(Look::Nothing, Look::Known);
-            }
-            KeyLocation::Url(url) => url,
+    /// The state of an issuer's keys.
+    pub(crate) fn health(&self, issuer: &str, now_ms: u64) -> KeysHealth {
+        let none = KeysHealth {
+            age_ms: None,
+            keys: 0,
+            degraded: false,
         };
-        // A time in the future is of a clock that was set back: as old as can be.
-        let since = |at: u64| now_ms.checked_sub(at).unwrap_or(u64::MAX);
-        let within = |at: Option<u64>, limit: u64| at.is_some_and(|at| since(at) < limit);
-        let age = since(state.fetched_at_ms);
-        let known = state.keys.clone().filter(|_| age < MAX_STALE_MS);
-        let has_key = known
-            .as_ref()
-            .is_some_and(|k| k.keys().get(key_id).is_some());
-        let fetching = within(state.fetching_since_ms, MAX_FETCH_MS);
-        let failed = within(state.failed_at_ms, FAILURE_COOL_DOWN_MS);
-        let asked = within(state.unknown_key_at_ms, UNKNOWN_KEY_COOL_DOWN_MS);
-        let fetch = match &known {
-            Some(keys) if has_key && (age < MAX_AGE_MS || fetching || failed) => {
-                return Look::Known(Rc::clone(keys));
-            }
-            _ if fetching => return Look::Wait,
-            Some(keys) if !has_key && (asked || failed) => return Look::Known(Rc::clone(keys)),
-            None if failed => return Look::Nothing,
-            Some(_) | None => Look::Fetch(url.clone(), known.clone()),
+        let Some(source) = self.source(issuer) else {
+            return none;
         };
-        if known.is_some() && !has_key {
-            state.unknown_key_at_ms = Some(now_ms);
+        if let Location::Embedded(keys) = &source.location {
+            let keys = keys.keys().iter().count();
+            return KeysHealth { keys, ..none };
         }
-        state.fetching_since_ms = Some(now_ms);
-        fetch
-    }
-
-    /// Keeps what a fetch brought; a failed one leaves the last good set.
-    fn end_fetch(
-        &self,
-        issuer: &IssuerConfig,
-        set: Option<JwkSet>,
-        now_ms: u64,
-    ) -> Option<Rc<IssuerKeys>> {
-        let mut states = self.states.borrow_mut();
-        let state = states.entry(issuer.rules.issuer().to_owned()).or_default();
-        state.fetching_since_ms = None;
-        let Some(set) = set else {
-            state.failed_at_ms = Some(now_ms);
-            return None;
-        };
-        let keys = Rc::new(IssuerKeys::new(issuer.rules.clone(), set));
-        state.keys = Some(Rc::clone(&keys));
-        state.fetched_at_ms = now_ms;
-        state.failed_at_ms = None;
-        Some(keys)
+        let state = source.state.borrow();
+        KeysHealth {
+            age_ms: state
+                .set
+                .as_ref()
+                .map(|set| since(set.fetched_at_ms, now_ms)),
+            keys: state
+                .set
+                .as_ref()
+                .map_or(0, |set| set.keys.keys().iter().count()),
+            degraded: state.is_degraded(now_ms),
+        }
     }
 
     /// Whether some issuer's keys are older than they should be.
-    pub(crate) fn is_degraded(&self, config: &Config, now_ms: u64) -> bool {
-        let states = self.states.borrow();
-        config.issuers.iter().any(|issuer| {
-            matches!(issuer.keys, KeyLocation::Url(_))
-                && states.get(issuer.rules.issuer()).is_some_and(|state| {
-                    state.failed_at_ms.is_some()
-                        && now_ms.saturating_sub(state.fetched_at_ms) >= MAX_AGE_MS
-                })
-        })
+    pub(crate) fn is_degraded(&self, now_ms: u64) -> bool {
+        self.sources
+            .values()
+            .any(|source| source.state.borrow().is_degraded(now_ms))
+    }
+
+    fn source(&self, issuer: &str) -> Option<&Rc<Source>> {
+        self.sources.get(issuer)
     }
 }
 
-/// Media types of a JWK set (RFC 7517 §8.5.2), and what most servers call it.
-const ACCEPT: &str = "application/jwk-set+json, application/json";
-
-/// Fetches and parses a set; a bad set counts as none, so the last good one stays.
-async fn fetch_set<P: Platform>(platform: &P, issuer: &IssuerConfig, url: &str) -> Option<JwkSet> {
-    let fetched = platform.fetch_document(url, ACCEPT, MAX_JWKS_BYTES);
-    let bytes = fetched.await.ok()?;
-    JwkSet::parse(&bytes, &issuer.key_rules).ok()
+impl Source {
+    fn look(&self, key_id: &KeyId, fetches: u64, now_ms: u64) -> Look {
+        self.state.borrow_mut().look(key_id, fetches, now_ms)
+    }
 }

@@ -18,6 +18,7 @@ mod config;
 mod error;
 mod gate;
 pub mod headers;
+mod health;
 mod keys;
 pub mod memory;
 mod nonce;
@@ -25,6 +26,7 @@ mod original;
 pub mod permit;
 mod platform;
 mod problem;
+mod purge;
 mod record;
 mod references;
 pub mod replay;
@@ -37,6 +39,7 @@ mod status;
 mod subject;
 mod tally;
 mod trace;
+mod vault;
 
 pub use assertion::TYP as ASSERTION_TYP;
 pub use certificate::MAX_CLIENT_CERT_BYTES;
@@ -47,7 +50,9 @@ pub use config::{
 pub use error::{Fault, Refusal, StatusError, Stop, SubjectError};
 pub use gate::Gate;
 pub use keys::{
-    FAILURE_COOL_DOWN_MS, MAX_AGE_MS, MAX_STALE_MS, MAX_WAIT_MS, UNKNOWN_KEY_COOL_DOWN_MS,
+    ABSENT_KEY_MS, FAILURE_COOL_DOWN_MS, MARK_BACKGROUND_MS, MARK_DEADLINE_MS, MAX_ABSENT_KEYS,
+    MAX_FAILURE_COOL_DOWN_MS, MAX_HELD_REQUESTS, MAX_SOFT_AGE_MS, MAX_STALE_MS, MAX_WAIT_MS,
+    MIN_SOFT_AGE_MS, SOFT_AGE_MS, UNKNOWN_KEY_COOL_DOWN_MS,
 };
 pub use nonce::NONCE_STEP_SECONDS;
 pub use permit::{ForwardPermit, RecordedAllowance};
@@ -55,6 +60,7 @@ pub use platform::{
     AuditLog, BodyError, FetchError, InboundRequest, LogError, LogSlice, Platform, UpstreamError,
     UpstreamResponse,
 };
+pub use purge::{MAX_PURGE_BODY_BYTES, STORE_DELAY_MS};
 pub use replay::{ReplayError, ReplayStore, USED_KEY_MARGIN_SECONDS, Use};
 pub use route::{MAX_TARGET_BYTES, RouteError};
 pub use secrets::{KEY_BYTES, MIN_AUDITOR_TOKEN_CHARS, RawSecrets, SecretError, Secrets};
@@ -65,3 +71,4 @@ pub use status::{
     MIN_STATUS_TTL_MS, STATUS_TTL_MS,
 };
 pub use subject::MAX_BODY_WAIT_MS;
+pub use vault::MAX_CLOCK_DIFFERENCE_MS;

@@ -241,9 +241,10 @@ struct Inner {
     log: MemoryAuditLog,
     shared: MemorySharedStore,
     replay: MemoryReplayStore,
-    keys: RefCell<HashMap<String, Vec<u8>>>,
+    keys: RefCell<HashMap<String, Result<Vec<u8>, FetchError>>>,
     fetches: Cell<usize>,
     fetch_ms: Cell<u32>,
+    fetch_ms_of: RefCell<HashMap<String, u32>>,
     upstream: Cell<Result<u16, UpstreamError>>,
     forwarded: RefCell<Vec<Forwarded>>,
     deferred: RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>,
@@ -267,6 +268,7 @@ impl MemoryPlatform {
             keys: RefCell::default(),
             fetches: Cell::new(0),
             fetch_ms: Cell::new(0),
+            fetch_ms_of: RefCell::default(),
             upstream: Cell::new(Ok(200)),
             forwarded: RefCell::default(),
             deferred: RefCell::default(),
@@ -281,7 +283,13 @@ impl MemoryPlatform {
     /// Serves a key set at a URL; an unknown URL is unreachable.
     pub fn serve_keys(&self, url: &str, jwks: &str) {
         let mut keys = self.0.keys.borrow_mut();
-        keys.insert(url.to_owned(), jwks.as_bytes().to_vec());
+        keys.insert(url.to_owned(), Ok(jwks.as_bytes().to_vec()));
+    }
+
+    /// Lets the fetch of a URL fail in that way.
+    pub fn fail_keys(&self, url: &str, error: FetchError) {
+        let mut keys = self.0.keys.borrow_mut();
+        keys.insert(url.to_owned(), Err(error));
     }
 
     /// Stops serving a URL.
@@ -292,6 +300,12 @@ impl MemoryPlatform {
     /// Lets every fetch of keys take this long.
     pub fn slow_keys(&self, milliseconds: u32) {
         self.0.fetch_ms.set(milliseconds);
+    }
+
+    /// Lets the fetch of that URL take this long.
+    pub fn slow_keys_at(&self, url: &str, milliseconds: u32) {
+        let mut times = self.0.fetch_ms_of.borrow_mut();
+        times.insert(url.to_owned(), milliseconds);
     }
 
     /// How many key sets were asked for.
@@ -397,16 +411,18 @@ impl Platform for MemoryPlatform {
         limit: usize,
     ) -> Result<Vec<u8>, FetchError> {
         self.0.fetches.set(self.0.fetches.get() + 1);
-        let until = self.now_ms() + u64::from(self.0.fetch_ms.get());
+        let own_ms = self.0.fetch_ms_of.borrow().get(url).copied();
+        let until = self.now_ms() + u64::from(own_ms.unwrap_or(self.0.fetch_ms.get()));
+        // What is served when the fetch begins is what it brings.
+        let set = self.0.keys.borrow().get(url).cloned();
         while self.now_ms() < until {
             self.sleep(1).await;
         }
-        let keys = self.0.keys.borrow();
-        let set = keys.get(url).ok_or(FetchError::Unreachable)?;
+        let set = set.unwrap_or(Err(FetchError::Unreachable))?;
         if set.len() > limit {
             return Err(FetchError::TooLarge { limit });
         }
-        Ok(set.clone())
+        Ok(set)
     }
 
     async fn forward(

@@ -67,7 +67,7 @@ impl Kind {
                 }
                 BearerError::TooLarge { .. } | BearerError::NotToken68 => Self::InvalidAccessToken,
             },
-            Refusal::Ambiguous => Self::BadRequest,
+            Refusal::Ambiguous | Refusal::Order => Self::BadRequest,
             Refusal::Parse(_)
             | Refusal::UnknownIssuer
             | Refusal::Binding(_)
@@ -75,7 +75,8 @@ impl Kind {
             | Refusal::ProofReplayed
             | Refusal::TokenReplayed
             | Refusal::Status(_)
-            | Refusal::Auditor => Self::InvalidAccessToken,
+            | Refusal::Auditor
+            | Refusal::Operator => Self::InvalidAccessToken,
             Refusal::Verify(error) => match error {
                 VerifyError::Unacceptable(ClaimsError::Expired { .. }) => Self::ExpiredAccessToken,
                 // A well-formed request for something else than a mandate (profile §19).
@@ -335,7 +336,11 @@ fn told_reason(stop: &Stop) -> Option<&'static str> {
             | Refusal::Status(_)
             | Refusal::Denied(_)
             | Refusal::Subject(_) => Some(refusal.code()),
-            Refusal::Route(_) | Refusal::Ambiguous | Refusal::Auditor => None,
+            Refusal::Route(_)
+            | Refusal::Ambiguous
+            | Refusal::Auditor
+            | Refusal::Operator
+            | Refusal::Order => None,
         },
         Stop::Failed(_) => None,
     }
@@ -363,6 +368,7 @@ fn issue(refusal: &Refusal) -> Option<Issue<'_>> {
             (SCHEMA_VIOLATION, "header", Some("Authorization"))
         }
         Refusal::Bearer(BearerError::InForm)
+        | Refusal::Order
         | Refusal::Subject(SubjectError::NotJson | SubjectError::BodyTooSlow) => {
             (SCHEMA_VIOLATION, "body", None)
         }
@@ -390,7 +396,8 @@ fn issue(refusal: &Refusal) -> Option<Issue<'_>> {
         | Refusal::Status(_)
         | Refusal::Denied(_)
         | Refusal::Subject(SubjectError::Mismatch | SubjectError::BodyTooLarge { .. })
-        | Refusal::Auditor => return None,
+        | Refusal::Auditor
+        | Refusal::Operator => return None,
     };
     let (kind, href, title) = kind;
     Some(Issue {

@@ -2,8 +2,9 @@
 
 use sluis_log::{
     BackendResult, Check, CheckOutcome, CommitmentRandom, DecisionRecord, DeliberationFacts,
-    EntryId, Envelope, Event, LogRead, MandateFacts, OperationFacts, OutcomeRecord, PendingEntry,
-    PolicyDigest, RefusalAggregate, TokenFacts, Trace, TraceId, UnixMillis, Verdict, seal_with,
+    EntryId, Envelope, Event, KeysPurged, LogRead, MandateFacts, OperationFacts, OutcomeRecord,
+    PendingEntry, PolicyDigest, RefusalAggregate, TokenFacts, Trace, TraceId, UnixMillis, Verdict,
+    seal_with,
 };
 use sluis_policy::HolderIdentity as HolderMode;
 use sluis_token::{AccessToken, VerifiedAccessToken};
@@ -22,6 +23,8 @@ const CHECKED_BY: &str = "sluis";
 const HOLDER_EXPOSED_ALARM: &str = "holderExposedAlarm";
 /// How the one auditor credential of a deployment is named in records.
 const AUDITOR: &str = "auditor";
+/// And the operators'.
+const OPERATOR: &str = "operator";
 
 /// What every record of one request shares.
 pub(crate) struct Context<'a> {
@@ -100,6 +103,7 @@ impl Context<'_> {
                 }),
             operation: None,
             checks: &checks,
+            shadow: false,
         })
     }
 
@@ -125,6 +129,7 @@ impl Context<'_> {
             deliberation: None,
             operation: None,
             checks: &[],
+            shadow: false,
         })
     }
 
@@ -223,6 +228,7 @@ pub(crate) fn aggregate(
         count: aggregate.count,
         from: millis(aggregate.first_ms)?,
         until: millis(aggregate.last_ms)?,
+        shadow: false,
     });
     seal_event(gate, Nonces::draw()?.decision_entry(), now_ms, &event)
 }
@@ -242,6 +248,24 @@ pub(crate) fn reading(
         },
         from,
         limit,
+    });
+    seal_event(gate, nonces.decision_entry(), now_ms, &event)
+}
+
+/// The record of an operator's purge; of all keys if no system is named.
+pub(crate) fn purge(
+    gate: &Gate,
+    verification_system: Option<&str>,
+    nonces: &Nonces,
+    now_ms: u64,
+) -> Result<PendingEntry, Fault> {
+    let event = Event::KeysPurged(KeysPurged {
+        operator: OPERATOR,
+        trace: Trace {
+            id: nonces.trace_id(),
+            related: None,
+        },
+        verification_system,
     });
     seal_event(gate, nonces.decision_entry(), now_ms, &event)
 }

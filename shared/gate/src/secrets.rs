@@ -1,6 +1,8 @@
 //! The secrets of a deployment. They come from the platform's secret store,
 //! never from a file that is built in.
 
+use std::rc::Rc;
+
 use sha2::{Digest, Sha256};
 use sluis_log::ReferenceKey;
 use sluis_token::sign::SigningKey;
@@ -8,6 +10,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::nonce::NonceKey;
+use crate::vault::Vault;
 
 /// Length of the pseudonym and the log key, in bytes.
 pub const KEY_BYTES: usize = 32;
@@ -26,6 +29,9 @@ pub struct RawSecrets {
     pub assertion_key: String,
     /// `SLUIS_AUDITOR_TOKEN`: at least 32 characters.
     pub auditor_token: String,
+    /// `SLUIS_OPERATOR_TOKEN`: at least 32 characters, not the auditor's. None
+    /// turns the operators' endpoints off.
+    pub operator_token: Option<String>,
 }
 
 /// The secrets, parsed.
@@ -33,8 +39,11 @@ pub struct Secrets {
     pub(crate) pseudonym_key: Zeroizing<Vec<u8>>,
     pub(crate) log_key: ReferenceKey,
     pub(crate) nonce_key: NonceKey,
+    /// Seals what this instance leaves for the others.
+    pub(crate) vault: Rc<Vault>,
     pub(crate) assertion_key: SigningKey,
     auditor_digest: [u8; 32],
+    operator_digest: Option<[u8; 32]>,
 }
 
 /// A secret that cannot be used. Never says what it holds.
@@ -58,6 +67,12 @@ pub enum SecretError {
         /// Name of the secret.
         name: &'static str,
     },
+    /// One credential for two roles.
+    #[error("{name}: expected another token than SLUIS_AUDITOR_TOKEN")]
+    SameToken {
+        /// Name of the secret.
+        name: &'static str,
+    },
 }
 
 impl TryFrom<RawSecrets> for Secrets {
@@ -69,8 +84,20 @@ impl TryFrom<RawSecrets> for Secrets {
                 name: "SLUIS_AUDITOR_TOKEN",
             });
         }
+        let operator_token = raw.operator_token.filter(|token| !token.is_empty());
+        if let Some(token) = &operator_token {
+            let name = "SLUIS_OPERATOR_TOKEN";
+            if token.chars().count() < MIN_AUDITOR_TOKEN_CHARS {
+                return Err(SecretError::AuditorToken { name });
+            }
+            if *token == raw.auditor_token {
+                return Err(SecretError::SameToken { name });
+            }
+        }
         Ok(Self {
             nonce_key: NonceKey::derive(&parse_key("SLUIS_LOG_KEY", &raw.log_key)?),
+            vault: Rc::new(Vault::derive(&parse_key("SLUIS_LOG_KEY", &raw.log_key)?)),
+            operator_digest: operator_token.map(|token| Sha256::digest(token.as_bytes()).into()),
             pseudonym_key: parse_key("SLUIS_PSEUDONYM_KEY", &raw.pseudonym_key)?,
             log_key: ReferenceKey::from_base64url(raw.log_key.trim()).map_err(|_| {
                 SecretError::Key {
@@ -91,11 +118,18 @@ impl Secrets {
     /// Whether an `Authorization` value is the auditor's. Digests are compared
     /// in constant time, so neither content nor length leaks.
     pub(crate) fn is_auditor(&self, authorization: Option<&str>) -> bool {
-        let Some((scheme, token)) = authorization.and_then(|value| value.split_once(' ')) else {
-            return false;
-        };
-        let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-        scheme.eq_ignore_ascii_case("bearer") && bool::from(digest.ct_eq(&self.auditor_digest))
+        is_bearer(authorization, &self.auditor_digest)
+    }
+
+    /// Whether an `Authorization` value is the operators'; likewise.
+    pub(crate) fn is_operator(&self, authorization: Option<&str>) -> bool {
+        self.operator_digest
+            .is_some_and(|digest| is_bearer(authorization, &digest))
+    }
+
+    /// Whether there are operators' endpoints at all.
+    pub(crate) fn has_operator(&self) -> bool {
+        self.operator_digest.is_some()
     }
 }
 
@@ -103,6 +137,14 @@ impl std::fmt::Debug for Secrets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Secrets(redacted)")
     }
+}
+
+fn is_bearer(authorization: Option<&str>, expected: &[u8; 32]) -> bool {
+    let Some((scheme, token)) = authorization.and_then(|value| value.split_once(' ')) else {
+        return false;
+    };
+    let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+    scheme.eq_ignore_ascii_case("bearer") && bool::from(digest.ct_eq(expected))
 }
 
 fn parse_key(name: &'static str, text: &str) -> Result<Zeroizing<Vec<u8>>, SecretError> {

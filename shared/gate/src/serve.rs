@@ -6,6 +6,7 @@
 //! | `/.well-known/jwks.json` | the key that checks its assertions |
 //! | `/decide`, `/decide/…` | a decision for a proxy |
 //! | `/log/entries` | the log, for auditors |
+//! | `/operator/…` | what operators order, see [`crate::purge`] |
 //! | anything else | in line: decide, record, forward |
 
 use std::rc::Rc;
@@ -32,6 +33,7 @@ const FAILED_WRITE_MS: u64 = 10_000;
 const HEALTH_PATH: &str = "/health";
 const KEYS_PATH: &str = "/.well-known/jwks.json";
 const LOG_PATH: &str = "/log/entries";
+const PURGE_PATH: &str = "/operator/keys/purge";
 
 /// An answer, for the platform to send.
 #[derive(Debug)]
@@ -62,7 +64,7 @@ fn is_decide_path(path: &str) -> bool {
 
 /// Whether a path is one of the gate's own.
 pub(crate) fn is_own_path(path: &str) -> bool {
-    ["/health", "/decide", "/log", "/.well-known"]
+    ["/health", "/decide", "/log", "/operator", "/.well-known"]
         .iter()
         .any(|own| {
             path.strip_prefix(own)
@@ -112,13 +114,17 @@ impl Gate {
                 let allow = "GET, HEAD".to_owned();
                 Err(Refusal::Route(RouteError::MethodNotAllowed { allow }).into())
             }
-            HEALTH_PATH => Ok(self.health(platform).await),
+            HEALTH_PATH => Ok(self.health(platform, &request).await),
             KEYS_PATH => Ok(json(
                 200,
                 self.assertion_keys().to_owned(),
                 "public, max-age=300",
             )),
             LOG_PATH => self.read_log(platform, &request, &nonces).await,
+            // Without a credential there are no operators and no endpoints.
+            PURGE_PATH if self.secrets.has_operator() => {
+                self.operate(platform, &mut request, &nonces).await
+            }
             _ if self.config.upstream.decision && is_decide_path(path) => {
                 self.decide(platform, &mut request, &nonces).await
             }
@@ -172,26 +178,9 @@ impl Gate {
         })
     }
 
-    /// `UP`, `DEGRADED` when an issuer's keys are old, `DOWN` when the log
-    /// does not answer: then no request could pass anyway.
-    async fn health<P: Platform>(&self, platform: &P) -> Reply<P::Response> {
-        let (status, state) = if !self.log_answers(platform).await {
-            (503, "DOWN")
-        } else if self.keys.is_degraded(&self.config, platform.now_ms()) {
-            (200, "DEGRADED")
-        } else {
-            (200, "UP")
-        };
-        json(
-            status,
-            format!("{{\"status\":\"{state}\"}}"),
-            headers::NO_STORE.1,
-        )
-    }
-
     /// Whether the log answers. Anyone may ask for the health of this gate, so
     /// the log is asked once an interval and not once a request.
-    async fn log_answers<P: Platform>(&self, platform: &P) -> bool {
+    pub(crate) async fn log_answers<P: Platform>(&self, platform: &P) -> bool {
         let now_ms = platform.now_ms();
         // A log that can be read and not written to serves nobody.
         let recent = |at: u64| {
@@ -212,6 +201,26 @@ impl Gate {
         let answered = platform.log().read(0, 0).await.is_ok();
         self.health.set(Some((now_ms, answered)));
         answered
+    }
+
+    /// An operator's order, from an operator.
+    async fn operate<P: Platform>(
+        self: &Rc<Self>,
+        platform: &P,
+        request: &mut P::Request,
+        nonces: &Nonces,
+    ) -> Result<Reply<P::Response>, Stop> {
+        if request.method() != "POST" {
+            let allow = "POST".to_owned();
+            return Err(Refusal::Route(RouteError::MethodNotAllowed { allow }).into());
+        }
+        if !self
+            .secrets
+            .is_operator(request.header("authorization").as_deref())
+        {
+            return Err(Refusal::Operator.into());
+        }
+        self.purge_keys(platform, request, nonces).await
     }
 
     async fn read_log<P: Platform>(
@@ -281,7 +290,7 @@ fn answer_headers(next_nonce: Option<String>) -> Vec<(&'static str, String)> {
     headers
 }
 
-fn json<B>(status: u16, body: String, cache_control: &str) -> Reply<B> {
+pub(crate) fn json<B>(status: u16, body: String, cache_control: &str) -> Reply<B> {
     Reply {
         status,
         headers: vec![

@@ -8,6 +8,7 @@
 #![expect(
     clippy::unused_self,
     clippy::needless_pass_by_value,
+    dead_code,
     reason = "the bench's methods read the same at every call"
 )]
 
@@ -443,78 +444,6 @@ fn a_gate_stands_in_front_in_one_way() {
 }
 
 #[test]
-fn keys_are_refreshed_rotated_and_removed() {
-    let bench = Bench::new();
-    let first = bench.mint(json!({}));
-    assert_eq!(bench.serve(bench.request(&first)).status, 200);
-    assert_eq!(bench.platform.fetches(), 1);
-    // A cached set and a cached token: no further fetch.
-    assert_eq!(bench.serve(bench.request(&first)).status, 200);
-    assert_eq!(bench.platform.fetches(), 1);
-    // A new key is found at once; the old one is gone, and with it its tokens.
-    let bench = bench.rotate();
-    let second = bench.mint(json!({}));
-    assert_eq!(bench.serve(bench.request(&second)).status, 200);
-    assert_eq!(bench.platform.fetches(), 2);
-    assert_eq!(bench.serve_only(bench.request(&first)).status, 401);
-    // Made-up key ids drive no further fetches within the cool-down.
-    for _ in 0..50 {
-        assert_eq!(
-            bench
-                .serve_only(bench.request(&bench.mint_with_kid("made-up")))
-                .status,
-            401
-        );
-    }
-    assert_eq!(bench.platform.fetches(), 2);
-}
-
-#[test]
-fn a_cold_instance_fetches_once_and_a_rotation_refuses_no_good_token() {
-    let bench = Bench::new();
-    bench.platform.slow_keys(500);
-    let statuses = |bench: &Bench, token: &str| {
-        let all = (0..100).map(|_| bench.gate.serve(&bench.platform, bench.request(token)));
-        let replies = pollster::block_on(futures::future::join_all(all));
-        replies
-            .into_iter()
-            .map(|reply| reply.status)
-            .collect::<Vec<_>>()
-    };
-    let first = bench.mint(json!({}));
-    assert_eq!(statuses(&bench, &first), [200; 100]);
-    assert_eq!(bench.platform.fetches(), 1);
-    let bench = bench.rotate();
-    let second = bench.mint(json!({}));
-    assert_eq!(statuses(&bench, &second), [200; 100]);
-    assert_eq!(bench.platform.fetches(), 2);
-    // Who waits for a set that does not come in time gets 503.
-    let bench = Bench::new();
-    bench.platform.slow_keys(60_000);
-    let token = bench.mint(json!({}));
-    let two = [0, 1].map(|_| bench.gate.serve(&bench.platform, bench.request(&token)));
-    let replies = pollster::block_on(futures::future::join_all(two));
-    assert_eq!(replies[1].status, 503);
-    assert_eq!(bench.platform.fetches(), 1);
-    bench.run_deferred();
-}
-
-#[test]
-fn a_key_server_that_hangs_does_not_stop_tokens_whose_key_is_known() {
-    let bench = Bench::new();
-    let token = bench.mint(json!({}));
-    assert_eq!(bench.serve(bench.request(&token)).status, 200);
-    bench.platform.advance_ms(10 * 60 * 1000);
-    let token = bench.mint(json!({}));
-    bench.platform.slow_keys(5_000);
-    let before = bench.platform.fetches();
-    let two = [0, 1].map(|_| bench.gate.serve(&bench.platform, bench.request(&token)));
-    let replies = pollster::block_on(futures::future::join_all(two));
-    assert!(replies.iter().all(|reply| reply.status == 200));
-    assert_eq!(bench.platform.fetches(), before + 1);
-}
-
-#[test]
 fn own_endpoints_are_read_only() {
     let bench = Bench::new();
     for path in ["/health", "/.well-known/jwks.json", "/log/entries"] {
@@ -524,35 +453,6 @@ fn own_endpoints_are_read_only() {
             assert_eq!(header(&reply, "allow"), Some("GET, HEAD"));
         }
     }
-}
-
-#[test]
-fn an_issuer_without_keys_is_503_and_the_last_good_set_serves_on() {
-    let bench = Bench::new();
-    bench.stop_keys();
-    assert_eq!(
-        bench.serve(bench.request(&bench.mint(json!({})))).status,
-        503
-    );
-    assert_eq!(bench.fault_counts(), ["keysUnavailable"]);
-    bench.start_keys();
-    bench.platform.advance_ms(2_000);
-    assert_eq!(
-        bench.serve(bench.request(&bench.mint(json!({})))).status,
-        200
-    );
-    bench.stop_keys();
-    bench.platform.advance_ms(10 * 60 * 1000);
-    assert_eq!(
-        bench.serve(bench.request(&bench.mint(json!({})))).status,
-        200
-    );
-    assert!(body_of(&bench.serve(MemoryRequest::new("GET", "/health"))).contains("DEGRADED"));
-    bench.platform.advance_ms(60 * 60 * 1000);
-    assert_eq!(
-        bench.serve(bench.request(&bench.mint(json!({})))).status,
-        503
-    );
 }
 
 #[test]

@@ -110,6 +110,7 @@ pub fn sample(number: u64, variant: u8) -> Result<PendingEntry, PayloadError> {
         count: u64::from(variant),
         from: at,
         until: at,
+        shadow: false,
     });
     seal(&envelope, &event, CommitmentRandom::new(bytes))
 }

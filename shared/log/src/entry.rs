@@ -35,9 +35,9 @@ const LEAF_PREFIX: &[u8] = &[0x00];
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stream {
     /// Who used what about whom (M-21.5): allowed requests, what became of
-    /// them, and readings of the log itself.
+    /// them, readings of the log itself, and what operators did.
     Accesses,
-    /// What was refused, one by one or counted.
+    /// What was refused, one by one or counted, or would be.
     Refusals,
 }
 
@@ -92,6 +92,11 @@ pub enum OutcomeCode {
     RefusalsCounted,
     /// An auditor read the log.
     LogRead,
+    /// An operator made the gate forget keys.
+    KeysPurged,
+    /// Decisions that a candidate catalogue or key set would have taken
+    /// otherwise, counted over an interval.
+    ComparisonsCounted,
 }
 
 impl OutcomeCode {
@@ -104,6 +109,8 @@ impl OutcomeCode {
             Self::Failed => 4,
             Self::RefusalsCounted => 5,
             Self::LogRead => 6,
+            Self::KeysPurged => 7,
+            Self::ComparisonsCounted => 8,
         }
     }
 
@@ -116,6 +123,8 @@ impl OutcomeCode {
             4 => Some(Self::Failed),
             5 => Some(Self::RefusalsCounted),
             6 => Some(Self::LogRead),
+            7 => Some(Self::KeysPurged),
+            8 => Some(Self::ComparisonsCounted),
             _ => None,
         }
     }
@@ -123,8 +132,10 @@ impl OutcomeCode {
     /// The stream such an entry belongs to.
     pub const fn stream(self) -> Stream {
         match self {
-            Self::Granted | Self::Completed | Self::Failed | Self::LogRead => Stream::Accesses,
-            Self::Refused | Self::RefusalsCounted => Stream::Refusals,
+            Self::Granted | Self::Completed | Self::Failed | Self::LogRead | Self::KeysPurged => {
+                Stream::Accesses
+            }
+            Self::Refused | Self::RefusalsCounted | Self::ComparisonsCounted => Stream::Refusals,
         }
     }
 
@@ -134,7 +145,9 @@ impl OutcomeCode {
     pub const fn is_about_a_person(self) -> bool {
         match self {
             Self::Granted | Self::Refused | Self::Completed | Self::Failed => true,
-            Self::RefusalsCounted | Self::LogRead => false,
+            Self::RefusalsCounted | Self::LogRead | Self::KeysPurged | Self::ComparisonsCounted => {
+                false
+            }
         }
     }
 
@@ -147,6 +160,8 @@ impl OutcomeCode {
             Self::Failed => "failed",
             Self::RefusalsCounted => "refusalsCounted",
             Self::LogRead => "logRead",
+            Self::KeysPurged => "keysPurged",
+            Self::ComparisonsCounted => "comparisonsCounted",
         }
     }
 }

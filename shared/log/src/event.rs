@@ -35,6 +35,10 @@ pub enum Event<'a> {
     RefusalAggregate(RefusalAggregate<'a>),
     /// An auditor read the log.
     LogRead(LogRead<'a>),
+    /// An operator made the gate forget keys.
+    KeysPurged(KeysPurged<'a>),
+    /// What a candidate would have decided otherwise, counted over an interval.
+    ComparisonCount(ComparisonCount<'a>),
 }
 
 impl Event<'_> {
@@ -51,6 +55,8 @@ impl Event<'_> {
             },
             Self::RefusalAggregate(_) => OutcomeCode::RefusalsCounted,
             Self::LogRead(_) => OutcomeCode::LogRead,
+            Self::KeysPurged(_) => OutcomeCode::KeysPurged,
+            Self::ComparisonCount(_) => OutcomeCode::ComparisonsCounted,
         }
     }
 }
@@ -72,6 +78,8 @@ pub struct DecisionRecord<'a> {
     pub operation: Option<OperationFacts<'a>>,
     /// Every check that was made, and by whom (M-21.2).
     pub checks: &'a [Check<'a>],
+    /// Whether the request went on, or would have, whatever was decided.
+    pub shadow: bool,
 }
 
 /// Allowed or refused.
@@ -233,6 +241,8 @@ pub enum CheckOutcome {
     Held,
     /// The rule did not hold.
     Failed,
+    /// The rule did not hold, and was only watched.
+    FailedInShadow,
 }
 
 /// What became of an allowed request.
@@ -276,6 +286,8 @@ pub struct RefusalAggregate<'a> {
     pub from: UnixMillis,
     /// Until, exclusive.
     pub until: UnixMillis,
+    /// Whether the requests went on nevertheless.
+    pub shadow: bool,
 }
 
 /// A reading of the log.
@@ -289,4 +301,32 @@ pub struct LogRead<'a> {
     pub from: u64,
     /// How many entries were asked for at most.
     pub limit: u32,
+}
+
+/// A purge of keys.
+#[derive(Debug, Clone, Copy)]
+pub struct KeysPurged<'a> {
+    /// Which of the configured operators; no person's name.
+    pub operator: &'a str,
+    /// The trace of the request.
+    pub trace: Trace,
+    /// Whose keys; none for those of all.
+    pub verification_system: Option<&'a str>,
+}
+
+/// Decisions that a candidate would have taken otherwise.
+#[derive(Debug, Clone, Copy)]
+pub struct ComparisonCount<'a> {
+    /// The reason code of the decision that counted, or `granted`.
+    pub now: &'a str,
+    /// The same of the candidate's.
+    pub then: &'a str,
+    /// How many.
+    pub count: u64,
+    /// From, inclusive.
+    pub from: UnixMillis,
+    /// Until, exclusive.
+    pub until: UnixMillis,
+    /// SHA-256 of the candidate catalogue's file, if there is one.
+    pub candidate: Option<[u8; HASH_BYTES]>,
 }

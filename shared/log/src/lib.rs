@@ -35,9 +35,10 @@ pub use entry::{
     ENTRY_BYTES, ENTRY_VERSION, Entry, EntryError, LeafHash, OutcomeCode, PolicyDigest, Stream,
 };
 pub use event::{
-    BackendResult, Check, CheckOutcome, DecisionRecord, DeliberationFacts, Event, LogRead,
-    MAX_CHECKS, MAX_DATA_CATEGORIES, MAX_TEXT_BYTES, MAX_TRACE_ID_BYTES, MandateFacts,
-    OperationFacts, OutcomeRecord, RefusalAggregate, TokenFacts, Trace, TraceId, Verdict,
+    BackendResult, Check, CheckOutcome, ComparisonCount, DecisionRecord, DeliberationFacts, Event,
+    KeysPurged, LogRead, MAX_CHECKS, MAX_DATA_CATEGORIES, MAX_TEXT_BYTES, MAX_TRACE_ID_BYTES,
+    MandateFacts, OperationFacts, OutcomeRecord, RefusalAggregate, TokenFacts, Trace, TraceId,
+    Verdict,
 };
 pub use export::ExportHeader;
 pub use hash::{HASH_BYTES, HmacSha256, hmac_sha256};

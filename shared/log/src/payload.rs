@@ -9,8 +9,8 @@ use thiserror::Error;
 use crate::checks::Checks;
 use crate::entry::PolicyDigest;
 use crate::event::{
-    BackendResult, DecisionRecord, Event, LogRead, MAX_CHECKS, MAX_DATA_CATEGORIES, MAX_TEXT_BYTES,
-    OutcomeRecord, RefusalAggregate, TraceId, Verdict,
+    BackendResult, ComparisonCount, DecisionRecord, Event, KeysPurged, LogRead, MAX_CHECKS,
+    MAX_DATA_CATEGORIES, MAX_TEXT_BYTES, OutcomeRecord, RefusalAggregate, TraceId, Verdict,
 };
 use crate::hash::{base64url, hex};
 use crate::id::EntryId;
@@ -144,10 +144,16 @@ pub(crate) fn write(
         },
         Event::RefusalAggregate(_) => ("refusals", "counted"),
         Event::LogRead(_) => ("entries", "read"),
+        Event::KeysPurged(_) => ("keys", "purged"),
+        Event::ComparisonCount(_) => ("comparisons", "counted"),
     };
     let related = match event {
         Event::Outcome(outcome) => Some(outcome.decision),
-        Event::Decision(_) | Event::RefusalAggregate(_) | Event::LogRead(_) => None,
+        Event::Decision(_)
+        | Event::RefusalAggregate(_)
+        | Event::LogRead(_)
+        | Event::KeysPurged(_)
+        | Event::ComparisonCount(_) => None,
     };
     let event = CloudEvent {
         specversion: "1.0",
@@ -192,6 +198,8 @@ enum Data<'a> {
     Outcome(OutcomeData<'a>),
     RefusalAggregate(AggregateData<'a>),
     LogRead(ReadData<'a>),
+    KeysPurged(PurgeData<'a>),
+    ComparisonCount(ComparisonData<'a>),
 }
 
 #[derive(Serialize)]
@@ -202,6 +210,8 @@ struct DecisionData<'a> {
     related_trace_id: Option<TraceId>,
     institution: &'a str,
     decision: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shadow: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -271,7 +281,35 @@ struct AggregateData<'a> {
     count: u64,
     from: String,
     until: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shadow: Option<bool>,
     policy_digest: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PurgeData<'a> {
+    trace_id: TraceId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    related_trace_id: Option<TraceId>,
+    institution: &'a str,
+    operator: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verification_system: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ComparisonData<'a> {
+    institution: &'a str,
+    reason_now: &'a str,
+    reason_then: &'a str,
+    count: u64,
+    from: String,
+    until: String,
+    policy_digest: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    candidate_digest: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -303,13 +341,43 @@ impl<'a> Data<'a> {
                 count,
                 from,
                 until,
+                shadow,
             }) => Self::RefusalAggregate(AggregateData {
                 institution,
                 reason: bounded("reason", reason)?,
                 count: *count,
                 from: from.to_string(),
                 until: until.to_string(),
+                shadow: shadow.then_some(true),
                 policy_digest: hex(&policy.0),
+            }),
+            Event::KeysPurged(KeysPurged {
+                operator,
+                trace,
+                verification_system,
+            }) => Self::KeysPurged(PurgeData {
+                trace_id: trace.id,
+                related_trace_id: trace.related,
+                institution,
+                operator: bounded("operator", operator)?,
+                verification_system: optional("verificationSystem", *verification_system)?,
+            }),
+            Event::ComparisonCount(ComparisonCount {
+                now,
+                then,
+                count,
+                from,
+                until,
+                candidate,
+            }) => Self::ComparisonCount(ComparisonData {
+                institution,
+                reason_now: bounded("reasonNow", now)?,
+                reason_then: bounded("reasonThen", then)?,
+                count: *count,
+                from: from.to_string(),
+                until: until.to_string(),
+                policy_digest: hex(&policy.0),
+                candidate_digest: candidate.as_ref().map(|digest| hex(digest)),
             }),
             Event::LogRead(LogRead {
                 auditor,
@@ -342,6 +410,7 @@ impl<'a> DecisionData<'a> {
             deliberation,
             operation,
             checks,
+            shadow,
         } = record;
         let (decision, reason, problem_type, http_status) = match verdict {
             Verdict::Granted => ("granted", None, None, None),
@@ -384,6 +453,7 @@ impl<'a> DecisionData<'a> {
             related_trace_id: trace.related,
             institution,
             decision,
+            shadow: shadow.then_some(true),
             reason,
             problem_type,
             http_status,

@@ -166,7 +166,9 @@ impl ChainVerifier {
             OutcomeCode::Completed
             | OutcomeCode::Failed
             | OutcomeCode::RefusalsCounted
-            | OutcomeCode::LogRead => {}
+            | OutcomeCode::LogRead
+            | OutcomeCode::KeysPurged
+            | OutcomeCode::ComparisonsCounted => {}
         }
         Ok(())
     }

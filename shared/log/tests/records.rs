@@ -150,6 +150,40 @@ fn aggregates_and_readings_have_their_own_types() {
 }
 
 #[test]
+fn purges_and_comparisons_have_their_own_types() {
+    let purged = payload(6);
+    assert_eq!(
+        purged["type"],
+        "be.example.sim.validator.v1.keys.notify.purged"
+    );
+    assert_eq!(
+        purged["data"],
+        json!({
+            "traceId": TRACE, "relatedTraceId": "caller-0001", "institution": "SIM institution",
+            "operator": "operator", "verificationSystem": "simCbss",
+        })
+    );
+    let compared = payload(7);
+    assert_eq!(
+        compared["type"],
+        "be.example.sim.validator.v1.comparisons.notify.counted"
+    );
+    assert_eq!(
+        compared["data"],
+        json!({
+            "institution": "SIM institution",
+            "reasonNow": "granted",
+            "reasonThen": "purposesNotApproved",
+            "count": 3,
+            "from": "2026-01-02T03:04:05.678Z",
+            "until": "2026-01-02T03:04:05.678Z",
+            "policyDigest": "ca".repeat(32),
+            "candidateDigest": "07".repeat(32),
+        })
+    );
+}
+
+#[test]
 fn the_streams_are_apart() {
     for (kind, stream) in [
         (0, Stream::Accesses),
@@ -158,6 +192,8 @@ fn the_streams_are_apart() {
         (3, Stream::Accesses),
         (4, Stream::Refusals),
         (5, Stream::Accesses),
+        (6, Stream::Accesses),
+        (7, Stream::Refusals),
     ] {
         assert_eq!(sealed(kind, [1; 16], [2; 32], AT).stream(), stream);
     }
@@ -176,6 +212,7 @@ fn seal_aggregate(reason: &str) -> Result<PendingEntry, PayloadError> {
         count: 1,
         from: at,
         until: at,
+        shadow: false,
     });
     seal(&envelope, &event, CommitmentRandom::new([0; 32]))
 }

@@ -67,6 +67,13 @@ impl VerifiedTokenCache {
         self.old.remove(token.as_str());
     }
 
+    /// Forgets every token of an issuer, for example because its keys are no
+    /// longer trusted.
+    pub fn remove_issuer(&mut self, issuer: &str) {
+        self.young.retain(|_, token| token.issuer() != issuer);
+        self.old.retain(|_, token| token.issuer() != issuer);
+    }
+
     /// How many tokens are kept.
     pub fn len(&self) -> usize {
         self.young.len() + self.old.len()

@@ -61,6 +61,7 @@ fn start(env: &Env) -> Result<Rc<Gate>, StartError> {
         log_key: secret(env, "SLUIS_LOG_KEY")?,
         assertion_key: secret(env, "SLUIS_ASSERTION_KEY")?,
         auditor_token: secret(env, "SLUIS_AUDITOR_TOKEN")?,
+        operator_token: secret(env, "SLUIS_OPERATOR_TOKEN").ok(),
     })?;
     Ok(Gate::with_hmac(
         config,

@@ -73,6 +73,7 @@ async fn start() -> Result<Service, StartError> {
         log_key: required("sluis_log_key").await?,
         assertion_key: required("sluis_assertion_key").await?,
         auditor_token: required("sluis_auditor_token").await?,
+        operator_token: optional("sluis_operator_token").await?,
     })?;
     let origin = config.log_origin().clone();
     // What was used once stands where the log stands.

@@ -16,9 +16,10 @@ pub(crate) const SSIN: &str = "53480200724";
 pub(crate) const ENTERPRISE: &str = "0202239951";
 pub(crate) const HOLDER_PSEUDONYM: &str = "holder-pseudonym-of-the-test";
 pub(crate) const AUDITOR: &str = "an auditor token of the test, long enough";
+pub(crate) const OPERATOR: &str = "an operator token of the test, long enough";
 const CBSS: &str = "https://cbss.simulation.sluis.invalid";
 const NIC: &str = "https://nic.simulation.sluis.invalid";
-const KEYS: [&str; 4] = [
+pub(crate) const KEYS: [&str; 4] = [
     "http://127.0.0.1:8788/simulation/cbss/.well-known/jwks.json",
     "http://127.0.0.1:8788/simulation/nic/.well-known/jwks.json",
     "https://keys.invalid/simulation/cbss/.well-known/jwks.json",
@@ -32,6 +33,7 @@ pub(crate) struct Bench {
     key: SigningKey,
     assertion_key: SigningKey,
     start_s: RefCell<u64>,
+    rotation: u32,
 }
 
 fn root(file: &str) -> String {
@@ -42,6 +44,19 @@ fn root(file: &str) -> String {
 pub(crate) fn simulation() -> Config {
     let no_files = |_: &str| Err("the simulation names no key file".to_owned());
     Config::try_from(Embedded::from_toml(&root("simulation.toml"), no_files).unwrap()).unwrap()
+}
+
+fn start(config: Config, assertion_key: &SigningKey, operator: Option<&str>) -> Rc<Gate> {
+    let secrets = Secrets::try_from(RawSecrets {
+        pseudonym_key: Base64UrlUnpadded::encode_string(&[1; 32]),
+        log_key: Base64UrlUnpadded::encode_string(&[2; 32]),
+        assertion_key: assertion_key.to_private_jwk_json().to_string(),
+        auditor_token: AUDITOR.to_owned(),
+        operator_token: operator.map(str::to_owned),
+    })
+    .unwrap();
+    let catalogue = Catalogue::from_toml(&root("catalogue.toml")).unwrap();
+    Gate::new(config, catalogue, secrets).unwrap()
 }
 
 fn signing_key(kid: &str) -> SigningKey {
@@ -112,33 +127,51 @@ impl Bench {
 
     fn with(config: Config) -> Self {
         let assertion_key = signing_key("assertion");
-        let secrets = Secrets::try_from(RawSecrets {
-            pseudonym_key: Base64UrlUnpadded::encode_string(&[1; 32]),
-            log_key: Base64UrlUnpadded::encode_string(&[2; 32]),
-            assertion_key: assertion_key.to_private_jwk_json().to_string(),
-            auditor_token: AUDITOR.to_owned(),
-        })
-        .unwrap();
-        let catalogue = Catalogue::from_toml(&root("catalogue.toml")).unwrap();
         let bench = Self {
-            gate: Gate::new(config, catalogue, secrets).unwrap(),
+            gate: start(config, &assertion_key, Some(OPERATOR)),
             platform: MemoryPlatform::new(NOW_S * 1000, Origin::parse("test.invalid/log").unwrap()),
             key: signing_key("key-1"),
             assertion_key,
             start_s: RefCell::new(NOW_S),
+            rotation: 1,
         };
         bench.start_keys();
         bench
     }
 
+    /// Another instance of the same deployment: its own memory, the same
+    /// clock, log, issuers and shared store.
+    pub(crate) fn another_instance(&self) -> Rc<Gate> {
+        start(simulation(), &self.assertion_key, Some(OPERATOR))
+    }
+
+    /// The same deployment without operators.
+    pub(crate) fn without_operators(&self) -> Rc<Gate> {
+        start(simulation(), &self.assertion_key, None)
+    }
+
+    /// The status of another instance's answer.
+    pub(crate) fn status_at(&self, gate: &Rc<Gate>, request: MemoryRequest) -> u16 {
+        let reply = pollster::block_on(gate.serve(&self.platform, request));
+        self.run_deferred();
+        reply.status
+    }
+
     /// The same gate; the issuer has another key from now on.
     pub(crate) fn rotate(self) -> Self {
-        let bench = Self {
-            key: signing_key("key-2"),
-            ..self
-        };
+        let bench = self.rotate_later();
         bench.start_keys();
         bench
+    }
+
+    /// The same gate; the issuer signs with another key and has not published it.
+    pub(crate) fn rotate_later(self) -> Self {
+        let next = self.rotation + 1;
+        Self {
+            key: signing_key(&format!("key-{next}")),
+            rotation: next,
+            ..self
+        }
     }
 
     pub(crate) fn start_keys(&self) {

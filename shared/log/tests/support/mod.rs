@@ -1,10 +1,10 @@
 //! Events to test with, borrowed from one place.
 
 use sluis_log::{
-    BackendResult, Check, CheckOutcome, CommitmentRandom, DecisionRecord, DeliberationFacts,
-    EntryId, Envelope, Event, EventSource, HolderIdentity, LogRead, MandateFacts, OperationFacts,
-    Origin, OutcomeRecord, PendingEntry, PolicyDigest, ReferenceKey, RefusalAggregate, TokenFacts,
-    Trace, TraceId, UnixMillis, Verdict, seal,
+    BackendResult, Check, CheckOutcome, CommitmentRandom, ComparisonCount, DecisionRecord,
+    DeliberationFacts, EntryId, Envelope, Event, EventSource, HolderIdentity, KeysPurged, LogRead,
+    MandateFacts, OperationFacts, Origin, OutcomeRecord, PendingEntry, PolicyDigest, ReferenceKey,
+    RefusalAggregate, TokenFacts, Trace, TraceId, UnixMillis, Verdict, seal,
 };
 
 /// 2026-01-02T03:04:05.678Z.
@@ -44,6 +44,7 @@ pub(crate) fn sealed(kind: u8, id: [u8; 16], random: [u8; 32], millis: u64) -> P
 }
 
 /// Five kinds: granted, refused with little known, outcome, aggregate, reading.
+#[expect(clippy::too_many_lines, reason = "one of each event, spelled out")]
 pub(crate) fn with_event<T>(kind: u8, then: impl FnOnce(&Event<'_>) -> T) -> T {
     let key = ReferenceKey::new([9; 32]);
     let issuer = "https://vs.example";
@@ -90,6 +91,7 @@ pub(crate) fn with_event<T>(kind: u8, then: impl FnOnce(&Event<'_>) -> T) -> T {
             data_categories: &["simPensionRights"],
         }),
         checks: &checks,
+        shadow: false,
     };
     let refused = DecisionRecord {
         verdict: Verdict::Refused {
@@ -109,9 +111,10 @@ pub(crate) fn with_event<T>(kind: u8, then: impl FnOnce(&Event<'_>) -> T) -> T {
         deliberation: None,
         operation: None,
         checks: &[],
+        shadow: false,
     };
     let at = UnixMillis::new(AT).unwrap();
-    let event = match kind % 6 {
+    let event = match kind % 8 {
         0 => Event::Decision(&granted),
         1 => Event::Decision(&refused),
         2 => Event::Outcome(OutcomeRecord {
@@ -134,7 +137,10 @@ pub(crate) fn with_event<T>(kind: u8, then: impl FnOnce(&Event<'_>) -> T) -> T {
             count: 17,
             from: at,
             until: UnixMillis::new(AT + 60_000).unwrap(),
+            shadow: false,
         }),
+        6 => Event::KeysPurged(purged()),
+        7 => Event::ComparisonCount(compared(at)),
         _ => Event::LogRead(LogRead {
             auditor: "default",
             trace: trace(),
@@ -143,4 +149,23 @@ pub(crate) fn with_event<T>(kind: u8, then: impl FnOnce(&Event<'_>) -> T) -> T {
         }),
     };
     then(&event)
+}
+
+fn purged() -> KeysPurged<'static> {
+    KeysPurged {
+        operator: "operator",
+        trace: trace(),
+        verification_system: Some("simCbss"),
+    }
+}
+
+fn compared(at: UnixMillis) -> ComparisonCount<'static> {
+    ComparisonCount {
+        now: "granted",
+        then: "purposesNotApproved",
+        count: 3,
+        from: at,
+        until: at,
+        candidate: Some([7; 32]),
+    }
 }

@@ -1,0 +1,250 @@
+//! What an instance knows of one issuer's keys, and what to do about it: pure
+//! functions of the time, so that every bound can be tested without waiting.
+
+use std::rc::Rc;
+
+use sluis_token::{IssuerKeys, KeyId};
+
+use super::absent::AbsentKeys;
+use crate::vault::MAX_CLOCK_DIFFERENCE_MS;
+
+/// Age from which a set is refreshed, behind the request that finds it so old,
+/// in milliseconds. What the issuer's `Cache-Control` says replaces it, within
+/// [`MIN_SOFT_AGE_MS`] and [`MAX_SOFT_AGE_MS`].
+pub const SOFT_AGE_MS: u64 = 5 * 60 * 1000;
+/// Least of what an issuer can make of it.
+pub const MIN_SOFT_AGE_MS: u64 = 60 * 1000;
+/// Most of it: a key that its issuer takes back is refused by then.
+pub const MAX_SOFT_AGE_MS: u64 = 15 * 60 * 1000;
+/// Age up to which a set still serves while its issuer gives no new one.
+pub const MAX_STALE_MS: u64 = 60 * 60 * 1000;
+/// Time after a fetch that did not bring the key it was made for, before there
+/// is another one of that sort: made-up key ids cannot drive fetches.
+pub const UNKNOWN_KEY_COOL_DOWN_MS: u64 = 2 * 1000;
+/// Requests that wait for the end of that time, an issuer; the others are told
+/// at once that a set so fresh has no such key.
+pub const MAX_HELD_REQUESTS: usize = 4;
+/// Time after a failed fetch before the next one. It doubles with each failure
+/// as long as a set serves, up to [`MAX_FAILURE_COOL_DOWN_MS`].
+pub const FAILURE_COOL_DOWN_MS: u64 = 1000;
+/// Most of that doubling.
+pub const MAX_FAILURE_COOL_DOWN_MS: u64 = 30 * 1000;
+/// Age at which a fetch counts as lost: its request was given up.
+const MAX_FETCH_MS: u64 = 10 * 1000;
+
+/// A set, and how fresh it is.
+#[derive(Debug, Clone)]
+pub(super) struct KnownSet {
+    pub(super) keys: Rc<IssuerKeys>,
+    /// Which fetch of this instance brought it; 0 for one of another instance.
+    /// What was published after that fetch began may not be in it.
+    pub(super) fetch: u64,
+    /// When it came from the issuer, to this instance or to another one.
+    pub(super) fetched_at_ms: u64,
+    pub(super) soft_age_ms: u64,
+}
+
+/// What a look at an issuer's state says to do.
+#[derive(Debug)]
+pub(super) enum Look {
+    /// Use these.
+    Known(Rc<IssuerKeys>),
+    /// Use these, and fetch newer ones behind this request.
+    Revalidate(Rc<IssuerKeys>),
+    /// Fetch, then look again.
+    Fetch,
+    /// Another request fetches what this one needs.
+    Wait,
+    /// It is too early to ask for an unknown key again; in so many milliseconds it is not.
+    Hold(u64),
+    /// There is nothing, and it is too early to ask again.
+    Nothing,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) set: Option<KnownSet>,
+    /// How many fetches have begun. They are told apart by number and not by
+    /// time, which stands still on Workers while code runs.
+    fetches: u64,
+    fetching_since_ms: Option<u64>,
+    failed_at_ms: Option<u64>,
+    failures: u32,
+    /// When a fetch for an unknown key last ended without it.
+    barren_at_ms: Option<u64>,
+    absent: AbsentKeys,
+    /// When each request that is held back goes on.
+    held_until_ms: Vec<u64>,
+    /// Sets that were fetched by then are not used again, nor is what a fetch
+    /// up to that number brings.
+    purged_at_ms: Option<u64>,
+    purged_fetch: u64,
+    pub(super) mark_read_at_ms: Option<u64>,
+    pub(super) mark_reading_since_ms: Option<u64>,
+}
+
+/// Time since `at`. A time in the future is of a clock that was set back: as
+/// old as can be.
+pub(super) fn since(at_ms: u64, now_ms: u64) -> u64 {
+    now_ms.checked_sub(at_ms).unwrap_or(u64::MAX)
+}
+
+pub(super) fn within(at_ms: Option<u64>, limit_ms: u64, now_ms: u64) -> bool {
+    at_ms.is_some_and(|at| since(at, now_ms) < limit_ms)
+}
+
+impl State {
+    /// The set, unless it is too old to be used at all.
+    pub(super) fn usable(&self, now_ms: u64) -> Option<&KnownSet> {
+        let set = self.set.as_ref()?;
+        (since(set.fetched_at_ms, now_ms) < MAX_STALE_MS).then_some(set)
+    }
+
+    /// How many fetches have begun.
+    pub(super) fn fetches(&self) -> u64 {
+        self.fetches
+    }
+
+    /// What to do for a request that wants the key `key_id` and came when
+    /// `fetches` had begun.
+    pub(super) fn look(&mut self, key_id: &KeyId, fetches: u64, now_ms: u64) -> Look {
+        let fetching = within(self.fetching_since_ms, MAX_FETCH_MS, now_ms);
+        let Some(set) = self.usable(now_ms).cloned() else {
+            let failed = within(self.failed_at_ms, FAILURE_COOL_DOWN_MS, now_ms);
+            return match (fetching, failed) {
+                (true, _) => Look::Wait,
+                (false, true) => Look::Nothing,
+                (false, false) => Look::Fetch,
+            };
+        };
+        let keys = set.keys;
+        if keys.keys().get(key_id).is_some() {
+            let fresh = since(set.fetched_at_ms, now_ms) < set.soft_age_ms;
+            let failed = within(self.failed_at_ms, self.failure_cool_down_ms(), now_ms);
+            return if fresh || fetching || failed {
+                Look::Known(keys)
+            } else {
+                Look::Revalidate(keys)
+            };
+        }
+        // A fetch that began after the request came says it for sure.
+        if set.fetch > fetches {
+            self.absent.note(key_id, now_ms);
+            return Look::Known(keys);
+        }
+        if self.absent.has(key_id, now_ms) {
+            return Look::Known(keys);
+        }
+        if fetching {
+            return Look::Wait;
+        }
+        // Not "unknown" but "could not ask": the caller may try again.
+        if within(self.failed_at_ms, FAILURE_COOL_DOWN_MS, now_ms) {
+            return Look::Nothing;
+        }
+        match self.barren_at_ms.map(|at| since(at, now_ms)) {
+            Some(age) if age < UNKNOWN_KEY_COOL_DOWN_MS => {
+                // A request that was given up is not waited for: its time passes.
+                self.held_until_ms.retain(|until| *until > now_ms);
+                if self.held_until_ms.len() < MAX_HELD_REQUESTS {
+                    let rest_ms = UNKNOWN_KEY_COOL_DOWN_MS - age;
+                    self.held_until_ms.push(now_ms.saturating_add(rest_ms));
+                    Look::Hold(rest_ms)
+                } else {
+                    Look::Known(keys)
+                }
+            }
+            Some(_) | None => Look::Fetch,
+        }
+    }
+
+    fn failure_cool_down_ms(&self) -> u64 {
+        let doublings = self.failures.saturating_sub(1).min(16);
+        (FAILURE_COOL_DOWN_MS << doublings).min(MAX_FAILURE_COOL_DOWN_MS)
+    }
+
+    /// A fetch begins, its number; there is one at a time.
+    pub(super) fn begin_fetch(&mut self, now_ms: u64) -> u64 {
+        self.fetching_since_ms = Some(now_ms);
+        self.fetches = self.fetches.saturating_add(1);
+        self.fetches
+    }
+
+    /// The fetch has ended; `wanted` is the key it was made for. Without a set
+    /// the last good one stays.
+    pub(super) fn end_fetch(&mut self, set: Option<KnownSet>, wanted: Option<&KeyId>, now_ms: u64) {
+        self.fetching_since_ms = None;
+        let Some(set) = set else {
+            self.failed_at_ms = Some(now_ms);
+            self.failures = self.failures.saturating_add(1);
+            return;
+        };
+        // Purged meanwhile: what was under way may be what was to be forgotten.
+        // And a fetch that counted as lost may end after a later one.
+        let known = self.set.as_ref().map_or(0, |known| known.fetch);
+        if set.fetch <= self.purged_fetch.max(known) {
+            return;
+        }
+        if let Some(key_id) = wanted {
+            let brought = set.keys.keys().get(key_id).is_some();
+            self.barren_at_ms = (!brought).then_some(now_ms);
+        }
+        self.failed_at_ms = None;
+        self.failures = 0;
+        self.absent.clear();
+        self.set = Some(set);
+    }
+
+    /// Takes over what another instance fetched, if it is newer than what is
+    /// known and newer than a purge, on whichever clock.
+    pub(super) fn adopt(&mut self, set: KnownSet) -> bool {
+        let newer = |at_ms: u64| set.fetched_at_ms > at_ms;
+        let unpurged = self
+            .purged_at_ms
+            .is_none_or(|at| newer(at.saturating_add(MAX_CLOCK_DIFFERENCE_MS)));
+        let known = self.set.as_ref().map(|set| set.fetched_at_ms);
+        if !unpurged || !known.is_none_or(newer) {
+            return false;
+        }
+        self.failed_at_ms = None;
+        self.failures = 0;
+        self.absent.clear();
+        self.set = Some(set);
+        true
+    }
+
+    /// The flight ended by taking a set over.
+    pub(super) fn end_adoption(&mut self) {
+        self.fetching_since_ms = None;
+    }
+
+    /// Whether newer keys were asked for in vain and those that serve grow old.
+    pub(super) fn is_degraded(&self, now_ms: u64) -> bool {
+        let young = self
+            .set
+            .as_ref()
+            .is_some_and(|set| since(set.fetched_at_ms, now_ms) < set.soft_age_ms);
+        self.failed_at_ms.is_some() && !young
+    }
+
+    /// Forgets what was known by then, if this purge was not heard of yet.
+    pub(super) fn purge(&mut self, at_ms: u64) -> bool {
+        if self.purged_at_ms.is_some_and(|known| known >= at_ms) {
+            return false;
+        }
+        let limit_ms = at_ms.saturating_add(MAX_CLOCK_DIFFERENCE_MS);
+        let set = self.set.take().filter(|set| set.fetched_at_ms > limit_ms);
+        *self = Self {
+            set,
+            held_until_ms: std::mem::take(&mut self.held_until_ms),
+            fetching_since_ms: self.fetching_since_ms,
+            fetches: self.fetches,
+            purged_fetch: self.fetches,
+            purged_at_ms: Some(at_ms),
+            mark_read_at_ms: self.mark_read_at_ms,
+            mark_reading_since_ms: self.mark_reading_since_ms,
+            ..Self::default()
+        };
+        true
+    }
+}
