@@ -96,7 +96,7 @@ pub fn key_set<'a>(keys: impl IntoIterator<Item = &'a SigningKey>) -> String {
 /// What the server of key sets does when it is asked.
 #[derive(Clone, Debug)]
 enum Publication {
-    Set(String),
+    Answer(Answer),
     Down,
 }
 
@@ -131,7 +131,7 @@ impl Issuers {
             Arc::new(move |request| {
                 *lock(&counts).entry(request.target.clone()).or_insert(0) += 1;
                 match lock(&sets).get(&request.target)? {
-                    Publication::Set(set) => Some(Answer::json(set)),
+                    Publication::Answer(answer) => Some(answer.clone()),
                     Publication::Down => None,
                 }
             }),
@@ -159,8 +159,19 @@ impl Issuers {
     }
 
     /// Publishes another set for one issuer.
+    #[expect(clippy::needless_pass_by_value, reason = "a set is made for this")]
     pub fn publish(&self, issuer: &Issuer, set: String) {
-        lock(&self.published).insert(issuer.path.to_owned(), Publication::Set(set));
+        self.answer(issuer, Answer::json(&set));
+    }
+
+    /// Lets the address of one issuer's key set give that answer, whatever it is.
+    pub fn answer(&self, issuer: &Issuer, answer: Answer) {
+        lock(&self.published).insert(issuer.path.to_owned(), Publication::Answer(answer));
+    }
+
+    /// The address of one issuer's key set.
+    pub fn url(&self, issuer: &Issuer) -> String {
+        format!("http://{}{}", self.address(), issuer.path)
     }
 
     /// Makes one issuer's key set unreachable.

@@ -16,6 +16,9 @@ use crate::runtime::{Function, Launch, LogCondition, Runtime, Surroundings};
 /// The runtime's behaviour as of that day; `wrangler.toml` has the same.
 pub const COMPATIBILITY_DATE: &str = "2026-10-01";
 
+/// The folder of the Durable Object that plays the KV namespace, under `objects`.
+pub const SHARED_OBJECTS: &str = "sluis-shared";
+
 /// The runtime itself, as npm installed it.
 #[derive(Debug)]
 pub struct Workerd {
@@ -98,6 +101,9 @@ fn configuration_of(
         replay: surroundings.function == Function::Validator,
     };
     let mut services = worker.service()?;
+    if worker.replay {
+        services.push_str(&shared_service());
+    }
     if let Some(trouble) = worker.log.and_then(trouble) {
         services.push_str(&trouble_service(trouble));
     }
@@ -130,7 +136,7 @@ pub struct Worker<'a> {
     pub variables: Vec<&'a str>,
     /// How its log fares; none if it has no log.
     pub log: Option<LogCondition>,
-    /// Whether it has the objects that remember what was used once.
+    /// Whether it has the objects that remember what was used once, and the namespace that instances share.
     pub replay: bool,
 }
 
@@ -169,7 +175,8 @@ impl Worker<'_> {
                     .to_owned();
             if self.replay {
                 bindings.push_str(
-                    "(name = \"REPLAY_STORE\", durableObjectNamespace = \"ReplayStore\")",
+                    "(name = \"REPLAY_STORE\", durableObjectNamespace = \"ReplayStore\"), \
+                     (name = \"SLUIS_SHARED\", kvNamespace = \"shared\")",
                 );
                 classes.push_str(
                     ", (className = \"ReplayStore\", uniqueKey = \"sluis-replay-store\", enableSql = true)",
@@ -204,6 +211,32 @@ fn trouble(log: LogCondition) -> Option<&'static str> {
         // A promise that nothing can ever resolve is found out by workerd; this one waits for an hour.
         LogCondition::Hangs => Some("await scheduler.wait(3_600_000);"),
     }
+}
+
+/// A KV namespace as workerd asks for one, over HTTP: a Worker of ours whose values outlive a restart.
+fn shared_service() -> String {
+    let script = "import { DurableObject } from 'cloudflare:workers'; \
+         export class Shared extends DurableObject { \
+         constructor(state, env) { super(state, env); \
+         state.storage.sql.exec('CREATE TABLE IF NOT EXISTS key_value (key TEXT PRIMARY KEY, value BLOB NOT NULL)'); } \
+         read(key) { return [...this.ctx.storage.sql.exec('SELECT value FROM key_value WHERE key = ?', key)][0]?.value; } \
+         write(key, value) { this.ctx.storage.sql.exec('INSERT INTO key_value VALUES (?, ?) \
+         ON CONFLICT (key) DO UPDATE SET value = excluded.value', key, value); } } \
+         export default { async fetch(request, env) { \
+         const store = env.SHARED.get(env.SHARED.idFromName('shared')); \
+         const key = decodeURIComponent(new URL(request.url).pathname.slice(1)); \
+         if (request.method === 'PUT') { await store.write(key, await request.arrayBuffer()); return new Response(); } \
+         const value = await store.read(key); \
+         return value === undefined ? new Response('', { status: 404 }) : new Response(value); } };";
+    format!(
+        "    (name = \"shared\", worker = (\n\
+         \x20     compatibilityDate = \"{COMPATIBILITY_DATE}\",\n\
+         \x20     modules = [(name = \"shared.mjs\", esModule = \"{script}\")],\n\
+         \x20     bindings = [(name = \"SHARED\", durableObjectNamespace = \"Shared\")],\n\
+         \x20     durableObjectNamespaces = [(className = \"Shared\", uniqueKey = \"{SHARED_OBJECTS}\", enableSql = true)],\n\
+         \x20     durableObjectStorage = (localDisk = \"objects\")\n\
+         \x20   )),\n"
+    )
 }
 
 fn trouble_service(body: &str) -> String {

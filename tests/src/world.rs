@@ -78,6 +78,8 @@ pub struct World {
     pub issuers: Issuers,
     pseudonym_key: Vec<u8>,
     auditor_token: String,
+    operator_token: String,
+    log_key: String,
     secrets: Vec<String>,
     memory: Mutex<Memory>,
 }
@@ -103,6 +105,7 @@ impl World {
         let mut pseudonym_key = vec![0; 32];
         getrandom::fill(&mut pseudonym_key)?;
         let auditor_token = issuer::random_secret(32)?;
+        let operator_token = issuer::random_secret(32)?;
         let log_key = issuer::random_secret(32)?;
         let assertion_key = SigningKey::generate(Algorithm::EdDsa)?
             .to_private_jwk_json()
@@ -118,6 +121,7 @@ impl World {
             ("SLUIS_LOG_KEY", log_key.clone()),
             ("SLUIS_ASSERTION_KEY", assertion_key),
             ("SLUIS_AUDITOR_TOKEN", auditor_token.clone()),
+            ("SLUIS_OPERATOR_TOKEN", operator_token.clone()),
             ("SLUIS_UPSTREAM", upstream),
             ("SLUIS_SIMULATION_ORIGIN", key_origin),
         ];
@@ -143,7 +147,14 @@ impl World {
             backend: Some(backend),
             issuers,
             pseudonym_key,
-            secrets: vec![auditor_token.clone(), log_key, pseudonym_secret],
+            secrets: vec![
+                auditor_token.clone(),
+                operator_token.clone(),
+                log_key.clone(),
+                pseudonym_secret,
+            ],
+            log_key,
+            operator_token,
             auditor_token,
             memory: Mutex::default(),
         };
@@ -215,6 +226,29 @@ impl World {
         self.surroundings.log = log;
         self.running = Some(Running::start(&*self.runtime, &self.surroundings)?);
         Ok(())
+    }
+
+    /// Stops the runtime, lets `edit` change what it keeps in its directory, and starts it again.
+    pub fn restart_after(&mut self, edit: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+        if let Some(running) = self.running.take() {
+            running.stop()?;
+        }
+        edit(&self.surroundings.state)?;
+        self.restart()
+    }
+
+    /// The same, and what instances left for each other is gone: the next one asks the issuers.
+    pub fn restart_cold(&mut self) -> Result<()> {
+        self.restart_after(|state| {
+            let (spin, objects) = shared_places(state);
+            if spin.exists() {
+                std::fs::remove_file(spin)?;
+            }
+            if objects.exists() {
+                std::fs::remove_dir_all(objects)?;
+            }
+            Ok(())
+        })
     }
 
     /// SIGKILL. The next [`World::restart`] starts over the same state.
@@ -309,6 +343,16 @@ impl World {
     /// The credential of the auditor.
     pub fn auditor_token(&self) -> &str {
         &self.auditor_token
+    }
+
+    /// The credential of the operators.
+    pub fn operator_token(&self) -> &str {
+        &self.operator_token
+    }
+
+    /// The deployment's log key, from which the seal of shared values is derived.
+    pub fn log_key(&self) -> &str {
+        &self.log_key
     }
 
     /// The pseudonym of a person under this institution's key.
@@ -451,6 +495,14 @@ impl World {
         }
         Ok(found)
     }
+}
+
+/// Where a runtime keeps what its instances share: Spin's file, and the folder of workerd's object.
+pub fn shared_places(state: &Path) -> (PathBuf, PathBuf) {
+    (
+        state.join(".spin/sqlite_key_value.db"),
+        state.join("objects").join(crate::workerd::SHARED_OBJECTS),
+    )
 }
 
 fn record(entry: &StoredEntry) -> Result<Record> {

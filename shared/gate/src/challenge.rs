@@ -95,6 +95,8 @@ fn error(stop: &Stop) -> Option<Code> {
         | Refusal::Status(_)
         | Refusal::Denied(_)
         | Refusal::Subject(_)
-        | Refusal::Auditor => None,
+        | Refusal::Auditor
+        | Refusal::Operator
+        | Refusal::Order => None,
     }
 }

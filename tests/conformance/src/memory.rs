@@ -97,6 +97,7 @@ impl MemoryTarget {
             log_key: Base64UrlUnpadded::encode_string(&[2; 32]),
             assertion_key: self.assertion_key.to_private_jwk_json().to_string(),
             auditor_token: "the auditor of the conformance corpus".to_owned(),
+            operator_token: None,
         })
         .map_err(|_| MemoryError::Secrets)?;
         let config = Config::try_from(self.config.clone())?;

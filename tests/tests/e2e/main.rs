@@ -14,6 +14,7 @@
 
 mod decision_mode;
 mod faults;
+mod keys;
 mod load;
 mod passing;
 mod policy;
@@ -82,6 +83,7 @@ fn cases() -> impl Iterator<Item = &'static Case> {
         requests::CASES,
         tokens::CASES,
         signatures::CASES,
+        keys::CASES,
         policy::CASES,
         passing::CASES,
         decision_mode::CASES,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use sluis_tests::issuer::{ALGORITHMS, AUDIENCE, SSIN, key_set, now, raw_token, set, sign, unset};
+use sluis_tests::issuer::{ALGORITHMS, AUDIENCE, SSIN, now, raw_token, set, sign, unset};
 use sluis_tests::world::{BACKEND_PREFIX, World};
 use sluis_token::Algorithm;
 use sluis_token::sign::SigningKey;
@@ -25,16 +25,6 @@ pub(crate) const CASES: &[Case] = &[
         unacceptable,
     ),
     Case::new("a_wrong_header_gets_that_answer_too", wrong_headers),
-    Case::new(
-        "a_rotated_key_is_taken_and_the_old_one_refused_without_a_restart",
-        rotation,
-    ),
-    Case::new("unknown_key_ids_cannot_drive_fetches", unknown_keys),
-    Case::new("keys_that_cannot_be_had_are_our_fault", keys_down),
-    Case::new(
-        "one_issuer_without_keys_does_not_block_the_other",
-        issuers_apart,
-    ),
     Case::new("a_token_with_a_status_list_waits_for_one", status_list),
 ];
 
@@ -332,88 +322,6 @@ fn wrong_headers(world: &mut World) -> Result<()> {
     }
     world.take_seen();
     Ok(())
-}
-
-fn rotation(world: &mut World) -> Result<()> {
-    // A fresh instance: fetches for unknown ids have a cool-down that earlier cases may have begun.
-    world.restart()?;
-    let old = world.pension_token()?;
-    ensure!(
-        world.send(&rights().bearer(&old))?.status == 200,
-        "the old key"
-    );
-    let new_key = SigningKey::generate(Algorithm::Es256)?;
-    world
-        .issuers
-        .publish(&world.issuers.cbss, key_set([&new_key]));
-    let new = sign(&new_key, &world.pension_claims()?)?;
-    world.remember_token(&new);
-    let pid = world.pid()?;
-    let first = world.send(&rights().bearer(&new))?;
-    ensure!(
-        first.status == 200,
-        "the new key: {}: {}",
-        first.status,
-        first.text()
-    );
-    world.take_seen();
-    // The old key is gone from the set: its tokens are refused, the one in the cache of verified tokens too.
-    let later = world.pension_token()?;
-    expect(&world.send(&rights().bearer(&later))?, INVALID_ACCESS_TOKEN)?;
-    expect(&world.send(&rights().bearer(&old))?, INVALID_ACCESS_TOKEN)?;
-    expect_unseen(world)?;
-    ensure!(world.pid()? == pid, "there was a restart");
-    world.issuers.publish_own();
-    world.restart()
-}
-
-fn unknown_keys(world: &mut World) -> Result<()> {
-    world.restart()?;
-    let good = world.pension_token()?;
-    ensure!(
-        world.send(&rights().bearer(&good))?.status == 200,
-        "a good token"
-    );
-    let before = world.issuers.fetches(&world.issuers.cbss);
-    let claims = world.pension_claims()?;
-    for number in 0..50 {
-        let header = json!({"typ": "at+jwt", "alg": "EdDSA", "kid": format!("unknown-{number}")});
-        let token = raw_token(&header, &claims, &[7; 64]);
-        expect(&world.send(&rights().bearer(&token))?, INVALID_ACCESS_TOKEN)?;
-    }
-    let fetches = world.issuers.fetches(&world.issuers.cbss) - before;
-    // One instance makes one fetch in a cool-down; a runtime may run a few instances.
-    ensure!(fetches <= 4, "{fetches} fetches for 50 unknown key ids");
-    ensure!(
-        world.send(&rights().bearer(&good))?.status == 200,
-        "a good token afterwards"
-    );
-    Ok(())
-}
-
-fn keys_down(world: &mut World) -> Result<()> {
-    world.issuers.take_down(&world.issuers.cbss);
-    world.restart()?;
-    let token = world.pension_token()?;
-    let down = world.send(&rights().bearer(&token));
-    world.issuers.publish_own();
-    expect(&down?, SERVICE_UNAVAILABLE)?;
-    expect_unseen(world)?;
-    // A failed fetch is not repeated for a second.
-    thread::sleep(Duration::from_millis(1_500));
-    let up = world.send(&rights().bearer(&token))?;
-    ensure!(up.status == 200, "{}: {}", up.status, up.text());
-    Ok(())
-}
-
-fn issuers_apart(world: &mut World) -> Result<()> {
-    world.issuers.take_down(&world.issuers.nic);
-    world.restart()?;
-    let token = world.pension_token()?;
-    let answer = world.send(&rights().bearer(&token));
-    world.issuers.publish_own();
-    ensure!(answer?.status == 200, "the other issuer is blocked");
-    world.restart()
 }
 
 fn status_list(world: &mut World) -> Result<()> {
