@@ -39,7 +39,7 @@ pub struct Gate {
     /// What calculates the commitments of records.
     pub(crate) hmac: HmacSha256,
     pub(crate) keys: KeyRing,
-    pub(crate) status_lists: StatusLists,
+    pub(crate) status_lists: Rc<StatusLists>,
     pub(crate) references: KnownReferences,
     cache: Rc<RefCell<VerifiedTokenCache>>,
     tally: Tally,
@@ -95,13 +95,17 @@ impl Gate {
         let cache = Rc::new(RefCell::new(VerifiedTokenCache::new(
             DEFAULT_CACHE_CAPACITY,
         )));
-        let verified = Rc::clone(&cache);
+        let status_lists = Rc::new(StatusLists::default());
+        let (verified, lists) = (Rc::clone(&cache), Rc::clone(&status_lists));
         // Everything that rests on an issuer's keys goes with them.
-        let forget = move |issuer: &str| verified.borrow_mut().remove_issuer(issuer);
+        let forget = move |issuer: &str| {
+            verified.borrow_mut().remove_issuer(issuer);
+            lists.forget(issuer);
+        };
         let keys = KeyRing::new(&config, &secrets.vault, secrets.has_operator(), forget);
         Ok(Rc::new(Self {
             keys,
-            status_lists: StatusLists::default(),
+            status_lists,
             cache,
             references: KnownReferences::default(),
             tally: Tally::default(),

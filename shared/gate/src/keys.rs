@@ -13,6 +13,7 @@
 //!   most [`MAX_WAIT_MS`].
 //! - Instances share what they fetch ([`crate::vault`]): a cold one takes a set
 //!   over instead of asking the issuer, and so does one that looks for a key.
+//!   The cool-down is theirs together, as far as the store is up to date.
 //! - An operator's purge makes every instance forget (`mark`).
 //! - Issuers are apart: no failure of one touches another.
 
@@ -46,8 +47,15 @@ pub const MAX_WAIT_MS: u64 = 4000;
 /// Time between two looks at whether another request's fetch has ended.
 const WAIT_STEP_MS: u64 = 20;
 
-/// Fetches that one request makes at most.
-const MAX_FETCHES: u32 = 2;
+/// Fetches that one request makes at most, those that took a set over included.
+const MAX_FETCHES: u32 = 4;
+
+/// The key that a request waits for, and since when.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    key_id: &'a KeyId,
+    asked_ms: u64,
+}
 
 /// What is called with the issuer whose keys were purged.
 type Forget = Rc<dyn Fn(&str)>;
@@ -152,12 +160,18 @@ impl KeyRing {
                     source.revalidate(platform, url, now_ms);
                     return Ok(keys);
                 }
-                // More than one only after a purge, or when a fetch was lost.
-                Look::Fetch if fetches >= MAX_FETCHES => return Err(Fault::Keys),
+                // More than one only if another instance made the first, after
+                // a purge, or when a fetch was lost.
+                Look::Fetch if fetches >= MAX_FETCHES => {
+                    let state = source.state.borrow();
+                    let known = state.usable(now_ms).map(|set| Rc::clone(&set.keys));
+                    return known.ok_or(Fault::Keys);
+                }
                 Look::Fetch => {
                     fetches += 1;
                     let fetch = source.state.borrow_mut().begin_fetch(now_ms);
-                    source.obtain(platform, url, fetch, Some(key_id)).await;
+                    let wanted = Some(Wanted { key_id, asked_ms });
+                    source.obtain(platform, url, fetch, wanted).await;
                     continue;
                 }
                 Look::Nothing => return Err(Fault::Keys),

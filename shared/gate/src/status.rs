@@ -138,7 +138,6 @@ impl StatusLists {
     }
 
     /// Forgets the lists of an issuer: its keys were purged.
-    #[expect(dead_code, reason = "the purge calls it")]
     pub(crate) fn forget(&self, issuer: &str) {
         self.0.borrow_mut().retain(|entry| entry.issuer != issuer);
     }

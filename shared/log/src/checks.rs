@@ -31,9 +31,10 @@ struct With<'a> {
 /// `M-12.5 mandateWindow`
 struct Named<'a>(&'a Check<'a>);
 
-const OUTCOMES: [(CheckOutcome, &str); 2] = [
+const OUTCOMES: [(CheckOutcome, &str); 3] = [
     (CheckOutcome::Held, "held"),
     (CheckOutcome::Failed, "failed"),
+    (CheckOutcome::FailedInShadow, "failedInShadow"),
 ];
 
 impl Serialize for Checks<'_> {

@@ -2,15 +2,20 @@
 
 use std::rc::Rc;
 
-use sluis_token::{IssuerKeys, JwkSet, KeyId, MAX_JWKS_BYTES};
+use sluis_token::{IssuerKeys, JwkSet, MAX_JWKS_BYTES};
 
-use super::Source;
-use super::state::{KnownSet, MAX_STALE_MS, SOFT_AGE_MS};
+use super::state::{KnownSet, MAX_STALE_MS, SOFT_AGE_MS, UNKNOWN_KEY_COOL_DOWN_MS};
+use super::{Source, Wanted};
 use crate::platform::Platform;
 use crate::vault::Label;
 
 /// Media types of a JWK set (RFC 7517 §8.5.2), and what most servers call it.
 const ACCEPT: &str = "application/jwk-set+json, application/json";
+
+/// What is put into the shared store: a set, and that a fetch for an unknown
+/// key has just been made in vain.
+const KEYS: &str = "keys";
+const BARREN: &str = "barren";
 
 impl Source {
     /// Fetches newer keys behind the request, which has its answer.
@@ -28,9 +33,9 @@ impl Source {
         platform: &P,
         url: &str,
         fetch: u64,
-        wanted: Option<&KeyId>,
+        wanted: Option<Wanted<'_>>,
     ) {
-        if self.take_over(platform, url, wanted).await {
+        if self.take_over(platform, url, fetch, wanted).await {
             return;
         }
         let fetched = self.fetch(platform, url).await;
@@ -42,19 +47,26 @@ impl Source {
             soft_age_ms: SOFT_AGE_MS,
         });
         let mut state = self.state.borrow_mut();
-        state.end_fetch(set, wanted, fetched_at_ms);
+        state.end_fetch(set, wanted.map(|wanted| wanted.key_id), fetched_at_ms);
         drop(state);
-        if let Some((bytes, _)) = fetched {
-            let (source, later, url) = (Rc::clone(self), platform.clone(), url.to_owned());
-            platform.defer(async move {
-                let label = source.label(&url);
-                let store = later.shared();
-                source
-                    .vault
-                    .put(store, label, fetched_at_ms, &bytes, MAX_STALE_MS)
+        let Some((bytes, set)) = fetched else {
+            return;
+        };
+        let barren = wanted.is_some_and(|wanted| set.get(wanted.key_id).is_none());
+        let (source, later, url) = (Rc::clone(self), platform.clone(), url.to_owned());
+        platform.defer(async move {
+            let (vault, store) = (&source.vault, later.shared());
+            let label = source.label(KEYS, &url);
+            vault
+                .put(store, label, fetched_at_ms, &bytes, MAX_STALE_MS)
+                .await;
+            if barren {
+                let label = source.label(BARREN, &url);
+                vault
+                    .put(store, label, fetched_at_ms, &[], UNKNOWN_KEY_COOL_DOWN_MS)
                     .await;
-            });
-        }
+            }
+        });
     }
 
     /// Takes over what another instance fetched. A set that is past its soft
@@ -63,16 +75,15 @@ impl Source {
         &self,
         platform: &P,
         url: &str,
-        wanted: Option<&KeyId>,
+        fetch: u64,
+        wanted: Option<Wanted<'_>>,
     ) -> bool {
         let now_ms = platform.now_ms();
         let is_cold = self.state.borrow().usable(now_ms).is_none();
         let max_age_ms = if is_cold { MAX_STALE_MS } else { SOFT_AGE_MS };
-        let label = self.label(url);
-        let opened = self
-            .vault
-            .get(platform.shared(), label, now_ms, max_age_ms)
-            .await;
+        let store = platform.shared();
+        let label = self.label(KEYS, url);
+        let opened = self.vault.get(store, label, now_ms, max_age_ms).await;
         // Sealed or not, it is parsed like a set from the issuer.
         let parsed = opened.and_then(|opened| {
             let set = JwkSet::parse(&opened.content, &self.key_rules).ok()?;
@@ -81,19 +92,27 @@ impl Source {
         let Some((set, fetched_at_ms)) = parsed else {
             return false;
         };
-        let brings = is_cold || wanted.is_none_or(|key_id| set.get(key_id).is_some());
-        let mut state = self.state.borrow_mut();
-        let taken = brings
-            && state.adopt(KnownSet {
-                keys: self.keys_of(set),
-                fetch: 0,
-                fetched_at_ms: fetched_at_ms.min(now_ms),
-                soft_age_ms: SOFT_AGE_MS,
-            });
-        if taken {
-            state.end_adoption();
+        let missing = wanted.filter(|wanted| set.get(wanted.key_id).is_none());
+        // It speaks for a key that it lacks if it came after that was asked for.
+        let speaks = missing.is_some_and(|wanted| fetched_at_ms > wanted.asked_ms);
+        let mut barren_at_ms = None;
+        if missing.is_some() && !is_cold && !speaks {
+            let label = self.label(BARREN, url);
+            let mark = self
+                .vault
+                .get(store, label, now_ms, UNKNOWN_KEY_COOL_DOWN_MS);
+            match mark.await {
+                Some(mark) => barren_at_ms = Some(mark.at_ms.min(now_ms)),
+                None => return false,
+            }
         }
-        taken
+        let set = KnownSet {
+            keys: self.keys_of(set),
+            fetch: if speaks { fetch } else { 0 },
+            fetched_at_ms: fetched_at_ms.min(now_ms),
+            soft_age_ms: SOFT_AGE_MS,
+        };
+        self.state.borrow_mut().end_adoption(set, barren_at_ms)
     }
 
     /// Fetches and parses a set; a bad one counts as none, so the last good
@@ -111,9 +130,9 @@ impl Source {
         Rc::new(IssuerKeys::new(self.rules.clone(), set))
     }
 
-    fn label<'a>(&'a self, url: &'a str) -> Label<'a> {
+    fn label<'a>(&'a self, kind: &'static str, url: &'a str) -> Label<'a> {
         Label {
-            kind: "keys",
+            kind,
             parts: [self.rules.issuer(), url],
         }
     }

@@ -23,7 +23,7 @@ pub const MAX_STALE_MS: u64 = 60 * 60 * 1000;
 pub const UNKNOWN_KEY_COOL_DOWN_MS: u64 = 2 * 1000;
 /// Requests that wait for the end of that time, an issuer; the others are told
 /// at once that a set so fresh has no such key.
-pub const MAX_HELD_REQUESTS: usize = 4;
+pub const MAX_HELD_REQUESTS: usize = 16;
 /// Time after a failed fetch before the next one. It doubles with each failure
 /// as long as a set serves, up to [`MAX_FAILURE_COOL_DOWN_MS`].
 pub const FAILURE_COOL_DOWN_MS: u64 = 1000;
@@ -195,27 +195,31 @@ impl State {
         self.set = Some(set);
     }
 
-    /// Takes over what another instance fetched, if it is newer than what is
-    /// known and newer than a purge, on whichever clock.
-    pub(super) fn adopt(&mut self, set: KnownSet) -> bool {
-        let newer = |at_ms: u64| set.fetched_at_ms > at_ms;
+    /// Takes over what another instance fetched, unless that is older than what
+    /// is known or than a purge, on whichever clock. `barren_at_ms` says that it
+    /// lacks the key that was wanted and was fetched in vain then. Whether that
+    /// ends the fetch.
+    pub(super) fn end_adoption(&mut self, set: KnownSet, barren_at_ms: Option<u64>) -> bool {
+        let at_ms = set.fetched_at_ms;
+        let limit_ms = |purged: u64| purged.saturating_add(MAX_CLOCK_DIFFERENCE_MS);
         let unpurged = self
             .purged_at_ms
-            .is_none_or(|at| newer(at.saturating_add(MAX_CLOCK_DIFFERENCE_MS)));
-        let known = self.set.as_ref().map(|set| set.fetched_at_ms);
-        if !unpurged || !known.is_none_or(newer) {
+            .is_none_or(|purged| at_ms > limit_ms(purged));
+        let known_ms = self.set.as_ref().map(|set| set.fetched_at_ms);
+        let newer = unpurged && known_ms.is_none_or(|known| at_ms > known);
+        if newer {
+            self.absent.clear();
+            self.failed_at_ms = None;
+            self.failures = 0;
+            self.set = Some(set);
+        }
+        if barren_at_ms.is_some() {
+            self.barren_at_ms = self.barren_at_ms.max(barren_at_ms);
+        } else if !newer {
             return false;
         }
-        self.failed_at_ms = None;
-        self.failures = 0;
-        self.absent.clear();
-        self.set = Some(set);
-        true
-    }
-
-    /// The flight ended by taking a set over.
-    pub(super) fn end_adoption(&mut self) {
         self.fetching_since_ms = None;
+        true
     }
 
     /// Whether newer keys were asked for in vain and those that serve grow old.
