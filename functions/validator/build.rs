@@ -42,9 +42,11 @@ fn embed() -> Result<(), String> {
     let checked = Catalogue::from_toml(&read(&catalogue)?)
         .map_err(|error| located(&catalogue, &error.to_string()))?;
     // An operation that the catalogue does not approve would never be allowed.
-    Config::try_from(embedded.clone())
-        .and_then(|config| config.check_against(&checked))
-        .map_err(in_config)?;
+    let parsed = Config::try_from(embedded.clone()).map_err(in_config)?;
+    parsed.check_against(&checked).map_err(in_config)?;
+    for warning in parsed.warnings() {
+        println!("cargo::warning={}", located(&config, &warning));
+    }
     write(
         &out.join("config.json"),
         &embedded.to_json().map_err(in_config)?,

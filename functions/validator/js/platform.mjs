@@ -300,14 +300,22 @@ export function fetch_document(operation, url, accept, limit, milliseconds) {
 
 /**
  * Sends the request on. `passing` are the names of the caller's headers that
- * pass, `set` is name, value, name, value. The body is streamed, unless it was
+ * pass, or `*` and the names of those that do not, `set` is name, value, name, value. The body is streamed, unless it was
  * read already and is given.
  */
 export function forward(operation, request, url, passing, set, body, milliseconds) {
   const headers = new Headers();
-  for (const name of passing.split(" ")) {
-    const value = request.headers.get(name);
-    if (value !== null) headers.set(name, value);
+  const names = passing.split(" ");
+  if (names[0] === "*") {
+    const hop = (request.headers.get("connection") ?? "").toLowerCase().split(",").map((name) => name.trim());
+    for (const [name, value] of request.headers) {
+      if (!names.includes(name) && !hop.includes(name)) headers.append(name, value);
+    }
+  } else {
+    for (const name of names) {
+      const value = request.headers.get(name);
+      if (value !== null) headers.set(name, value);
+    }
   }
   const pairs = set.split("\n");
   for (let i = 0; i + 1 < pairs.length; i += 2) headers.set(pairs[i], pairs[i + 1]);

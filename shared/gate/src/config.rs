@@ -5,6 +5,7 @@
 //! file does not build; the function starts from the embedded form and runs
 //! the same checks again.
 
+mod enforcement;
 mod error;
 mod raw;
 mod value;
@@ -16,6 +17,7 @@ use sluis_log::{EventSource, Origin};
 use sluis_policy::{Basis, Catalogue, Environment, Operation, VerificationSystem};
 use sluis_token::{IssuerRules, JwkSet, KeyId, KeyRules};
 
+pub(crate) use enforcement::{Enforcement, ShadowLicence};
 pub use error::ConfigError;
 
 use crate::route::{RouteTable, SubjectLocation};
@@ -90,6 +92,7 @@ impl Embedded {
 pub struct Config {
     pub(crate) institution: Institution,
     pub(crate) environment: Environment,
+    pub(crate) enforcement: Enforcement,
     pub(crate) issuers: Vec<IssuerConfig>,
     pub(crate) routes: RouteTable,
     pub(crate) upstream: UpstreamConfig,
@@ -203,6 +206,7 @@ impl TryFrom<Embedded> for Config {
                 realm: token_text("institution.realm", config.institution.realm)?,
             },
             environment,
+            enforcement: config.enforcement.try_into()?,
             issuers,
             routes: parse_routes(config.routes)?,
             upstream: parse_upstream(config.upstream, environment)?,
@@ -245,6 +249,11 @@ impl Config {
             }
         }
         Ok(self)
+    }
+
+    /// What whoever builds or deploys this should be told, a line each.
+    pub fn warnings(&self) -> Vec<String> {
+        self.enforcement.warnings()
     }
 
     /// The name of this deployment's log, for the store that keeps it.

@@ -5,8 +5,11 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use sluis_log::{HmacSha256, StoredEntry, hmac_sha256};
-use sluis_policy::{Allowance, Catalogue, Decision, Outcome, Question, decide};
+use sluis_log::{HmacSha256, PendingEntry, StoredEntry, hmac_sha256};
+use sluis_policy::{
+    Allowance, Catalogue, Decision, HolderIdentity, Outcome, Question,
+    VerificationSystemKind as Kind, decide_in_shadow,
+};
 use sluis_token::{
     AccessToken, BearerRequest, DEFAULT_CACHE_CAPACITY, Jwk, MAX_CLOCK_SKEW_SECONDS, UnixTime,
     UntrustedToken, Usage, VerifiedAccessToken, VerifiedTokenCache, VerifyError,
@@ -18,16 +21,17 @@ use crate::error::{Fault, Refusal, Stop};
 use crate::keys::KeyRing;
 use crate::original::OriginalRequest;
 use crate::permit::{ForwardPermit, RecordedAllowance, append};
-use crate::platform::{Platform, UpstreamError};
+use crate::platform::{InboundRequest, Platform, UpstreamError};
 use crate::record::{self, OutcomeTicket};
 use crate::references::KnownReferences;
 use crate::replay::{ReplayStore as _, Use};
 use crate::route::RouteMatch;
 use crate::secrets::Secrets;
 use crate::sender::{Bound, Sender};
+use crate::shadow::{RecordedRefusal, Stopped};
 use crate::status::StatusLists;
 use crate::subject::{self, MAX_BODY_WAIT_MS, SubjectSource};
-use crate::tally::{Aggregate, Counted, Tally};
+use crate::tally::{Aggregate, Counted, Counter, Tally};
 use crate::trace::Nonces;
 
 /// One deployment's gate. An instance holds one and serves every request with it.
@@ -131,7 +135,7 @@ impl Gate {
         original: &OriginalRequest,
         request: &mut P::Request,
         nonces: &Nonces,
-    ) -> Result<Admission, Stop> {
+    ) -> Result<Admission, Stopped> {
         let found = self
             .config
             .routes
@@ -167,30 +171,36 @@ impl Gate {
                     unacceptable.key_thumbprint,
                     &stop,
                 )?;
-                self.noted(platform, append(&entry, platform.log()).await)?;
-                return Err(stop);
+                let hides = unacceptable.issuer.system.kind() == Kind::SecondaryNetwork;
+                return Err(self.refuse(platform, &entry, stop, hides).await);
             }
         };
-        let source = if original.has_body_here {
-            SubjectSource::Request(request)
-        } else {
+        let enforcement = &self.config.enforcement;
+        let hides = enforcement.licence().is_some() && self.hides_holder(&token, issuer);
+        let source = if !original.has_body_here {
             SubjectSource::HeadOnly
+        } else if enforcement.licence().is_some() && !fits(request, self.config.body_limit) {
+            SubjectSource::TooLarge
+        } else {
+            SubjectSource::Request(request)
         };
         let judged = self
             .judge(platform, &found, &token, issuer, source, now_ms)
-            .await?;
-        let entry = context.judged(&token, issuer.system.id(), &judged)?;
+            .await
+            .map_err(|fault| Stopped::failed(fault, hides))?;
+        let entry = context
+            .judged(&token, issuer.system.id(), &judged)
+            .map_err(|fault| Stopped::failed(fault, hides))?;
         // Profile §33: durable before anything leaves, a refusal too.
         let body_sha256 = judged.body_sha256;
         let allowance = match judged.into_allowance() {
             Ok(allowance) => allowance,
-            Err(stop) => {
-                self.noted(platform, append(&entry, platform.log()).await)?;
-                return Err(stop);
-            }
+            Err(stop) => return Err(self.refuse(platform, &entry, stop, hides).await),
         };
         let recorded = RecordedAllowance::record(allowance, &entry, platform.log()).await;
-        let recorded = self.noted(platform, recorded)?;
+        let recorded = self
+            .noted(platform, recorded)
+            .map_err(|fault| Stopped::failed(fault, hides))?;
         let facts = AssertionFacts {
             gate: self,
             token: &token,
@@ -201,19 +211,45 @@ impl Gate {
             trace_id: nonces.trace_id(),
             now_ms,
         };
-        let assertion = assertion::sign(platform, &facts, &recorded).await?;
+        let assertion = assertion::sign(platform, &facts, &recorded).await;
+        let assertion = assertion.map_err(|fault| Stopped::failed(fault, hides))?;
         let permit = ForwardPermit::issue(
             recorded,
             &self.config.upstream,
             &original.target,
             assertion,
             nonces.upstream_trace_id().as_str().to_owned(),
+            enforcement.licence(),
         );
         Ok(Admission {
             permit,
             outcome: OutcomeTicket::new(entry.id(), nonces),
             next_nonce,
         })
+    }
+
+    /// Records a refusal. A log that does not take it is the reason then.
+    async fn refuse<P: Platform>(
+        &self,
+        platform: &P,
+        entry: &PendingEntry,
+        stop: Stop,
+        hides: bool,
+    ) -> Stopped {
+        let recorded = RecordedRefusal::record(entry, hides, platform.log()).await;
+        match self.noted(platform, recorded) {
+            Ok(refusal) => Stopped::recorded(stop, refusal),
+            Err(fault) => Stopped::failed(fault, hides),
+        }
+    }
+
+    /// Whether the token's holder must stay unknown to the backend (M-15.2,
+    /// M-17.3), as far as the catalogue knows the mandate's type.
+    fn hides_holder(&self, token: &VerifiedAccessToken, issuer: &IssuerConfig) -> bool {
+        let offered = self.catalogue.mandate_type(token.mandate().mandate_type());
+        issuer.system.kind() == Kind::SecondaryNetwork
+            || offered
+                .is_some_and(|offered| offered.holder_identity() == HolderIdentity::Pseudonymised)
     }
 
     /// Profile §2–23: from the token to a verified one that is its sender's.
@@ -286,7 +322,8 @@ impl Gate {
             None => Ok(()),
             Some(_) => Box::pin(self.check_status(platform, issuer, token)).await,
         };
-        let decision = decide(&self.catalogue, &question);
+        let shadow = self.config.enforcement.rules;
+        let decision = decide_in_shadow(&self.catalogue, &question, shadow);
         let bound = match decision.outcome() {
             // It is no longer a valid token, whatever it would have opened.
             Outcome::Allow(_) | Outcome::Deny(_) if let Err(stop) = status => Err(stop),
@@ -327,18 +364,23 @@ impl Gate {
         if !leaves_no_entry(stop) {
             return;
         }
-        let reason = stop.code();
-        let Counted::First(first) =
-            self.tally
-                .count(reason, platform.now_ms(), self.config.aggregate_interval_ms)
-        else {
+        self.count_reason(platform, (stop.code(), false));
+    }
+
+    /// Counts a stop by its reason, and by whether its request went on.
+    pub(crate) fn count_reason<P: Platform>(self: &Rc<Self>, platform: &P, counter: Counter) {
+        let Counted::First(first) = self.tally.count(
+            counter,
+            platform.now_ms(),
+            self.config.aggregate_interval_ms,
+        ) else {
             return;
         };
         let (gate, later) = (Rc::clone(self), platform.clone());
         platform.defer(async move {
             gate.record_count(&later, first).await;
             later.sleep(gate.config.aggregate_interval_ms).await;
-            if let Some(rest) = gate.tally.close(reason) {
+            if let Some(rest) = gate.tally.close(counter) {
                 gate.record_count(&later, rest).await;
             }
         });
@@ -493,6 +535,13 @@ fn leaves_no_entry(stop: &Stop) -> bool {
             | Fault::Assertion => false,
         },
     }
+}
+
+/// Whether a body is declared to be within a limit. One that is not would be
+/// lost by trying to read it.
+fn fits(request: &impl InboundRequest, limit: usize) -> bool {
+    let length = request.header("content-length");
+    length.is_some_and(|length| length.parse::<usize>().is_ok_and(|length| length <= limit))
 }
 
 pub(crate) fn unix_time(now_ms: u64) -> Result<UnixTime, Fault> {

@@ -9,6 +9,8 @@
 pub const ASSERTION: &str = "sluis-assertion";
 /// The nonce for a client's next DPoP proof (RFC 9449 §8).
 pub const DPOP_NONCE: &str = "dpop-nonce";
+/// On answers to proxies while the verdict is in shadow.
+pub const ENFORCEMENT: &str = "sluis-enforcement";
 /// Belgif's trace header, on requests and responses.
 pub const TRACE_ID: &str = "belgov-trace-id";
 /// The trace id of the request that a response answers.
@@ -45,6 +47,32 @@ pub const HOP_BY_HOP: [&str; 10] = [
     "transfer-encoding",
     "upgrade",
 ];
+
+/// What does not pass in shadow either: what is of the hop, and what the gate
+/// says itself.
+pub const NEVER_IN_SHADOW: [&str; 13] = [
+    "connection",
+    "http2-settings",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "host",
+    ASSERTION,
+    TRACE_ID,
+];
+
+/// Whether a header of the caller passes where the verdict is in shadow, by its
+/// lower-case name. `connection` is the caller's, whose named fields are of the
+/// hop too (RFC 9110 §7.6.1).
+pub fn passes_in_shadow(name: &str, connection: Option<&str>) -> bool {
+    let mut hop = connection.unwrap_or_default().split(',').map(str::trim);
+    !NEVER_IN_SHADOW.contains(&name) && !hop.any(|field| field.eq_ignore_ascii_case(name))
+}
 
 /// Names that no configuration can let through to the backend.
 const NEVER_FORWARDED: [&str; 17] = [

@@ -2,7 +2,9 @@
 //!
 //! Anyone gets the status, and nothing else: the guide forbids to show
 //! infrastructure to callers who are not trusted. An operator's credential adds
-//! `details`, a status a verification system with the age of its keys.
+//! `details`, a status a verification system with the age of its keys, and
+//! `enforcement`. A gate whose whole verdict is in shadow is never better than
+//! `DEGRADED`: it stands there and keeps nobody out.
 
 use std::collections::BTreeMap;
 
@@ -28,6 +30,8 @@ enum Status {
 struct Health<'a> {
     status: Status,
     #[serde(skip_serializing_if = "Option::is_none")]
+    enforcement: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     details: Option<BTreeMap<&'a str, KeysDetail>>,
 }
 
@@ -48,9 +52,10 @@ impl Gate {
         platform: &P,
         request: &P::Request,
     ) -> Reply<P::Response> {
-        let status = if !self.log_answers(platform).await {
+        let is_shadow = self.config.enforcement.licence().is_some();
+        let status = if !self.log_answers(platform).await && !is_shadow {
             Status::Down
-        } else if self.keys.is_degraded(platform.now_ms()) {
+        } else if is_shadow || self.keys.is_degraded(platform.now_ms()) {
             Status::Degraded
         } else {
             Status::Up
@@ -61,6 +66,13 @@ impl Gate {
                 .is_operator(request.header("authorization").as_deref());
         let health = Health {
             status,
+            enforcement: trusted.then_some(
+                match (is_shadow, self.config.enforcement.rules.is_empty()) {
+                    (true, _) => "shadow",
+                    (false, false) => "partly",
+                    (false, true) => "enforced",
+                },
+            ),
             details: trusted.then(|| self.keys_details(platform.now_ms())),
         };
         let code = match status {

@@ -34,6 +34,7 @@ mod route;
 mod secrets;
 mod sender;
 mod serve;
+mod shadow;
 mod shared_store;
 mod status;
 mod subject;
@@ -65,6 +66,7 @@ pub use replay::{ReplayError, ReplayStore, USED_KEY_MARGIN_SECONDS, Use};
 pub use route::{MAX_TARGET_BYTES, RouteError};
 pub use secrets::{KEY_BYTES, MIN_AUDITOR_TOKEN_CHARS, RawSecrets, SecretError, Secrets};
 pub use serve::{Reply, ReplyBody, not_started};
+pub use shadow::ShadowPassage;
 pub use shared_store::{MAX_SHARED_VALUE_BYTES, SharedStore};
 pub use status::{
     MAX_STATUS_LISTS, MAX_STATUS_MEMORY_BYTES, MAX_STATUS_STALE_MS, MAX_STATUS_TTL_MS,

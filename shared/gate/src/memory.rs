@@ -10,6 +10,7 @@ use std::task::Poll;
 use sluis_log::{ChainHash, MemoryLog, Origin, PendingEntry, Receipt, StoredEntry};
 use sluis_token::{LocalVerifier, UnixTime};
 
+use crate::headers;
 use crate::permit::ForwardPermit;
 use crate::platform::{
     AuditLog, BodyError, FetchError, InboundRequest, LogError, LogSlice, Platform, UpstreamError,
@@ -431,10 +432,17 @@ impl Platform for MemoryPlatform {
         request: MemoryRequest,
     ) -> Result<MemoryResponse, UpstreamError> {
         let status = self.0.upstream.get()?;
-        let mut headers: BTreeMap<String, String> = permit
-            .passing()
-            .filter_map(|name| Some((name.to_owned(), InboundRequest::header(&request, name)?)))
-            .collect();
+        let mut headers: BTreeMap<String, String> = if permit.passes_as_it_came() {
+            let connection = request.headers.get("connection").cloned();
+            let passes = |name: &str| headers::passes_in_shadow(name, connection.as_deref());
+            let all = request.headers.iter().filter(|(name, _)| passes(name));
+            all.map(|(name, value)| (name.clone(), value.clone()))
+                .collect()
+        } else {
+            let named =
+                |name: &str| Some((name.to_owned(), InboundRequest::header(&request, name)?));
+            permit.passing().filter_map(named).collect()
+        };
         for (name, value) in permit.headers() {
             headers.insert((*name).to_owned(), value.clone());
         }

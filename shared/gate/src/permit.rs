@@ -7,7 +7,11 @@
 //! An [`Allowance`] comes only from `sluis_policy::decide`. Recording consumes
 //! it and yields a [`RecordedAllowance`] only when the log's receipt covers the
 //! very entry of that decision; a permit consumes that. So forwarding without
-//! an allowance, without a record, or twice on one record does not compile:
+//! an allowance, without a record, or twice on one record does not compile.
+//! There is one other way, where the configuration puts the whole verdict in
+//! shadow: a [`ShadowPassage`] (see `shadow`), which gives a permit without an
+//! assertion.
+//!
 //!
 //! ```compile_fail,E0451
 //! // A permit has no public constructor and no public field.
@@ -46,10 +50,11 @@
 use sluis_log::PendingEntry;
 use sluis_policy::{Allowance, HolderIdentity};
 
-use crate::config::UpstreamConfig;
+use crate::config::{ShadowLicence, UpstreamConfig};
 use crate::error::Fault;
 use crate::headers;
 use crate::platform::{AuditLog, LogError};
+use crate::shadow::ShadowPassage;
 
 /// An allowance whose entry is durable.
 #[derive(Debug)]
@@ -97,10 +102,19 @@ pub(crate) async fn append<L: AuditLog>(entry: &PendingEntry, log: &L) -> Result
 pub struct ForwardPermit {
     url: String,
     timeout_ms: u32,
-    /// Headers of the caller that pass, besides [`headers::FORWARDED`].
-    extra: Vec<String>,
+    passing: Passing,
     /// Headers that the gate sets.
     set: Vec<(&'static str, String)>,
+}
+
+/// Which headers of the caller pass.
+#[derive(Debug)]
+enum Passing {
+    /// [`headers::FORWARDED`], and these.
+    Listed(Vec<String>),
+    /// All that [`headers::passes_in_shadow`]: the API behind is in use and
+    /// needs what it needed before.
+    AsItCame,
 }
 
 impl ForwardPermit {
@@ -116,20 +130,45 @@ impl ForwardPermit {
         target: &str,
         assertion: String,
         upstream_trace_id: String,
+        licence: Option<&ShadowLicence>,
     ) -> Self {
-        let extra = if recorded.is_holder_pseudonymised() {
-            Vec::new()
-        } else {
-            upstream.extra_headers.clone()
+        let passing = match (recorded.is_holder_pseudonymised(), licence) {
+            (true, _) => Passing::Listed(Vec::new()),
+            (false, None) => Passing::Listed(upstream.extra_headers.clone()),
+            (false, Some(_)) => Passing::AsItCame,
         };
         Self {
             url: format!("{}{target}", upstream.url),
             timeout_ms: upstream.timeout_ms,
-            extra,
+            passing,
             set: vec![
                 (headers::ASSERTION, assertion),
                 (headers::TRACE_ID, upstream_trace_id),
             ],
+        }
+    }
+
+    /// Issues the permit of a request that goes on although it was refused. It
+    /// has no assertion: nothing was allowed.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "taken by value so that one passage gives one permit"
+    )]
+    pub(crate) fn issue_in_shadow(
+        passage: ShadowPassage,
+        upstream: &UpstreamConfig,
+        target: &str,
+        upstream_trace_id: String,
+    ) -> Self {
+        Self {
+            url: format!("{}{target}", upstream.url),
+            timeout_ms: upstream.timeout_ms,
+            passing: if passage.has_fixed_headers() {
+                Passing::Listed(Vec::new())
+            } else {
+                Passing::AsItCame
+            },
+            set: vec![(headers::TRACE_ID, upstream_trace_id)],
         }
     }
 
@@ -143,10 +182,24 @@ impl ForwardPermit {
         self.timeout_ms
     }
 
-    /// Names of the caller's headers that pass, lower case. Any other stays here.
+    /// Names of the caller's headers that pass, lower case. Any other stays
+    /// here, unless [`Self::passes_as_it_came`].
     pub fn passing(&self) -> impl Iterator<Item = &str> {
-        let extra = self.extra.iter().map(String::as_str);
-        headers::FORWARDED.into_iter().chain(extra)
+        let extra = match &self.passing {
+            Passing::Listed(extra) => extra.as_slice(),
+            Passing::AsItCame => &[],
+        };
+        headers::FORWARDED
+            .into_iter()
+            .chain(extra.iter().map(String::as_str))
+    }
+
+    /// Whether every header passes that [`headers::passes_in_shadow`].
+    pub fn passes_as_it_came(&self) -> bool {
+        match self.passing {
+            Passing::Listed(_) => false,
+            Passing::AsItCame => true,
+        }
     }
 
     /// Headers to set on the forwarded request.

@@ -52,10 +52,10 @@ impl Context<'_> {
             .map(|rule| Check {
                 id: rule.check(),
                 requirement: rule.requirement(),
-                outcome: if rule.held() {
-                    CheckOutcome::Held
-                } else {
-                    CheckOutcome::Failed
+                outcome: match (rule.held(), rule.failed_in_shadow()) {
+                    (true, _) => CheckOutcome::Held,
+                    (false, true) => CheckOutcome::FailedInShadow,
+                    (false, false) => CheckOutcome::Failed,
                 },
                 by: CHECKED_BY,
             })
@@ -103,7 +103,7 @@ impl Context<'_> {
                 }),
             operation: None,
             checks: &checks,
-            shadow: false,
+            shadow: self.is_shadow() || decision.has_shadowed_failure(),
         })
     }
 
@@ -129,8 +129,13 @@ impl Context<'_> {
             deliberation: None,
             operation: None,
             checks: &[],
-            shadow: false,
+            shadow: self.is_shadow(),
         })
+    }
+
+    /// Whether nothing is enforced.
+    fn is_shadow(&self) -> bool {
+        self.gate.config.enforcement.licence().is_some()
     }
 
     fn trace(&self) -> Trace {
@@ -228,7 +233,7 @@ pub(crate) fn aggregate(
         count: aggregate.count,
         from: millis(aggregate.first_ms)?,
         until: millis(aggregate.last_ms)?,
-        shadow: false,
+        shadow: aggregate.shadow,
     });
     seal_event(gate, Nonces::draw()?.decision_entry(), now_ms, &event)
 }

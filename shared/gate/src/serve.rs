@@ -15,7 +15,7 @@ use sluis_log::{EntryPage, MAX_PAGE_ENTRIES};
 use sluis_token::{AuthorizationScheme, DpopError};
 
 use crate::error::{Fault, Refusal, Stop};
-use crate::gate::{Admission, Gate, unix_time};
+use crate::gate::{Gate, unix_time};
 use crate::headers;
 use crate::original::{DECIDE_PATH, OriginalRequest};
 use crate::platform::{AuditLog as _, InboundRequest as _, Platform, UpstreamResponse as _};
@@ -141,17 +141,26 @@ impl Gate {
         original: &OriginalRequest,
         nonces: &Nonces,
     ) -> Result<Reply<P::Response>, Stop> {
-        let admission = self.admit(platform, original, &mut request, nonces).await?;
-        let Admission {
-            permit,
-            outcome,
-            next_nonce,
-        } = admission;
+        let (permit, outcome, next_nonce) =
+            match self.admit(platform, original, &mut request, nonces).await {
+                Ok(admission) => (
+                    admission.permit,
+                    Some(admission.outcome),
+                    admission.next_nonce,
+                ),
+                Err(stopped) => {
+                    let (passage, outcome) = self.pass_in_shadow(platform, stopped, nonces)?;
+                    let permit = self.permit_in_shadow(passage, original, nonces);
+                    (permit, outcome, None)
+                }
+            };
         let started_ms = platform.now_ms();
         let result = platform.forward(permit, request).await;
         let duration_ms = platform.now_ms().saturating_sub(started_ms);
         let status = result.as_ref().map(P::Response::status).map_err(|e| *e);
-        self.record_outcome(platform, outcome, status, duration_ms);
+        if let Some(outcome) = outcome {
+            self.record_outcome(platform, outcome, status, duration_ms);
+        }
         let response = result.map_err(Fault::Upstream)?;
         Ok(Reply {
             status: response.status(),
@@ -167,10 +176,21 @@ impl Gate {
         request: &mut P::Request,
         nonces: &Nonces,
     ) -> Result<Reply<P::Response>, Stop> {
-        let original = OriginalRequest::asked(request)?;
-        let admission = self.admit(platform, &original, request, nonces).await?;
-        let further = answer_headers(admission.next_nonce);
-        let assertion = admission.permit.into_assertion();
+        let admitted = match OriginalRequest::asked(request) {
+            Ok(original) => self.admit(platform, &original, request, nonces).await,
+            Err(refusal) => Err(refusal.into()),
+        };
+        let (assertion, next_nonce) = match admitted {
+            Ok(admission) => (admission.permit.into_assertion(), admission.next_nonce),
+            Err(stopped) => {
+                // The proxy forwards; there is nothing to assert.
+                self.pass_in_shadow(platform, stopped, nonces)?;
+                (None, None)
+            }
+        };
+        let shadow = self.config.enforcement.licence();
+        let shadow = shadow.map(|_| (headers::ENFORCEMENT, "shadow".to_owned()));
+        let further = answer_headers(next_nonce).into_iter().chain(shadow);
         Ok(Reply {
             status: 200,
             headers: assertion.into_iter().chain(further).collect(),

@@ -25,6 +25,8 @@ pub(crate) enum SubjectSource<'a, R> {
     Request(&'a mut R),
     /// A proxy asks about a request whose body stayed there.
     HeadOnly,
+    /// A body that is not read: it may be too large, and must go on whole.
+    TooLarge,
 }
 
 /// Checks that the request is about the token's data subject, and gives the
@@ -49,6 +51,9 @@ pub(crate) async fn bind<R: InboundRequest>(
         Some(SubjectLocation::Body(pointer)) => {
             let ssin = match source {
                 SubjectSource::HeadOnly => None,
+                SubjectSource::TooLarge => {
+                    return Err(refused(SubjectError::BodyTooLarge { limit: body_limit }));
+                }
                 SubjectSource::Request(request) => {
                     let (ssin, sha256) =
                         read_pointer(request, pointer, body_limit, timeout).await?;

@@ -12,12 +12,23 @@ use std::cell::RefCell;
 pub(crate) struct Aggregate {
     /// The reason code.
     pub(crate) reason: &'static str,
+    /// Whether the requests went on nevertheless.
+    pub(crate) shadow: bool,
     /// How many.
     pub(crate) count: u64,
     /// Time of the first, milliseconds since the epoch.
     pub(crate) first_ms: u64,
     /// Time of the last.
     pub(crate) last_ms: u64,
+}
+
+/// What is counted apart: a reason, and whether the requests went on.
+pub(crate) type Counter = (&'static str, bool);
+
+impl Aggregate {
+    fn counter(&self) -> Counter {
+        (self.reason, self.shadow)
+    }
 }
 
 /// What to do after a refusal was counted.
@@ -48,16 +59,25 @@ pub(crate) struct Tally {
 impl Tally {
     /// Counts one refusal. Whoever is told [`Counted::First`] comes back after
     /// an interval; one that has not come after two is not expected any more.
-    pub(crate) fn count(&self, reason: &'static str, now_ms: u64, interval_ms: u32) -> Counted {
+    pub(crate) fn count(
+        &self,
+        (reason, shadow): Counter,
+        now_ms: u64,
+        interval_ms: u32,
+    ) -> Counted {
         let one = Aggregate {
             reason,
+            shadow,
             count: 1,
             first_ms: now_ms,
             last_ms: now_ms,
         };
         let none = Aggregate { count: 0, ..one };
         let mut open = self.open.borrow_mut();
-        let Some(entry) = open.iter_mut().find(|entry| entry.rest.reason == reason) else {
+        let Some(entry) = open
+            .iter_mut()
+            .find(|entry| entry.rest.counter() == (reason, shadow))
+        else {
             // The list is bounded: reasons are the program's own codes.
             open.push(Open {
                 rest: none,
@@ -80,9 +100,11 @@ impl Tally {
     }
 
     /// Closes a reason's interval and gives what was counted after its first.
-    pub(crate) fn close(&self, reason: &'static str) -> Option<Aggregate> {
+    pub(crate) fn close(&self, counter: Counter) -> Option<Aggregate> {
         let mut open = self.open.borrow_mut();
-        let position = open.iter().position(|entry| entry.rest.reason == reason)?;
+        let position = open
+            .iter()
+            .position(|entry| entry.rest.counter() == counter)?;
         let rest = open.swap_remove(position).rest;
         (rest.count > 0).then_some(rest)
     }
@@ -93,7 +115,7 @@ impl Tally {
         let mut open = self.open.borrow_mut();
         match open
             .iter_mut()
-            .find(|entry| entry.rest.reason == aggregate.reason)
+            .find(|entry| entry.rest.counter() == aggregate.counter())
         {
             Some(entry) => entry.rest = merge(entry.rest, aggregate),
             None => open.push(Open {
@@ -110,6 +132,7 @@ fn merge(a: Aggregate, b: Aggregate) -> Aggregate {
         (_, 0) => a,
         (_, _) => Aggregate {
             reason: a.reason,
+            shadow: a.shadow,
             count: a.count.saturating_add(b.count),
             first_ms: a.first_ms.min(b.first_ms),
             last_ms: a.last_ms.max(b.last_ms),
@@ -124,7 +147,7 @@ mod tests {
     const INTERVAL: u32 = 10_000;
 
     fn count(tally: &Tally, now_ms: u64) -> Counted {
-        tally.count("x", now_ms, INTERVAL)
+        tally.count(("x", false), now_ms, INTERVAL)
     }
 
     fn first(counted: Counted) -> Aggregate {
@@ -141,9 +164,9 @@ mod tests {
         for now in 11..1010 {
             assert_eq!(count(&tally, now), Counted::Later);
         }
-        let rest = tally.close("x").unwrap();
+        let rest = tally.close(("x", false)).unwrap();
         assert_eq!((rest.count, rest.first_ms, rest.last_ms), (999, 11, 1009));
-        assert_eq!(tally.close("x"), None);
+        assert_eq!(tally.close(("x", false)), None);
         assert_eq!(first(count(&tally, 2000)).count, 1);
     }
 
@@ -152,14 +175,14 @@ mod tests {
         let tally = Tally::default();
         count(&tally, 1);
         count(&tally, 2);
-        let rest = tally.close("x").unwrap();
+        let rest = tally.close(("x", false)).unwrap();
         tally.restore(rest);
         let all = first(count(&tally, 5));
         assert_eq!((all.count, all.first_ms, all.last_ms), (2, 2, 5));
         assert_eq!(count(&tally, 6), Counted::Later);
         // Put back while somebody attends: it goes with what that one takes.
         tally.restore(all);
-        assert_eq!(tally.close("x").unwrap().count, 3);
+        assert_eq!(tally.close(("x", false)).unwrap().count, 3);
     }
 
     #[test]

@@ -335,3 +335,64 @@ fn addresses_of_a_local_run_are_taken_only_where_they_are_harmless() {
             .is_ok()
     );
 }
+
+#[test]
+fn enforcement_is_whole_unless_the_file_says_otherwise_and_then_it_is_loud() {
+    let with = |section: &str| {
+        let text = root("simulation.toml");
+        parse(&text.replacen(
+            "[upstream]",
+            &format!("[enforcement]\n{section}\n[upstream]"),
+            1,
+        ))
+    };
+    assert!(
+        parse(&root("simulation.toml"))
+            .unwrap()
+            .warnings()
+            .is_empty()
+    );
+    assert!(parse(&root("sluis.toml")).unwrap().warnings().is_empty());
+    assert!(with("verdict = \"enforce\"").unwrap().warnings().is_empty());
+    for section in [
+        "verdict = \"shadow\"",
+        "shadow_rules = [\"termsAccepted\", \"userRole\"]",
+    ] {
+        let warnings = with(section).unwrap().warnings();
+        assert_eq!(warnings.len(), 1, "{section}");
+        assert!(warnings.concat().contains("`enforcement."), "{section}");
+    }
+    for (section, field, says) in [
+        (
+            "verdict = \"off\"",
+            "enforcement.verdict",
+            "expected `enforce` or `shadow`",
+        ),
+        ("verdict = true", "enforcement.verdict", "wanted string"),
+        ("mode = \"shadow\"", "enforcement.mode", "unknown field"),
+        (
+            "shadow_rules = [\"termsaccepted\"]",
+            "enforcement.shadow_rules",
+            "termsaccepted",
+        ),
+        (
+            "shadow_rules = [\"mandateWindow\"]",
+            "enforcement.shadow_rules",
+            "always enforced",
+        ),
+        (
+            "shadow_rules = [\"subjectMismatch\"]",
+            "enforcement.shadow_rules",
+            "no rule",
+        ),
+        (
+            "shadow_rules = [\"userRole\", \"userRole\"]",
+            "enforcement.shadow_rules",
+            "twice",
+        ),
+    ] {
+        let error = with(section).unwrap_err().to_string();
+        assert!(error.contains(field) && error.contains(says), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+}

@@ -19,6 +19,7 @@ use crate::decision::{Allowance, Decision, Outcome, Trail};
 use crate::question::{Basis, Environment, Question};
 use crate::reason::DenyReason;
 use crate::rule::Rule;
+use crate::shadow::ShadowRules;
 use crate::vocabulary::{Contents, DeliberationKind, HolderIdentity, VerificationSystemKind};
 
 type Ruling = Result<(), DenyReason>;
@@ -27,6 +28,15 @@ type Ruling = Result<(), DenyReason>;
 ///
 /// It cannot fail: whatever cannot be established is a refusal.
 pub fn decide(catalogue: &Catalogue, question: &Question<'_>) -> Decision {
+    decide_in_shadow(catalogue, question, ShadowRules::NONE)
+}
+
+/// The same with some rules only watched: a failure of one is in the trail, and the next rule is applied.
+pub fn decide_in_shadow(
+    catalogue: &Catalogue,
+    question: &Question<'_>,
+    shadow: ShadowRules,
+) -> Decision {
     let mandate = question.token.mandate();
     let offered = catalogue.offered_type(mandate.mandate_type());
     // Known before any rule is applied, so that no refusal is careless with the holder.
@@ -35,7 +45,7 @@ pub fn decide(catalogue: &Catalogue, question: &Question<'_>) -> Decision {
         catalogue,
         question,
         mandate,
-        trail: Trail::new(),
+        trail: Trail::new(shadow),
         deliberation: None,
         framework: None,
     };
@@ -152,7 +162,7 @@ impl Deciding<'_> {
         let offered = self.trail.apply(Rule::MandateTypeKnown, known)?;
         self.trail.apply(Rule::EnvironmentMatches, fits(offered))?;
         self.trail
-            .apply(Rule::MandateTypeOffered, still_offered(offered))?;
+            .require(Rule::MandateTypeOffered, still_offered(offered))?;
         Ok(offered)
     }
 

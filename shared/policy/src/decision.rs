@@ -8,6 +8,7 @@ use sluis_token::UnixTime;
 use crate::catalogue::{DeliberationVersion, MandateType};
 use crate::reason::DenyReason;
 use crate::rule::Rule;
+use crate::shadow::ShadowRules;
 use crate::time::Retention;
 use crate::vocabulary::{HolderIdentity, OnwardTransfer};
 
@@ -16,6 +17,7 @@ use crate::vocabulary::{HolderIdentity, OnwardTransfer};
 pub struct AppliedRule {
     rule: Rule,
     held: bool,
+    shadowed: bool,
 }
 
 impl AppliedRule {
@@ -39,9 +41,14 @@ impl AppliedRule {
         self.rule.check()
     }
 
-    /// Whether it held. In a refusal the last one did not; there is no other that did not.
+    /// Whether it held. In a refusal the last one did not; there is no other that did not, but for those in shadow.
     pub fn held(self) -> bool {
         self.held
+    }
+
+    /// Whether it did not hold and was only watched.
+    pub fn failed_in_shadow(self) -> bool {
+        self.shadowed
     }
 }
 
@@ -50,17 +57,20 @@ impl AppliedRule {
 pub(crate) struct Trail {
     rules: [AppliedRule; Rule::COUNT],
     length: usize,
+    shadow: ShadowRules,
 }
 
 impl Trail {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(shadow: ShadowRules) -> Self {
         // The unused places are never shown; `held: false` is the harmless filling.
         Self {
             rules: [AppliedRule {
                 rule: Rule::FlowSeparated,
                 held: false,
+                shadowed: false,
             }; Rule::COUNT],
             length: 0,
+            shadow,
         }
     }
 
@@ -73,14 +83,32 @@ impl Trail {
         rule: Rule,
         result: Result<T, DenyReason>,
     ) -> Result<T, DenyReason> {
+        self.note(rule, result.is_ok(), false);
+        result
+    }
+
+    /// The same for a rule that no later one rests on: in shadow its failure is recorded and goes no further.
+    pub(crate) fn require(
+        &mut self,
+        rule: Rule,
+        result: Result<(), DenyReason>,
+    ) -> Result<(), DenyReason> {
+        if result.is_err() && self.shadow.contains(rule) {
+            self.note(rule, false, true);
+            return Ok(());
+        }
+        self.apply(rule, result)
+    }
+
+    fn note(&mut self, rule: Rule, held: bool, shadowed: bool) {
         if let Some(place) = self.rules.get_mut(self.length) {
             *place = AppliedRule {
                 rule,
-                held: result.is_ok(),
+                held,
+                shadowed,
             };
             self.length += 1;
         }
-        result
     }
 
     fn as_slice(&self) -> &[AppliedRule] {
@@ -140,6 +168,11 @@ impl Decision {
     /// The rules in the order in which they were applied, up to the first that did not hold.
     pub fn rules(&self) -> &[AppliedRule] {
         self.trail.as_slice()
+    }
+
+    /// Whether it is what it is only because a rule is in shadow, or a rule in shadow did not hold besides.
+    pub fn has_shadowed_failure(&self) -> bool {
+        self.rules().iter().any(|rule| rule.failed_in_shadow())
     }
 
     /// The version of the specific deliberation that was in force, for a refusal too where one was found.

@@ -30,6 +30,7 @@ mod decision;
 mod question;
 mod reason;
 mod rule;
+mod shadow;
 mod time;
 mod value;
 mod vocabulary;
@@ -40,11 +41,12 @@ pub use catalogue::{
     LONGEST_MANDATE_DAYS, MAX_CATALOGUE_BYTES, MandateType, Period, Predecessor, SecurityMeasure,
     Standing, StatutoryBasis, Title, Version, WebAppChannel,
 };
-pub use decide::decide;
+pub use decide::{decide, decide_in_shadow};
 pub use decision::{Allowance, AppliedRule, Decision, Outcome};
 pub use question::{Basis, Environment, Operation, OperationError, Question, VerificationSystem};
 pub use reason::DenyReason;
 pub use rule::Rule;
+pub use shadow::{ShadowRules, ShadowRulesError};
 pub use time::{CivilDate, FixedDuration, Instant, Retention};
 pub use value::{
     Code, DeliberationNumber, Label, Level, MAX_CODE_LENGTH, MAX_TEXT_LENGTH, Text, ValueError,

@@ -3,7 +3,9 @@
 use std::future::Future;
 use std::rc::Rc;
 
-use sluis_gate::{AuditLog, FetchError, ForwardPermit, Platform, UpstreamError, UpstreamResponse};
+use sluis_gate::{
+    AuditLog, FetchError, ForwardPermit, Platform, UpstreamError, UpstreamResponse, headers,
+};
 use sluis_token::sign::{SignError, SigningKey};
 use wasm_bindgen::{JsCast as _, JsValue};
 
@@ -123,7 +125,11 @@ impl<L: AuditLog + Clone + 'static> Platform for Workers<L> {
         request: WorkersRequest,
     ) -> Result<WorkersResponse, UpstreamError> {
         let limit_ms = permit.timeout_ms();
-        let passing = permit.passing().collect::<Vec<_>>().join(" ");
+        let passing = if permit.passes_as_it_came() {
+            format!("* {}", headers::NEVER_IN_SHADOW.join(" "))
+        } else {
+            permit.passing().collect::<Vec<_>>().join(" ")
+        };
         let set = permit
             .headers()
             .iter()

@@ -45,6 +45,12 @@ impl SpinRequest {
             .map(|(_, value)| value.as_slice())
     }
 
+    /// Every header field, in the order received.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let fields = self.headers.iter();
+        fields.map(|(name, value)| (name.as_str(), value.as_slice()))
+    }
+
     pub(super) fn into_body(self) -> RequestBody {
         self.body
     }

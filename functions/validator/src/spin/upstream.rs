@@ -3,7 +3,9 @@
 use std::pin::pin;
 
 use futures::future::{Either, select};
-use sluis_gate::{FetchError, ForwardPermit, UpstreamError, UpstreamResponse};
+use sluis_gate::{
+    FetchError, ForwardPermit, InboundRequest as _, UpstreamError, UpstreamResponse, headers,
+};
 use spin_sdk::wasip3::{
     http::{
         client,
@@ -68,14 +70,24 @@ pub(super) async fn forward(
     request: SpinRequest,
 ) -> Result<SpinResponse, UpstreamError> {
     let limit_ms = permit.timeout_ms();
-    let mut headers = Vec::new();
-    for name in permit.passing() {
-        for value in request.values(name) {
-            headers.push((name.to_owned(), value.to_vec()));
+    let mut passed = Vec::new();
+    if permit.passes_as_it_came() {
+        let connection = request.header("connection");
+        for (name, value) in request.all() {
+            let name = name.to_ascii_lowercase();
+            if headers::passes_in_shadow(&name, connection.as_deref()) {
+                passed.push((name, value.to_vec()));
+            }
+        }
+    } else {
+        for name in permit.passing() {
+            for value in request.values(name) {
+                passed.push((name.to_owned(), value.to_vec()));
+            }
         }
     }
     for (name, value) in permit.headers() {
-        headers.push(((*name).to_owned(), value.clone().into_bytes()));
+        passed.push(((*name).to_owned(), value.clone().into_bytes()));
     }
     let method = request::method(&request.method);
     let length = content_length(&request);
@@ -83,17 +95,17 @@ pub(super) async fn forward(
         let outgoing = match request.into_body() {
             RequestBody::Unread(unread) => pass_body(length, request::read(unread)).await?,
             RequestBody::Buffered(bytes) => {
-                headers.retain(|(name, _)| name != "content-length");
+                passed.retain(|(name, _)| name != "content-length");
                 if !bytes.is_empty() || length.is_some() {
                     let length = bytes.len().to_string().into_bytes();
-                    headers.push(("content-length".to_owned(), length));
+                    passed.push(("content-length".to_owned(), length));
                 }
                 body::bytes(bytes)
             }
             RequestBody::Spent => return Err(UpstreamError::NotSent),
         };
         let Outgoing { bytes, end, work } = outgoing;
-        let fields = Fields::from_list(&headers).map_err(|_| UpstreamError::NotSent)?;
+        let fields = Fields::from_list(&passed).map_err(|_| UpstreamError::NotSent)?;
         let (outbound, _transmitted) = Request::new(fields, bytes, end, Some(options(limit_ms)));
         let destination = Destination::parse(permit.url()).ok_or(UpstreamError::NotSent)?;
         destination

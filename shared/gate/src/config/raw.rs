@@ -7,11 +7,14 @@ use sluis_policy::{Basis, Environment, VerificationSystemKind};
 use sluis_token::Algorithm;
 
 use super::ConfigError;
+use super::enforcement::RawEnforcement;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawConfig {
     pub(super) institution: RawInstitution,
+    #[serde(default)]
+    pub(super) enforcement: RawEnforcement,
     pub(super) issuers: Vec<RawIssuer>,
     pub(super) routes: Vec<RawRoute>,
     pub(super) upstream: RawUpstream,

@@ -139,6 +139,12 @@ impl Bench {
         bench
     }
 
+    /// A gate under the simulation's configuration with an `[enforcement]` section.
+    pub(crate) fn enforcing(section: &str) -> Self {
+        let section = format!("[enforcement]\n{section}\n\n[upstream]");
+        Self::changed(&[("[upstream]", &section)])
+    }
+
     /// Another instance of the same deployment: its own memory, the same
     /// clock, log, issuers and shared store.
     pub(crate) fn another_instance(&self) -> Rc<Gate> {

@@ -50,7 +50,7 @@ fn api(trail: &mut Trail, channel: &ApiChannel, mandate: &Mandate, at: UnixTime)
         HolderType::Organization | HolderType::Enterprise => Ok(()),
         HolderType::IndividualPractitioner => Err(DenyReason::ApiNotForHolderType { found }),
     };
-    trail.apply(Rule::ApiHolder, holder)?;
+    trail.require(Rule::ApiHolder, holder)?;
     let circle_of_trust = match accepted(mandate.circle_of_trust(), &channel.cot_version, at) {
         Standing::Current => Ok(()),
         Standing::Missing => Err(DenyReason::CircleOfTrustNotAccepted),
@@ -61,8 +61,8 @@ fn api(trail: &mut Trail, channel: &ApiChannel, mandate: &Mandate, at: UnixTime)
             Err(DenyReason::CircleOfTrustAcceptedTooLate { accepted_at, at })
         }
     };
-    trail.apply(Rule::CircleOfTrustAccepted, circle_of_trust)?;
-    trail.apply(
+    trail.require(Rule::CircleOfTrustAccepted, circle_of_trust)?;
+    trail.require(
         Rule::TermsAccepted,
         terms(mandate, &channel.terms_version, at),
     )
@@ -75,9 +75,9 @@ fn web_app(trail: &mut Trail, channel: &WebAppChannel, mandate: &Mandate, at: Un
         (TokenFor::User, None) | (TokenFor::Application, _) => Err(DenyReason::UserMissing),
     };
     let user = trail.apply(Rule::UserPresent, present)?;
-    trail.apply(Rule::UserLevel, user_level(channel, user))?;
-    trail.apply(Rule::UserRole, user_role(user, mandate.holder().identity()))?;
-    trail.apply(
+    trail.require(Rule::UserLevel, user_level(channel, user))?;
+    trail.require(Rule::UserRole, user_role(user, mandate.holder().identity()))?;
+    trail.require(
         Rule::TermsAccepted,
         terms(mandate, &channel.terms_version, at),
     )

@@ -17,12 +17,12 @@ use crate::vocabulary::ConsentItem;
 
 pub(super) fn apply(trail: &mut Trail, entry: &MandateType, question: &Question<'_>) -> Ruling {
     let mandate = question.token.mandate();
-    trail.apply(Rule::GrantLevel, level(entry, mandate))?;
-    trail.apply(Rule::GrantedByDataSubject, grantor(mandate))?;
-    trail.apply(Rule::ConsentItems, consent_items(entry, mandate))?;
-    trail.apply(Rule::ConsentVersion, consent_version(entry, mandate))?;
-    trail.apply(Rule::MandateActive, active(mandate))?;
-    trail.apply(Rule::HolderAccepted, accepted(mandate, question))
+    trail.require(Rule::GrantLevel, level(entry, mandate))?;
+    trail.require(Rule::GrantedByDataSubject, grantor(mandate))?;
+    trail.require(Rule::ConsentItems, consent_items(entry, mandate))?;
+    trail.require(Rule::ConsentVersion, consent_version(entry, mandate))?;
+    trail.require(Rule::MandateActive, active(mandate))?;
+    trail.require(Rule::HolderAccepted, accepted(mandate, question))
 }
 
 /// M-13.2: a level that can be read, high enough, of a citizen: the data subject grants for itself, so a level

@@ -17,19 +17,19 @@ pub(super) fn apply(trail: &mut Trail, entry: &MandateType, question: &Question<
         Rule::VerificationSystemAdmissible,
         verification_system(entry, question),
     )?;
-    trail.apply(Rule::HolderTypeAdmitted, holder_type(entry, mandate))?;
-    trail.apply(Rule::PurposeCovered, purpose_covered(mandate, question))?;
-    trail.apply(Rule::PurposesApproved, purposes_approved(entry, mandate))?;
-    trail.apply(
+    trail.require(Rule::HolderTypeAdmitted, holder_type(entry, mandate))?;
+    trail.require(Rule::PurposeCovered, purpose_covered(mandate, question))?;
+    trail.require(Rule::PurposesApproved, purposes_approved(entry, mandate))?;
+    trail.require(
         Rule::DataCategoriesCovered,
         data_categories_covered(mandate, question),
     )?;
-    trail.apply(
+    trail.require(
         Rule::DataCategoriesApproved,
         data_categories_approved(entry, mandate),
     )?;
     trail.apply(Rule::MandateWindow, window(mandate, question))?;
-    trail.apply(Rule::MandateDuration, duration(entry, mandate))?;
+    trail.require(Rule::MandateDuration, duration(entry, mandate))?;
     trail.apply(
         Rule::TokenWithinMandate,
         token_within_mandate(mandate, question),

@@ -11,4 +11,5 @@ mod catalogue;
 mod mistakes;
 mod reference;
 mod rules;
+mod shadow;
 mod support;

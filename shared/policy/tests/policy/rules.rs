@@ -16,7 +16,7 @@ impl Verdict for Case {
 }
 
 /// A spoiled question, the rule that must stop it and the code of the refusal.
-type Spoiled = (Rule, &'static str, fn() -> Case);
+pub(crate) type Spoiled = (Rule, &'static str, fn() -> Case);
 
 /// The good question over the API, spoiled.
 macro_rules! api {
@@ -71,7 +71,7 @@ fn statutory(at: u64) -> Case {
     case
 }
 
-const SPOILED: &[Spoiled] = &[
+pub(crate) const SPOILED: &[Spoiled] = &[
     (Rule::StatutoryBasisKnown, "statutoryBasisUnknown", || {
         let mut case = statutory(END_OF_17_020 - 1);
         case.purpose = "simPensionSimulation".into();

@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 use sluis_policy::{
-    Basis, Catalogue, Decision, Environment, Operation, Question, VerificationSystem,
-    VerificationSystemKind, decide,
+    Basis, Catalogue, Decision, Environment, Operation, Question, ShadowRules, VerificationSystem,
+    VerificationSystemKind, decide, decide_in_shadow,
 };
 use sluis_token::sign::{SigningKey, jwks_json};
 use sluis_token::{
@@ -210,6 +210,21 @@ impl Case {
     }
 
     pub(crate) fn decide(&self, catalogue: &Catalogue) -> Decision {
+        self.ask(catalogue, decide)
+    }
+
+    /// With those rules only watched.
+    pub(crate) fn decide_in_shadow(&self, catalogue: &Catalogue, rules: ShadowRules) -> Decision {
+        self.ask(catalogue, |catalogue, question| {
+            decide_in_shadow(catalogue, question, rules)
+        })
+    }
+
+    fn ask(
+        &self,
+        catalogue: &Catalogue,
+        decide: impl FnOnce(&Catalogue, &Question<'_>) -> Decision,
+    ) -> Decision {
         let (token, operation, system) =
             (self.token(), self.operation(), self.verification_system());
         decide(
