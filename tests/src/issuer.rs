@@ -179,6 +179,17 @@ impl Issuers {
         lock(&self.published).insert(issuer.path.to_owned(), Publication::Down);
     }
 
+    /// Publishes any document at a path of the same server.
+    pub fn publish_document(&self, target: &str, document: &str) {
+        let answer = Publication::Answer(Answer::json(document));
+        lock(&self.published).insert(target.to_owned(), answer);
+    }
+
+    /// Makes it unreachable.
+    pub fn take_down_document(&self, target: &str) {
+        lock(&self.published).insert(target.to_owned(), Publication::Down);
+    }
+
     /// How often an issuer's key set was asked for.
     pub fn fetches(&self, issuer: &Issuer) -> u64 {
         lock(&self.fetches)

@@ -19,6 +19,10 @@ pub const COMPATIBILITY_DATE: &str = "2026-10-01";
 /// The folder of the Durable Object that plays the KV namespace, under `objects`.
 pub const SHARED_OBJECTS: &str = "sluis-shared";
 
+/// A request's field that workerd takes for `request.cf`, which Cloudflare's edge sets, and removes. Only here: a deployment
+/// has no such field.
+pub const CF_FIELD: &str = "x-sluis-test-cf";
+
 /// The runtime itself, as npm installed it.
 #[derive(Debug)]
 pub struct Workerd {
@@ -120,7 +124,7 @@ pub fn serving(services: &str, name: &str, objects: &Path, address: SocketAddr) 
          \x20   (name = \"objects\", disk = (path = {objects}, writable = true)),\n\
          \x20   (name = \"internet\", network = (allow = [\"127.0.0.0/8\"]))\n\
          \x20 ],\n\
-         \x20 sockets = [(name = \"http\", address = \"{address}\", http = (), service = \"{name}\")]\n\
+         \x20 sockets = [(name = \"http\", address = \"{address}\", http = (cfBlobHeader = \"{CF_FIELD}\"), service = \"{name}\")]\n\
          );\n"
     ))
 }

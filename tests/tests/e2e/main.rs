@@ -22,6 +22,7 @@ mod problems;
 mod recording;
 mod requests;
 mod secrecy;
+mod senders;
 mod signatures;
 mod tokens;
 
@@ -50,6 +51,8 @@ enum Need {
     Log(LogCondition),
     /// A program on PATH.
     Program(&'static str),
+    /// The runtime of that name.
+    Runtime(&'static str),
 }
 
 impl Case {
@@ -71,6 +74,7 @@ impl Case {
         match self.needs {
             Need::Nothing => None,
             Need::Log(condition) => runtime.supports(condition).err(),
+            Need::Runtime(name) => (runtime.name() != name).then(|| format!("only {name} has it")),
             Need::Program(program) => (!sluis_tests::runtime::on_path(program))
                 .then(|| format!("{program} is not on PATH")),
         }
@@ -87,6 +91,7 @@ fn cases() -> impl Iterator<Item = &'static Case> {
         policy::CASES,
         passing::CASES,
         decision_mode::CASES,
+        senders::CASES,
         recording::CASES,
         load::CASES,
         faults::CASES,

@@ -12,7 +12,7 @@ use sluis_token::sign::SigningKey;
 
 use crate::Case;
 use crate::passing::expect_assertion;
-use crate::problems::{EXPIRED_ACCESS_TOKEN, INVALID_ACCESS_TOKEN, SERVICE_UNAVAILABLE, expect};
+use crate::problems::{EXPIRED_ACCESS_TOKEN, INVALID_ACCESS_TOKEN, expect};
 use crate::requests::{expect_unseen, rights};
 
 pub(crate) const CASES: &[Case] = &[
@@ -25,7 +25,6 @@ pub(crate) const CASES: &[Case] = &[
         unacceptable,
     ),
     Case::new("a_wrong_header_gets_that_answer_too", wrong_headers),
-    Case::new("a_token_with_a_status_list_waits_for_one", status_list),
 ];
 
 fn each_algorithm(world: &mut World) -> Result<()> {
@@ -322,14 +321,4 @@ fn wrong_headers(world: &mut World) -> Result<()> {
     }
     world.take_seen();
     Ok(())
-}
-
-fn status_list(world: &mut World) -> Result<()> {
-    let mut claims = world.pension_claims()?;
-    let list =
-        json!({"status_list": {"idx": 1, "uri": "https://cbss.simulation.sluis.invalid/status"}});
-    set(&mut claims, "/status", list);
-    let token = world.token(Algorithm::EdDsa, &claims)?;
-    expect(&world.send(&rights().bearer(&token))?, SERVICE_UNAVAILABLE)?;
-    expect_unseen(world)
 }
