@@ -5,13 +5,14 @@
 //! | 0 | done |
 //! | 1 | a file or stream could not be read or written |
 //! | 2 | wrong usage |
-//! | 3 | looked at and refused: a token, a catalogue, a log |
-//! | 4 | not what it should be: no key, no key set, no export |
+//! | 3 | looked at and refused: a token, a catalogue, a log, a validator that does not conform |
+//! | 4 | not what it should be: no key, no key set, no export, no profile |
 //! | 5, 6 | a server refused, or was not reached |
 
 use thiserror::Error;
 
 use crate::catalogue::CatalogueFailure;
+use crate::conformance::ConformanceFailure;
 use crate::files::FileFailure;
 use crate::keys::KeysFailure;
 use crate::log::LogFailure;
@@ -22,6 +23,8 @@ use crate::token::TokenFailure;
 pub(crate) enum Failure {
     #[error(transparent)]
     Catalogue(#[from] CatalogueFailure),
+    #[error(transparent)]
+    Conformance(#[from] ConformanceFailure),
     #[error(transparent)]
     Keys(#[from] KeysFailure),
     #[error(transparent)]
@@ -34,6 +37,7 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Catalogue(failure) => failure.exit_code(),
+            Self::Conformance(failure) => failure.exit_code(),
             Self::Keys(failure) => failure.exit_code(),
             Self::Log(failure) => failure.exit_code(),
             Self::Token(failure) => failure.exit_code(),

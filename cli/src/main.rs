@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod clock;
+mod conformance;
 mod failure;
 mod files;
 mod keys;
@@ -28,6 +29,7 @@ enum Command {
     /// Check and show the catalogue of deliberations
     #[command(subcommand)]
     Catalogue(catalogue::CatalogueCommand),
+    Conformance(conformance::ConformanceArguments),
     /// Make keys and credentials
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
 fn run(command: &Command, out: &mut impl Write) -> Result<(), Failure> {
     match command {
         Command::Catalogue(command) => catalogue::run(command, out)?,
+        Command::Conformance(arguments) => conformance::run(arguments, out)?,
         Command::Keys(command) => keys::run(command, out)?,
         Command::Log(command) => log::run(command, out)?,
         Command::Token(command) => token::run(command, out)?,

@@ -51,7 +51,7 @@ pub enum MemoryError {
 /// A gate in memory, and what it is made anew from.
 pub struct MemoryTarget {
     config: Embedded,
-    catalogue: String,
+    catalogue: Catalogue,
     assertion_key: SigningKey,
     origin: Origin,
     /// Where each issuer's keys are fetched, and what is there.
@@ -77,12 +77,12 @@ impl MemoryTarget {
         keys: [&IssuerKeySet; 2],
     ) -> Result<Self, MemoryError> {
         let config = Embedded::from_toml(config, |_| Err("no key files here".to_owned()))?;
-        Catalogue::from_toml(catalogue)?;
+        let catalogue = Catalogue::from_toml(catalogue)?;
         let [first_url, second_url] = key_urls.map(str::to_owned);
         let [first, second] = keys.map(|keys| keys.public_set().to_string());
         Ok(Self {
             config,
-            catalogue: catalogue.to_owned(),
+            catalogue,
             assertion_key: SigningKey::generate(Algorithm::EdDsa)?,
             origin: Origin::parse("memory.invalid/log")?,
             keys: [(first_url, first), (second_url, second)],
@@ -101,7 +101,7 @@ impl MemoryTarget {
         })
         .map_err(|_| MemoryError::Secrets)?;
         let config = Config::try_from(self.config.clone())?;
-        let catalogue = Catalogue::from_toml(&self.catalogue)?;
+        let catalogue = self.catalogue.clone();
         let platform = MemoryPlatform::new(NOW_SECONDS * 1000, self.origin.clone());
         for (url, set) in &self.keys {
             platform.serve_keys(url, set);

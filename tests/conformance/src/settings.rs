@@ -105,10 +105,10 @@ pub struct Operation {
 
 /// The simulation's settings (`simulation.toml`, `catalogue.toml`), for its keys.
 pub fn simulation(
-    pseudonym_key: &[u8],
+    [person, other_person]: [Person; 2],
     first: IssuerKeySet,
     second: IssuerKeySet,
-) -> Result<Settings, PersonError> {
+) -> Settings {
     let operation = |method: &str, path: &str, body: Option<&str>| {
         Some(Operation {
             method: method.to_owned(),
@@ -132,12 +132,12 @@ pub fn simulation(
             }
         };
     let body = Some(r#"{"ssin":"{ssin}"}"#);
-    Ok(Settings {
+    Settings {
         audience: "https://api.simulation.sluis.invalid".to_owned(),
         clock_skew_seconds: 5,
         max_token_lifetime_seconds: 300,
-        person: Person::new(pseudonym_key, "53480200724")?,
-        other_person: Person::new(pseudonym_key, "53400003597")?,
+        person,
+        other_person,
         issuer: IssuerSettings {
             issuer: "https://cbss.simulation.sluis.invalid".to_owned(),
             keys: first,
@@ -167,8 +167,11 @@ pub fn simulation(
             statutory: operation("POST", "/research/v1/sample/query", body),
         },
         public_url: Some("https://api.simulation.sluis.invalid".to_owned()),
-    })
+    }
 }
+
+/// The simulation's two persons: numbers of the bis type.
+pub const SIMULATION_SSINS: [&str; 2] = ["53480200724", "53400003597"];
 
 /// Why a person is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

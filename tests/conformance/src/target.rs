@@ -16,6 +16,20 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// No answer: the server hung up.
+    pub(crate) const fn hung_up() -> Self {
+        Self {
+            status: 0,
+            headers: Vec::new(),
+            body: Vec::new(),
+        }
+    }
+
+    /// Whether the server hung up.
+    pub const fn has_hung_up(&self) -> bool {
+        self.status == 0
+    }
+
     /// The value of a field that stands there exactly once.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.iter().filter(|(known, _)| known == name);

@@ -12,7 +12,7 @@ use sluis_conformance::keys::IssuerKeySet;
 use sluis_conformance::memory::{MemoryTarget, PSEUDONYM_KEY};
 use sluis_conformance::request::Builder;
 use sluis_conformance::run::{CaseResult, Verdict, mark_oracles, run_case};
-use sluis_conformance::settings::{Settings, simulation};
+use sluis_conformance::settings::{Person, SIMULATION_SSINS, Settings, simulation};
 
 /// The rows of the project's attack list. Each must be in the corpus.
 const ROWS: &str = "A01 A02 A03 A04 A05 A07 A08 A09 A10 A11 A12 A13 A14 A15 A16 A17 A18 A20 A21 A22 A24 A25 A26 \
@@ -37,7 +37,8 @@ fn corpus() -> Corpus {
 
 fn settings() -> Settings {
     let keys = || IssuerKeySet::generate().unwrap();
-    simulation(&PSEUDONYM_KEY, keys(), keys()).unwrap()
+    let persons = SIMULATION_SSINS.map(|ssin| Person::new(&PSEUDONYM_KEY, ssin).unwrap());
+    simulation(persons, keys(), keys())
 }
 
 fn target(settings: &Settings, config: &str, key_urls: [&str; 2]) -> MemoryTarget {

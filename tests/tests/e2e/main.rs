@@ -12,6 +12,7 @@
     reason = "of JSON values: a missing member is null, which fails the check that asked for it"
 )]
 
+mod corpus;
 mod decision_mode;
 mod faults;
 mod keys;
@@ -94,6 +95,7 @@ fn cases() -> impl Iterator<Item = &'static Case> {
         senders::CASES,
         recording::CASES,
         load::CASES,
+        corpus::CASES,
         faults::CASES,
         secrecy::CASES,
     ]

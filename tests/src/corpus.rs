@@ -1,0 +1,272 @@
+//! The attack corpus' target: a world's validator over HTTP, its issuers' key server, its backend and its log.
+
+use std::cell::{Cell, RefCell};
+use std::net::TcpStream;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+use sluis_conformance::case::{IssuerName, Need};
+use sluis_conformance::error::TargetError;
+use sluis_conformance::http::wire;
+use sluis_conformance::keys::IssuerKeySet;
+use sluis_conformance::request::{Publication, WireRequest};
+use sluis_conformance::settings::{Person, SIMULATION_SSINS, Settings, simulation};
+use sluis_conformance::target::{Answer, Target, Witness};
+
+use crate::backend::{self, HttpServer, lock};
+use crate::client::Response;
+use crate::issuer::{ALGORITHMS, Issuer, now};
+use crate::wire::{Body, BodySeen, Headers};
+use crate::world::World;
+
+/// No answer takes longer.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a reason may take to be recorded after its answer.
+const RECORDED: Duration = Duration::from_secs(5);
+const POLL: Duration = Duration::from_millis(50);
+/// Where a redirect of a key server leads.
+const ELSEWHERE: &str = "/elsewhere/jwks.json";
+
+/// What the corpus needs to know of a world.
+pub fn settings(world: &World) -> Result<Settings> {
+    let [person, other] = SIMULATION_SSINS.map(|ssin| -> Result<Person> {
+        Ok(Person {
+            ssin: ssin.to_owned(),
+            subject: world.subject(ssin)?,
+        })
+    });
+    let keys = |issuer: &Issuer| -> Result<IssuerKeySet> {
+        let mut jwks = Vec::new();
+        for algorithm in ALGORITHMS {
+            jwks.push(issuer.key(algorithm)?.to_private_jwk_json().to_string());
+        }
+        Ok(IssuerKeySet::parse(&format!("[{}]", jwks.join(",")))?)
+    };
+    Ok(simulation(
+        [person?, other?],
+        keys(&world.issuers.cbss)?,
+        keys(&world.issuers.nic)?,
+    ))
+}
+
+/// A world as a target.
+pub struct WorldTarget<'a> {
+    world: RefCell<&'a mut World>,
+    elsewhere: HttpServer,
+    elsewhere_set: Arc<Mutex<String>>,
+    /// Whether issuers publish something else than their own keys.
+    changed: Cell<bool>,
+    /// Whether this case lets them, so that the instance is its own and its log is read.
+    publishes: Cell<bool>,
+    log_from: Cell<u64>,
+    fetches: Cell<u64>,
+}
+
+impl<'a> WorldTarget<'a> {
+    /// The world's validator.
+    pub fn new(world: &'a mut World) -> Result<Self> {
+        let elsewhere_set = Arc::new(Mutex::new(String::new()));
+        let set = Arc::clone(&elsewhere_set);
+        let elsewhere = HttpServer::start(
+            0,
+            Arc::new(move |_| Some(backend::Answer::json(&lock(&set)))),
+        )?;
+        Ok(Self {
+            world: RefCell::new(world),
+            elsewhere,
+            elsewhere_set,
+            changed: Cell::new(false),
+            publishes: Cell::new(false),
+            log_from: Cell::new(0),
+            fetches: Cell::new(0),
+        })
+    }
+
+    fn all_fetches(&self) -> u64 {
+        let world = self.world.borrow();
+        world.issuers.fetches(&world.issuers.cbss) + world.issuers.fetches(&world.issuers.nic)
+    }
+
+    fn start(&self, publishes: bool) {
+        self.publishes.set(publishes);
+        if publishes {
+            // The first change of the case starts an instance that has seen nothing.
+            self.world.borrow().issuers.publish_own();
+            self.changed.set(false);
+        }
+        self.world.borrow().take_seen();
+        self.fetches.set(self.all_fetches());
+    }
+
+    /// Lets the issuers publish their own keys again, to an instance that has seen nothing.
+    pub fn restore(&self) -> Result<()> {
+        self.changed.set(false);
+        let mut world = self.world.borrow_mut();
+        world.issuers.publish_own();
+        world.restart_cold()
+    }
+
+    /// What the issuer publishes, in a world whose validator knows nothing of its keys yet.
+    fn change(&self, issuer: IssuerName, what: &Publication) -> Result<()> {
+        let answer = match what {
+            Publication::Answer { status, body } => backend::Answer {
+                status: *status,
+                ..backend::Answer::json(body)
+            },
+            Publication::Redirect { body } => {
+                lock(&self.elsewhere_set).clone_from(body);
+                let location = format!("http://{}{ELSEWHERE}", self.elsewhere.address());
+                backend::Answer {
+                    status: 302,
+                    headers: Headers::new(&[("location", &location)]),
+                    body: Body::Bytes(Vec::new()),
+                    delay: Duration::ZERO,
+                }
+            }
+            Publication::Down => backend::Answer {
+                // A connection that breaks off is told by the end-to-end cases; here it is the answer.
+                status: 503,
+                headers: Headers::default(),
+                body: Body::Bytes(Vec::new()),
+                delay: Duration::ZERO,
+            },
+        };
+        let first_change = !self.changed.replace(true);
+        let mut world = self.world.borrow_mut();
+        {
+            let issuer = match issuer {
+                IssuerName::First => &world.issuers.cbss,
+                IssuerName::Second => &world.issuers.nic,
+            };
+            world.issuers.answer(issuer, answer);
+        }
+        if first_change {
+            world.restart_cold()?;
+            self.log_from.set(world.log_size()?);
+        }
+        Ok(())
+    }
+
+    fn exchange(&self, request: &WireRequest) -> Result<Answer, TargetError> {
+        let unreachable = |error: std::io::Error| TargetError::Unreachable {
+            problem: error.to_string(),
+        };
+        let address = self.world.borrow().address().map_err(surroundings)?;
+        let mut stream = TcpStream::connect(address).map_err(unreachable)?;
+        stream.set_nodelay(true).map_err(unreachable)?;
+        stream
+            .set_read_timeout(Some(PATIENCE))
+            .map_err(unreachable)?;
+        stream
+            .set_write_timeout(Some(PATIENCE))
+            .map_err(unreachable)?;
+        let answer = wire::exchange(&mut stream, "api.test", request)?;
+        let pairs: Vec<(&str, &str)> = answer
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        self.world.borrow().remember(&Response {
+            status: answer.status,
+            headers: Headers::new(&pairs),
+            body: BodySeen {
+                start: answer.body.clone(),
+                length: answer.body.len() as u64,
+                is_pattern: false,
+            },
+        });
+        Ok(answer)
+    }
+
+    /// The reasons recorded since the case's instance began, once the expected one is among them.
+    fn reasons(&self, expected: Option<&str>) -> Result<Vec<String>> {
+        let mut waited = Duration::ZERO;
+        loop {
+            let from = self.log_from.get();
+            let records = self.world.borrow().records(from)?;
+            let reasons: Vec<String> = records
+                .iter()
+                .filter_map(|record| record.data("reason").as_str().map(str::to_owned))
+                .collect();
+            let there = expected.is_none_or(|code| reasons.iter().any(|reason| reason == code));
+            if there || waited >= RECORDED {
+                if let Some(last) = records.last() {
+                    self.log_from.set(last.index + 1);
+                }
+                return Ok(reasons);
+            }
+            thread::sleep(POLL);
+            waited += POLL;
+        }
+    }
+}
+
+fn surroundings(error: impl Into<anyhow::Error>) -> TargetError {
+    TargetError::Surroundings {
+        problem: format!("{:#}", error.into()),
+    }
+}
+
+impl Target for WorldTarget<'_> {
+    fn name(&self) -> String {
+        self.world.borrow().runtime_name().to_owned()
+    }
+
+    fn offers(&self, need: Need) -> bool {
+        match need {
+            Need::KeyServer
+            | Need::SecondIssuer
+            | Need::DecisionEndpoint
+            | Need::CertificateField
+            | Need::Dpop
+            | Need::SingleUse => true,
+            Need::FixedClock | Need::ClientCertificate | Need::StatusList => false,
+        }
+    }
+
+    fn now(&self) -> u64 {
+        now()
+    }
+
+    fn begin(&self, publishes: bool) -> Result<(), TargetError> {
+        self.start(publishes);
+        Ok(())
+    }
+
+    fn publish(&self, issuer: IssuerName, what: &Publication) -> Result<(), TargetError> {
+        self.change(issuer, what).map_err(surroundings)
+    }
+
+    fn send(&self, request: &WireRequest) -> Result<Answer, TargetError> {
+        if request.certificate.is_some() {
+            return Err(surroundings(anyhow!("no certificate can be shown here")));
+        }
+        self.exchange(request)
+    }
+
+    fn witness(&self, expected: Option<&str>) -> Result<Witness, TargetError> {
+        let forwarded = self.world.borrow().take_seen().len();
+        let fetches = self.all_fetches();
+        let since = fetches - self.fetches.replace(fetches);
+        let reasons = if self.publishes.get() {
+            Some(self.reasons(expected).map_err(surroundings)?)
+        } else {
+            None
+        };
+        Ok(Witness {
+            forwarded: Some(forwarded),
+            fetches: usize::try_from(since).ok(),
+            reasons,
+        })
+    }
+}
+
+impl std::fmt::Debug for WorldTarget<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("WorldTarget")
+            .finish_non_exhaustive()
+    }
+}
