@@ -29,6 +29,9 @@ const POLL: Duration = Duration::from_millis(50);
 /// Where a redirect of a key server leads.
 const ELSEWHERE: &str = "/elsewhere/jwks.json";
 
+/// Where `simulation.toml` has the status lists of the first issuer.
+const STATUS_PATH: &str = "/simulation/cbss/status/";
+
 /// What the corpus needs to know of a world.
 pub fn settings(world: &World) -> Result<Settings> {
     let [person, other] = SIMULATION_SSINS.map(|ssin| -> Result<Person> {
@@ -44,11 +47,15 @@ pub fn settings(world: &World) -> Result<Settings> {
         }
         Ok(IssuerKeySet::parse(&format!("[{}]", jwks.join(",")))?)
     };
-    Ok(simulation(
-        [person?, other?],
-        keys(&world.issuers.cbss)?,
-        keys(&world.issuers.nic)?,
-    ))
+    let status = format!("http://{}{STATUS_PATH}", world.issuers.address());
+    Ok(Settings {
+        status_prefix: Some(status),
+        ..simulation(
+            [person?, other?],
+            keys(&world.issuers.cbss)?,
+            keys(&world.issuers.nic)?,
+        )
+    })
 }
 
 /// A world as a target.
@@ -108,9 +115,15 @@ impl<'a> WorldTarget<'a> {
         world.restart_cold()
     }
 
-    /// What the issuer publishes, in a world whose validator knows nothing of its keys yet.
-    fn change(&self, issuer: IssuerName, what: &Publication) -> Result<()> {
-        let answer = match what {
+    /// An answer of the issuers' server.
+    fn answer_of(&self, what: &Publication) -> backend::Answer {
+        let empty = |status, headers| backend::Answer {
+            status,
+            headers,
+            body: Body::Bytes(Vec::new()),
+            delay: Duration::ZERO,
+        };
+        match what {
             Publication::Answer { status, body } => backend::Answer {
                 status: *status,
                 ..backend::Answer::json(body)
@@ -118,21 +131,16 @@ impl<'a> WorldTarget<'a> {
             Publication::Redirect { body } => {
                 lock(&self.elsewhere_set).clone_from(body);
                 let location = format!("http://{}{ELSEWHERE}", self.elsewhere.address());
-                backend::Answer {
-                    status: 302,
-                    headers: Headers::new(&[("location", &location)]),
-                    body: Body::Bytes(Vec::new()),
-                    delay: Duration::ZERO,
-                }
+                empty(302, Headers::new(&[("location", &location)]))
             }
-            Publication::Down => backend::Answer {
-                // A connection that breaks off is told by the end-to-end cases; here it is the answer.
-                status: 503,
-                headers: Headers::default(),
-                body: Body::Bytes(Vec::new()),
-                delay: Duration::ZERO,
-            },
-        };
+            // A connection that breaks off is among the end-to-end cases; here it is the answer.
+            Publication::Down => empty(503, Headers::default()),
+        }
+    }
+
+    /// What the issuer publishes, in a world whose validator knows nothing of its keys yet.
+    fn change(&self, issuer: IssuerName, what: &Publication) -> Result<()> {
+        let answer = self.answer_of(what);
         let first_change = !self.changed.replace(true);
         let mut world = self.world.borrow_mut();
         {
@@ -221,8 +229,9 @@ impl Target for WorldTarget<'_> {
             | Need::DecisionEndpoint
             | Need::CertificateField
             | Need::Dpop
-            | Need::SingleUse => true,
-            Need::FixedClock | Need::ClientCertificate | Need::StatusList => false,
+            | Need::SingleUse
+            | Need::StatusList => true,
+            Need::FixedClock | Need::ClientCertificate => false,
         }
     }
 
@@ -237,6 +246,14 @@ impl Target for WorldTarget<'_> {
 
     fn publish(&self, issuer: IssuerName, what: &Publication) -> Result<(), TargetError> {
         self.change(issuer, what).map_err(surroundings)
+    }
+
+    fn publish_status(&self, uri: &str, what: &Publication) -> Result<(), TargetError> {
+        let path = uri.find(STATUS_PATH).and_then(|at| uri.get(at..));
+        let path = path.ok_or_else(|| surroundings(anyhow!("{uri} is not served here")))?;
+        let answer = self.answer_of(what);
+        self.world.borrow().issuers.serve(path, answer);
+        Ok(())
     }
 
     fn send(&self, request: &WireRequest) -> Result<Answer, TargetError> {

@@ -169,6 +169,11 @@ impl Issuers {
         lock(&self.published).insert(issuer.path.to_owned(), Publication::Answer(answer));
     }
 
+    /// Serves something else beside the key sets: a status list.
+    pub fn serve(&self, path: &str, answer: Answer) {
+        lock(&self.published).insert(path.to_owned(), Publication::Answer(answer));
+    }
+
     /// The address of one issuer's key set.
     pub fn url(&self, issuer: &Issuer) -> String {
         format!("http://{}{}", self.address(), issuer.path)

@@ -267,6 +267,11 @@ impl World {
         }
     }
 
+    /// What the runtime is called.
+    pub fn runtime_name(&self) -> &str {
+        self.runtime.name()
+    }
+
     /// Sends a request to the validator and remembers the answer.
     pub fn send(&self, request: &Request) -> Result<Response> {
         let response = request.send(self.address()?)?;

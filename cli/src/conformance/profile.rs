@@ -218,6 +218,7 @@ pub(super) fn read(arguments: &RunArguments) -> Result<Known, ConformanceFailure
             statutory: profile.operations.statutory.map(operation),
         },
         public_url: profile.target.public_url,
+        status_prefix: None,
     };
     Ok(Known {
         url: arguments.target.clone().unwrap_or(profile.target.url),

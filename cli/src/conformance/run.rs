@@ -64,6 +64,10 @@ impl<T: Target> Target for Paced<'_, T> {
         self.target.publish(issuer, what)
     }
 
+    fn publish_status(&self, uri: &str, what: &Publication) -> Result<(), TargetError> {
+        self.target.publish_status(uri, what)
+    }
+
     fn send(&self, request: &WireRequest) -> Result<Answer, TargetError> {
         thread::sleep(self.pause);
         self.target.send(request)

@@ -47,6 +47,9 @@ pub struct Step {
     /// What the issuers publish from now on.
     #[serde(default)]
     pub keys: Option<KeysRecipe>,
+    /// What the first issuer's status list says from now on, at `${statusUri}`.
+    #[serde(default)]
+    pub status_list: Option<StatusRecipe>,
     /// The token.
     #[serde(default)]
     pub token: TokenRecipe,
@@ -59,6 +62,10 @@ pub struct Step {
     /// How often it is sent, `${n}` counting from 0.
     #[serde(default = "once")]
     pub times: u32,
+    /// How often it is sent at most to a target whose clock cannot be moved on: where
+    /// a validator lets each wait for its turn to fetch keys, a thousand take an hour.
+    #[serde(default)]
+    pub times_in_real_time: Option<u32>,
     /// What must come of it.
     pub expect: Expectation,
 }
@@ -265,6 +272,59 @@ pub struct KeysRecipe {
     pub down: bool,
 }
 
+/// How a status list token differs from a good one, in which every status is valid.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StatusRecipe {
+    /// Which of the issuer's keys signs it.
+    pub key: KeyName,
+    /// Whose key signs it, where that is not the issuer's.
+    pub signer: Signer,
+    /// Edits to the header before signing.
+    pub header: Edits,
+    /// Edits to the claims before signing; `${lst}` is the list as it would be.
+    pub claims: Edits,
+    /// Bits a status; 0 stands for 1.
+    pub bits: u8,
+    /// The statuses as bytes in hexadecimal; by default one byte of valid ones.
+    pub statuses: Option<String>,
+    /// How they are compressed.
+    pub compression: Compression,
+    /// The signature, where it is not the key's.
+    pub forge: Option<Forgery>,
+    /// The document as a whole, `${document}` being what it would be.
+    pub text: Option<String>,
+    /// The status of the answer.
+    pub status: Option<u16>,
+    /// Answers with a redirect.
+    pub redirect: bool,
+    /// No answer at all.
+    pub down: bool,
+}
+
+/// How a list is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Compression {
+    /// ZLIB (RFC 1950), as it must be.
+    #[default]
+    Zlib,
+    /// Megabytes of zeros in few bytes.
+    Bomb,
+    /// A checksum that is not the data's.
+    BadChecksum,
+    /// The last bytes left out.
+    CutOff,
+    /// Bytes after the end.
+    TrailingBytes,
+    /// DEFLATE without the frame of ZLIB.
+    Raw,
+    /// Not compressed.
+    None,
+    /// A ZLIB header that asks for a dictionary.
+    Dictionary,
+}
+
 /// Which of the target's operations is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -332,6 +392,8 @@ pub struct Expectation {
     pub tidied: Vec<u16>,
     /// Most fetches of key sets during the step, over all its times.
     pub fetches: Option<usize>,
+    /// One more may come each time that so many seconds went by.
+    pub fetch_interval_seconds: Option<u64>,
 }
 
 /// An expectation as it is written; what a status implies is left out.
@@ -346,6 +408,7 @@ struct WrittenExpectation {
     #[serde(default)]
     tidied: Vec<u16>,
     fetches: Option<usize>,
+    fetch_interval_seconds: Option<u64>,
 }
 
 impl From<WrittenExpectation> for Expectation {
@@ -367,6 +430,7 @@ impl From<WrittenExpectation> for Expectation {
             server: written.server,
             tidied: written.tidied,
             fetches: written.fetches,
+            fetch_interval_seconds: written.fetch_interval_seconds,
         }
     }
 }

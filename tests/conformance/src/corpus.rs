@@ -247,7 +247,16 @@ fn every_pair(
 fn case(file: &'static str, mut table: Table) -> Result<Case, CorpusError> {
     let id = text_of(file, &table, "id")?;
     let mut shared = Table::new();
-    for name in ["keys", "token", "proof", "request", "times", "expect"] {
+    for name in [
+        "keys",
+        "status_list",
+        "token",
+        "proof",
+        "request",
+        "times",
+        "times_in_real_time",
+        "expect",
+    ] {
         if let Some(value) = table.remove(name) {
             shared.insert(name.to_owned(), value);
         }

@@ -89,6 +89,10 @@ impl<C: Connect> Target for HttpTarget<C> {
         })
     }
 
+    fn publish_status(&self, _uri: &str, _what: &Publication) -> Result<(), TargetError> {
+        self.publish(IssuerName::First, &Publication::Down)
+    }
+
     fn send(&self, request: &WireRequest) -> Result<Answer, TargetError> {
         let unreachable = |error: io::Error| TargetError::Unreachable {
             problem: error.to_string(),

@@ -28,6 +28,7 @@ pub mod report;
 pub mod request;
 pub mod run;
 pub mod settings;
+mod status_list;
 pub mod target;
 pub mod template;
 pub mod token;

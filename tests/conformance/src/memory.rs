@@ -140,8 +140,8 @@ impl Target for MemoryTarget {
             | Need::ClientCertificate
             | Need::CertificateField
             | Need::Dpop
-            | Need::SingleUse => true,
-            Need::StatusList => false,
+            | Need::SingleUse
+            | Need::StatusList => true,
         }
     }
 
@@ -165,6 +165,10 @@ impl Target for MemoryTarget {
             IssuerName::First => first,
             IssuerName::Second => second,
         };
+        self.publish_status(url, what)
+    }
+
+    fn publish_status(&self, url: &str, what: &Publication) -> Result<(), TargetError> {
         self.with(|_, platform| match what {
             Publication::Answer { status: 200, body } => platform.serve_keys(url, body),
             // The platform in memory follows no redirect and gives no body of an error.

@@ -1,7 +1,7 @@
 //! Builds a request from its recipe, and what the issuers publish meanwhile.
 
 use crate::case::{
-    Case, CertificateName, IssuerName, KeysRecipe, OperationName, RequestRecipe, Step,
+    Case, CertificateName, IssuerName, KeysRecipe, OperationName, RequestRecipe, StatusRecipe, Step,
 };
 use crate::error::BuildError;
 use crate::forge;
@@ -9,6 +9,7 @@ use crate::json_edit::edited;
 use crate::keys::{Attacker, IssuerKeySet};
 use crate::proof::{self, Moment};
 use crate::settings::{Operation, Settings};
+use crate::status_list;
 use crate::template::Scope;
 use crate::token::TokenBuilder;
 
@@ -225,6 +226,16 @@ impl<'a> Builder<'a> {
                 what: "second issuer",
             }),
         }
+    }
+
+    /// Where the status list of a case is, and what is there by a recipe.
+    pub fn status_list(
+        &self,
+        case: &Case,
+        recipe: &StatusRecipe,
+        now: u64,
+    ) -> Result<(String, Publication), BuildError> {
+        status_list::publication(&self.tokens(), &case.id, recipe, now)
     }
 
     /// What the issuer's key server answers by a recipe.

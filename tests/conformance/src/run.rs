@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::case::{Case, Expectation, Step};
+use crate::case::{Case, Expectation, Need, Step};
 use crate::corpus::Corpus;
 use crate::error::{BuildError, TargetError};
 use crate::request::{Builder, Built};
@@ -143,6 +143,10 @@ fn steps(
         if let Some(recipe) = &step.keys {
             target.publish(recipe.issuer, &builder.publication(recipe)?)?;
         }
+        if let Some(recipe) = &step.status_list {
+            let (uri, what) = builder.status_list(case, recipe, target.now())?;
+            target.publish_status(&uri, &what)?;
+        }
         let mut found = Vec::new();
         let mut answers: Vec<Answer> = Vec::new();
         if step.proof.as_ref().is_some_and(|proof| !proof.no_nonce) && nonce.is_none() {
@@ -154,7 +158,12 @@ fn steps(
                 .map(str::to_owned);
             target.witness(None)?;
         }
-        for number in 0..step.times {
+        let began = target.now();
+        let times = match step.times_in_real_time {
+            Some(fewer) if !target.offers(Need::FixedClock) => fewer,
+            Some(_) | None => step.times,
+        };
+        for number in 0..times {
             let moment = (target.now(), nonce.as_deref());
             let built = builder.build(case, place, step, number, moment)?;
             let answer = match target.send(&built.request) {
@@ -174,8 +183,10 @@ fn steps(
             });
             answers.push(answer);
         }
+        let seconds = target.now().saturating_sub(began);
         compare_witness(
             step,
+            seconds,
             &answers,
             &target.witness(step.expect.code.as_deref())?,
             &mut found,
@@ -274,7 +285,13 @@ fn leaks(built: &Built, answer: &Answer) -> Vec<String> {
         .collect()
 }
 
-fn compare_witness(step: &Step, answers: &[Answer], witness: &Witness, found: &mut Vec<String>) {
+fn compare_witness(
+    step: &Step,
+    seconds: u64,
+    answers: &[Answer],
+    witness: &Witness,
+    found: &mut Vec<String>,
+) {
     let passed = answers.iter().filter(|answer| answer.status == 200).count();
     if let Some(forwarded) = witness.forwarded
         && forwarded != passed
@@ -283,7 +300,12 @@ fn compare_witness(step: &Step, answers: &[Answer], witness: &Witness, found: &m
             "the backend saw {forwarded} requests, {passed} were allowed"
         ));
     }
-    if let (Some(fetches), Some(limit)) = (witness.fetches, step.expect.fetches)
+    let further = step
+        .expect
+        .fetch_interval_seconds
+        .map_or(0, |interval| seconds / interval);
+    let limit = |limit| limit + usize::try_from(further).unwrap_or(usize::MAX);
+    if let (Some(fetches), Some(limit)) = (witness.fetches, step.expect.fetches.map(limit))
         && fetches > limit
     {
         found.push(format!(

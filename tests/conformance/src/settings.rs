@@ -23,6 +23,8 @@ pub struct Settings {
     pub operations: Operations,
     /// The public base URL that `htu` of a DPoP proof begins with; none where the target takes no DPoP.
     pub public_url: Option<String>,
+    /// Where the first issuer's status lists can be; none where they are not ours.
+    pub status_prefix: Option<String>,
 }
 
 /// A person: the number in requests, and the pseudonym in tokens.
@@ -167,6 +169,7 @@ pub fn simulation(
             statutory: operation("POST", "/research/v1/sample/query", body),
         },
         public_url: Some("https://api.simulation.sluis.invalid".to_owned()),
+        status_prefix: Some("http://127.0.0.1:8788/simulation/cbss/status/".to_owned()),
     }
 }
 

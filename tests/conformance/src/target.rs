@@ -89,6 +89,9 @@ pub trait Target {
     /// Lets an issuer publish something else, until the case ends.
     fn publish(&self, issuer: IssuerName, what: &Publication) -> Result<(), TargetError>;
 
+    /// Lets that be at the address of a status list.
+    fn publish_status(&self, uri: &str, what: &Publication) -> Result<(), TargetError>;
+
     /// Sends a request.
     fn send(&self, request: &WireRequest) -> Result<Answer, TargetError>;
 

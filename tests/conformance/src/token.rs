@@ -89,6 +89,9 @@ impl TokenBuilder<'_> {
         if let Some(url) = &settings.public_url {
             scope.text("url", url);
         }
+        if let Some(prefix) = &settings.status_prefix {
+            scope.text("statusPrefix", prefix);
+        }
         scope
     }
 
@@ -117,6 +120,10 @@ impl TokenBuilder<'_> {
         scope.text("kid", named.key_id());
         self.name_others(&mut scope, algorithm, recipe)?;
 
+        let case = mark.split('/').next().unwrap_or_default();
+        if let Some(prefix) = &self.settings.status_prefix {
+            scope.text("statusUri", format!("{prefix}{case}"));
+        }
         let mark = recipe.mark.as_deref().unwrap_or(mark);
         let mut random = Seeded::new(self.seed, mark);
         let mut claims = self.claims(issuer, &mut random, now);
