@@ -225,6 +225,7 @@ impl Target for WorldTarget<'_> {
     fn offers(&self, need: Need) -> bool {
         match need {
             Need::KeyServer
+            | Need::Simulation
             | Need::SecondIssuer
             | Need::DecisionEndpoint
             | Need::CertificateField

@@ -13,6 +13,7 @@ use sluis_tests::runtime::{Function, LogCondition, Running, Runtime, Surrounding
 use sluis_tests::runtimes;
 
 use crate::build::{self, Effort, Platform, SIMULATION_CONFIG};
+use crate::conformance;
 use crate::secrets::Secrets;
 use crate::setup::{self, cargo};
 use crate::steps::run as run_command;
@@ -129,6 +130,8 @@ struct Site {
     secrets: Secrets,
     root: PathBuf,
     runtime: Box<dyn Runtime>,
+    /// The profile for `sluis conformance`, from the root.
+    conformance: PathBuf,
     /// The command line, as a person in the root types it.
     sluis: PathBuf,
 }
@@ -194,9 +197,11 @@ impl Site {
             &surroundings(Function::Validator, secrets.for_validator(&origin)),
             gate,
         )?;
+        conformance::write(state, &secrets, gate)?;
         Ok(Self {
             validator,
             simulation,
+            conformance: from_root(root, &state.join("conformance.toml")).to_owned(),
             secrets,
             root: root.to_owned(),
             runtime,
@@ -252,6 +257,15 @@ impl Site {
                 what: "With a mandate type whose deliberation has ended: refused",
                 line: then(r#"{"defect":"endedDeliberation"}"#),
                 expected: Expected::Status(403),
+            },
+            Attempt {
+                what: "A part of the attack corpus; leave --case out for all of it",
+                line: format!(
+                    "{} conformance --profile {} --case A0",
+                    self.sluis.display(),
+                    self.conformance.display()
+                ),
+                expected: Expected::Prints(&["algorithms", "passed"]),
             },
             Attempt {
                 what: "What the auditor sees of it, the chain verified",

@@ -7,6 +7,7 @@
 
 mod bench;
 mod build;
+mod conformance;
 mod dev;
 mod load;
 mod node;

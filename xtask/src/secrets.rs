@@ -56,6 +56,21 @@ impl Secrets {
         &self.auditor_token_file
     }
 
+    /// The private keys of the first issuer, as a JSON array.
+    pub(crate) fn keys_cbss(&self) -> &str {
+        self.value(KEYS_CBSS)
+    }
+
+    /// The private keys of the second issuer.
+    pub(crate) fn keys_nic(&self) -> &str {
+        self.value(KEYS_NIC)
+    }
+
+    /// The key that maps an SSIN to a `sub`.
+    pub(crate) fn pseudonym_key(&self) -> &str {
+        self.value(PSEUDONYM_KEY)
+    }
+
     /// What the validator gets; the simulation is at `origin`.
     pub(crate) fn for_validator(&self, origin: &str) -> Variables {
         let mut variables = self.pairs(&[PSEUDONYM_KEY, LOG_KEY, ASSERTION_KEY, AUDITOR_TOKEN]);
@@ -107,7 +122,7 @@ fn generate() -> Result<Map<String, Value>> {
     Ok(values)
 }
 
-fn write_private(file: &Path, text: &str) -> Result<()> {
+pub(crate) fn write_private(file: &Path, text: &str) -> Result<()> {
     let mut options = File::options();
     options.write(true).create(true).truncate(true).mode(0o600);
     let mut out = options

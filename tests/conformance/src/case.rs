@@ -82,6 +82,8 @@ pub enum Need {
     KeyServer,
     /// Its clock stands still: the moment of the request is known to the second.
     FixedClock,
+    /// The simulation's own catalogue, names and addresses.
+    Simulation,
     /// A second trusted issuer.
     SecondIssuer,
     /// A decision endpoint at `/decide`.

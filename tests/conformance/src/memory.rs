@@ -134,6 +134,7 @@ impl Target for MemoryTarget {
     fn offers(&self, need: Need) -> bool {
         match need {
             Need::KeyServer
+            | Need::Simulation
             | Need::FixedClock
             | Need::SecondIssuer
             | Need::DecisionEndpoint

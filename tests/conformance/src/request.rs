@@ -169,6 +169,13 @@ impl<'a> Builder<'a> {
         };
         let path = operation.path.replace("{ssin}", &ssin);
         scope.text("path", &path);
+        scope.text("pathUpper", path.to_uppercase());
+        let (head, tail) = path.rsplit_once('/').unwrap_or_default();
+        scope.text("pathHead", head);
+        scope.text("pathTail", tail);
+        let first = tail.as_bytes().first().copied().unwrap_or(b'%');
+        let rest = tail.get(1..).unwrap_or_default();
+        scope.text("pathTailEncoded", format!("%{first:02x}{rest}"));
         scope.text("method", &operation.method);
         let target = match &recipe.target {
             Some(text) => scope.expand(text)?,
