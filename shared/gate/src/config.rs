@@ -5,27 +5,29 @@
 //! file does not build; the function starts from the embedded form and runs
 //! the same checks again.
 
+mod compare;
 mod enforcement;
 mod error;
+mod keys;
 mod raw;
 mod value;
-
-use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use sluis_log::{EventSource, Origin};
 use sluis_policy::{Basis, Catalogue, Environment, Operation, VerificationSystem};
-use sluis_token::{IssuerRules, JwkSet, KeyId, KeyRules};
+use sluis_token::IssuerRules;
 
 pub(crate) use enforcement::{Enforcement, ShadowLicence};
 pub use error::ConfigError;
+use keys::Files;
+pub(crate) use keys::{KeyLocation, KeySource};
 
 use crate::route::{RouteTable, SubjectLocation};
 pub(crate) use raw::RawSubject;
 use raw::{RawConfig, RawIssuer, RawMode};
 use value::{
-    is_loopback, nonempty, parse_base_url, parse_key_url, parse_list_prefix, parse_origin,
-    refuse_repeats, token_text, unusable, with_origin,
+    is_loopback, nonempty, parse_base_url, parse_list_prefix, parse_origin, refuse_repeats,
+    token_text, unusable, with_origin,
 };
 
 /// Largest lifetime of a token that a configuration may allow, in seconds.
@@ -39,14 +41,13 @@ pub const MAX_UPSTREAM_TIMEOUT_MS: u32 = 120_000;
 /// in milliseconds: a Worker may run for 30 s after its last answer.
 pub const MAX_AGGREGATE_INTERVAL_MS: u32 = 25_000;
 
-/// A configuration as the build embeds it: the parsed file, the JWK sets that
-/// it names by path, and the digest of the file.
+/// A configuration as the build embeds it: the parsed file, and the files that
+/// it names by path.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Embedded {
     config: RawConfig,
-    /// Issuer to the text of its JWK set file.
-    key_files: BTreeMap<String, String>,
+    files: Files,
 }
 
 impl Embedded {
@@ -57,17 +58,19 @@ impl Embedded {
         read: impl Fn(&str) -> Result<String, String>,
     ) -> Result<Self, ConfigError> {
         let config: RawConfig = raw::from_toml(text)?;
-        let mut key_files = BTreeMap::new();
+        let mut files = Files::new();
         for issuer in &config.issuers {
-            if let Some(path) = &issuer.jwks.file {
-                let keys = read(path).map_err(|message| ConfigError::KeyFile {
-                    path: path.clone(),
+            for (field, path) in issuer.key_files() {
+                let text = read(path).map_err(|message| ConfigError::File {
+                    field: field.to_owned(),
+                    path: path.to_owned(),
                     message,
                 })?;
-                key_files.insert(issuer.issuer.clone(), keys);
+                files.insert(path.to_owned(), text);
             }
         }
-        let embedded = Self { config, key_files };
+        config.compare.embed(&mut files, &read)?;
+        let embedded = Self { config, files };
         Config::try_from(embedded.clone())?;
         Ok(embedded)
     }
@@ -93,6 +96,8 @@ pub struct Config {
     pub(crate) institution: Institution,
     pub(crate) environment: Environment,
     pub(crate) enforcement: Enforcement,
+    /// A catalogue that is compared with the one that decides.
+    pub(crate) candidate: Option<Catalogue>,
     pub(crate) issuers: Vec<IssuerConfig>,
     pub(crate) routes: RouteTable,
     pub(crate) upstream: UpstreamConfig,
@@ -119,9 +124,10 @@ pub(crate) struct Institution {
 #[derive(Debug)]
 pub(crate) struct IssuerConfig {
     pub(crate) rules: IssuerRules,
-    pub(crate) key_rules: KeyRules,
     pub(crate) system: VerificationSystem,
-    pub(crate) keys: KeyLocation,
+    pub(crate) keys: KeySource,
+    /// Keys that are compared with those that decide.
+    pub(crate) candidate_keys: Option<KeySource>,
     status_lists: Vec<String>,
 }
 
@@ -133,15 +139,6 @@ impl IssuerConfig {
         let plain = |rest: &str| crate::route::is_normal_path(&format!("/{rest}"));
         self.status_lists.iter().filter_map(below).any(plain)
     }
-}
-
-/// Where an issuer's keys come from.
-#[derive(Debug)]
-pub(crate) enum KeyLocation {
-    /// Embedded with the configuration.
-    Embedded(JwkSet),
-    /// Fetched.
-    Url(String),
 }
 
 /// The API behind the gate.
@@ -175,12 +172,12 @@ impl TryFrom<Embedded> for Config {
     type Error = ConfigError;
 
     fn try_from(embedded: Embedded) -> Result<Self, ConfigError> {
-        let Embedded { config, key_files } = embedded;
+        let Embedded { config, files } = embedded;
         let environment = config.institution.environment.into();
         let issuers = config
             .issuers
             .into_iter()
-            .map(|issuer| parse_issuer(issuer, environment, &key_files))
+            .map(|issuer| parse_issuer(issuer, environment, &files))
             .collect::<Result<Vec<_>, _>>()?;
         refuse_repeats("issuers.issuer", issuers.iter().map(|i| i.rules.issuer()))?;
         if config.limits.buffered_body_bytes > MAX_BUFFERED_BODY_BYTES {
@@ -207,6 +204,7 @@ impl TryFrom<Embedded> for Config {
             },
             environment,
             enforcement: config.enforcement.try_into()?,
+            candidate: config.compare.catalogue(&files)?,
             issuers,
             routes: parse_routes(config.routes)?,
             upstream: parse_upstream(config.upstream, environment)?,
@@ -241,8 +239,9 @@ impl Config {
             ));
         }
         for issuer in &mut self.issuers {
-            if let KeyLocation::Url(url) = &mut issuer.keys {
-                *url = with_origin(url, &origin);
+            issuer.keys.move_to(&origin);
+            if let Some(candidate) = &mut issuer.candidate_keys {
+                candidate.move_to(&origin);
             }
             for url in &mut issuer.status_lists {
                 *url = with_origin(url, &origin);
@@ -290,7 +289,7 @@ impl Config {
 fn parse_issuer(
     raw: RawIssuer,
     environment: Environment,
-    key_files: &BTreeMap<String, String>,
+    files: &Files,
 ) -> Result<IssuerConfig, ConfigError> {
     let lifetime = raw.max_token_lifetime_seconds;
     if lifetime == 0 || lifetime > MAX_TOKEN_LIFETIME_SECONDS {
@@ -305,50 +304,22 @@ fn parse_issuer(
         .into_iter()
         .map(Into::into)
         .collect::<Vec<_>>();
-    let pins = raw.jwks.algorithms.into_iter().map(|(kid, algorithm)| {
-        let key_id = KeyId::parse(&kid)
-            .ok_or_else(|| ConfigError::invalid("issuers.jwks.algorithms", &kid, "a key id"));
-        key_id.map(|key_id| (key_id, algorithm.into()))
-    });
-    let key_rules = KeyRules::new(pins.collect::<Result<Vec<_>, _>>()?, [])
-        .map_err(|error| unusable("issuers.jwks.algorithms", &error))?;
     let rules = IssuerRules::new(&raw.issuer, &algorithms, lifetime, raw.clock_skew_seconds)
         .map_err(|error| unusable("issuers", &error))?;
-    let keys = match (raw.jwks.url, raw.jwks.file) {
-        (Some(url), None) => KeyLocation::Url(parse_key_url(&url, environment)?),
-        (None, Some(path)) => {
-            let text = key_files
-                .get(rules.issuer())
-                .ok_or_else(|| ConfigError::KeyFile {
-                    path: path.clone(),
-                    message: "not embedded".to_owned(),
-                })?;
-            let set = JwkSet::parse(text.as_bytes(), &key_rules).map_err(|error| {
-                ConfigError::KeyFile {
-                    path,
-                    message: error.to_string(),
-                }
-            })?;
-            KeyLocation::Embedded(set)
-        }
-        (Some(_), Some(_)) | (None, None) => {
-            return Err(ConfigError::invalid(
-                "issuers.jwks",
-                "both or none",
-                "exactly one of `url` and `file`",
-            ));
-        }
-    };
+    let keys = KeySource::parse("issuers.jwks", raw.jwks, environment, files)?;
+    let candidate_keys = raw
+        .candidate_jwks
+        .map(|raw| KeySource::parse("issuers.candidate_jwks", raw, environment, files));
     let status_lists = raw.status_lists.iter();
     let status_lists = status_lists
         .map(|url| parse_list_prefix(url, environment))
         .collect::<Result<_, _>>()?;
     Ok(IssuerConfig {
         rules,
-        key_rules,
         system: VerificationSystem::new(&raw.verification_system, raw.kind.into())
             .map_err(|error| unusable("issuers.verification_system", &error))?,
         keys,
+        candidate_keys: candidate_keys.transpose()?,
         status_lists,
     })
 }

@@ -16,6 +16,7 @@ use sluis_token::{
 };
 
 use crate::assertion::{self, AssertionFacts};
+use crate::compare::Comparison;
 use crate::config::{Config, ConfigError, IssuerConfig};
 use crate::error::{Fault, Refusal, Stop};
 use crate::keys::KeyRing;
@@ -45,8 +46,10 @@ pub struct Gate {
     pub(crate) keys: KeyRing,
     pub(crate) status_lists: Rc<StatusLists>,
     pub(crate) references: KnownReferences,
-    cache: Rc<RefCell<VerifiedTokenCache>>,
+    pub(crate) cache: Rc<RefCell<VerifiedTokenCache>>,
     tally: Tally,
+    /// The candidate, if something is compared.
+    pub(crate) comparison: Option<Rc<Comparison>>,
     /// When the log was last asked for its health, and whether it answered.
     pub(crate) health: Cell<Option<(u64, bool)>>,
     /// When a write to the log last failed, if none has succeeded since.
@@ -113,6 +116,7 @@ impl Gate {
             cache,
             references: KnownReferences::default(),
             tally: Tally::default(),
+            comparison: Comparison::new(&config, &secrets).map(Rc::new),
             health: Cell::new(None),
             failed_write_ms: Cell::new(None),
             assertion_keys: assertion::key_set(&secrets),

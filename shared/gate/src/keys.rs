@@ -28,7 +28,7 @@ use std::rc::Rc;
 
 use sluis_token::{IssuerKeys, IssuerRules, KeyId, KeyRules};
 
-use crate::config::{Config, IssuerConfig, KeyLocation};
+use crate::config::{Config, IssuerConfig, KeyLocation, KeySource};
 use crate::error::Fault;
 use crate::platform::Platform;
 use crate::vault::Vault;
@@ -110,10 +110,29 @@ impl KeyRing {
         forget: impl Fn(&str) + 'static,
     ) -> Self {
         let forget: Forget = Rc::new(forget);
+        Self::of(config, vault, purgeable, &forget, |issuer| &issuer.keys)
+    }
+
+    /// A ring with the candidate keys of issuers that have some, and the keys
+    /// that decide of the others. Nobody purges it: it decides nothing.
+    pub(crate) fn candidate(config: &Config, vault: &Rc<Vault>) -> Self {
+        let forget: Forget = Rc::new(|_| {});
+        Self::of(config, vault, false, &forget, |issuer| {
+            issuer.candidate_keys.as_ref().unwrap_or(&issuer.keys)
+        })
+    }
+
+    fn of(
+        config: &Config,
+        vault: &Rc<Vault>,
+        purgeable: bool,
+        forget: &Forget,
+        keys: impl Fn(&IssuerConfig) -> &KeySource,
+    ) -> Self {
         let source = |issuer: &IssuerConfig| Source {
             rules: issuer.rules.clone(),
-            key_rules: issuer.key_rules.clone(),
-            location: match &issuer.keys {
+            key_rules: keys(issuer).rules.clone(),
+            location: match &keys(issuer).location {
                 KeyLocation::Embedded(set) => {
                     let keys = IssuerKeys::new(issuer.rules.clone(), set.clone());
                     Location::Embedded(Rc::new(keys))
@@ -123,7 +142,7 @@ impl KeyRing {
             state: RefCell::default(),
             vault: Rc::clone(vault),
             purgeable,
-            forget: Rc::clone(&forget),
+            forget: Rc::clone(forget),
         };
         Self {
             sources: config

@@ -14,6 +14,7 @@
 mod assertion;
 mod certificate;
 mod challenge;
+mod compare;
 mod config;
 mod error;
 mod gate;
@@ -44,6 +45,7 @@ mod vault;
 
 pub use assertion::TYP as ASSERTION_TYP;
 pub use certificate::MAX_CLIENT_CERT_BYTES;
+pub use compare::MAX_COMPARED_PAIRS;
 pub use config::{
     Config, ConfigError, Embedded, MAX_AGGREGATE_INTERVAL_MS, MAX_BUFFERED_BODY_BYTES,
     MAX_TOKEN_LIFETIME_SECONDS, MAX_UPSTREAM_TIMEOUT_MS,

@@ -365,6 +365,11 @@ impl MemoryPlatform {
         self.0.log.entries.borrow().read(0, u32::MAX)
     }
 
+    /// How many pieces of work are put off.
+    pub fn deferred(&self) -> usize {
+        self.0.deferred.borrow().len()
+    }
+
     /// Runs what was put off until after the answers.
     pub async fn run_deferred(&self) {
         loop {

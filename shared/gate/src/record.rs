@@ -1,14 +1,15 @@
 //! From what the pipeline knows to what the log takes.
 
 use sluis_log::{
-    BackendResult, Check, CheckOutcome, CommitmentRandom, DecisionRecord, DeliberationFacts,
-    EntryId, Envelope, Event, KeysPurged, LogRead, MandateFacts, OperationFacts, OutcomeRecord,
-    PendingEntry, PolicyDigest, RefusalAggregate, TokenFacts, Trace, TraceId, UnixMillis, Verdict,
-    seal_with,
+    BackendResult, Check, CheckOutcome, CommitmentRandom, ComparisonCount, DecisionRecord,
+    DeliberationFacts, EntryId, Envelope, Event, KeysPurged, LogRead, MandateFacts, OperationFacts,
+    OutcomeRecord, PendingEntry, PolicyDigest, RefusalAggregate, TokenFacts, Trace, TraceId,
+    UnixMillis, Verdict, seal_with,
 };
-use sluis_policy::HolderIdentity as HolderMode;
+use sluis_policy::{Catalogue, HolderIdentity as HolderMode};
 use sluis_token::{AccessToken, VerifiedAccessToken};
 
+use crate::compare::Disagreement;
 use crate::error::{Fault, Stop};
 use crate::gate::{Gate, Judged};
 use crate::platform::UpstreamError;
@@ -273,6 +274,23 @@ pub(crate) fn purge(
         verification_system,
     });
     seal_event(gate, nonces.decision_entry(), now_ms, &event)
+}
+
+/// The record of disagreements with a candidate.
+pub(crate) fn comparison(
+    gate: &Gate,
+    disagreement: &Disagreement,
+    now_ms: u64,
+) -> Result<PendingEntry, Fault> {
+    let event = Event::ComparisonCount(ComparisonCount {
+        now: disagreement.now,
+        then: disagreement.then,
+        count: disagreement.unrecorded,
+        from: millis(disagreement.first_ms)?,
+        until: millis(disagreement.last_ms)?,
+        candidate: gate.config.candidate.as_ref().map(Catalogue::digest),
+    });
+    seal_event(gate, Nonces::draw()?.decision_entry(), now_ms, &event)
 }
 
 fn seal_event(

@@ -6,7 +6,7 @@
 //! | `/.well-known/jwks.json` | the key that checks its assertions |
 //! | `/decide`, `/decide/…` | a decision for a proxy |
 //! | `/log/entries` | the log, for auditors |
-//! | `/operator/…` | what operators order, see [`crate::purge`] |
+//! | `/operator/…` | what operators order and ask, see [`crate::purge`], [`crate::compare`] |
 //! | anything else | in line: decide, record, forward |
 
 use std::rc::Rc;
@@ -15,12 +15,13 @@ use sluis_log::{EntryPage, MAX_PAGE_ENTRIES};
 use sluis_token::{AuthorizationScheme, DpopError};
 
 use crate::error::{Fault, Refusal, Stop};
-use crate::gate::{Gate, unix_time};
+use crate::gate::{Admission, Gate, unix_time};
 use crate::headers;
 use crate::original::{DECIDE_PATH, OriginalRequest};
 use crate::platform::{AuditLog as _, InboundRequest as _, Platform, UpstreamResponse as _};
 use crate::problem::{self, Candour};
 use crate::route::RouteError;
+use crate::shadow::Stopped;
 use crate::trace::Nonces;
 
 /// How long an answer of the log stands for its health, in milliseconds.
@@ -34,6 +35,7 @@ const HEALTH_PATH: &str = "/health";
 const KEYS_PATH: &str = "/.well-known/jwks.json";
 const LOG_PATH: &str = "/log/entries";
 const PURGE_PATH: &str = "/operator/keys/purge";
+const COMPARISON_PATH: &str = "/operator/comparison";
 
 /// An answer, for the platform to send.
 #[derive(Debug)]
@@ -122,8 +124,8 @@ impl Gate {
             )),
             LOG_PATH => self.read_log(platform, &request, &nonces).await,
             // Without a credential there are no operators and no endpoints.
-            PURGE_PATH if self.secrets.has_operator() => {
-                self.operate(platform, &mut request, &nonces).await
+            PURGE_PATH | COMPARISON_PATH if self.secrets.has_operator() => {
+                self.operate(platform, &mut request, path, &nonces).await
             }
             _ if self.config.upstream.decision && is_decide_path(path) => {
                 self.decide(platform, &mut request, &nonces).await
@@ -141,19 +143,20 @@ impl Gate {
         original: &OriginalRequest,
         nonces: &Nonces,
     ) -> Result<Reply<P::Response>, Stop> {
-        let (permit, outcome, next_nonce) =
-            match self.admit(platform, original, &mut request, nonces).await {
-                Ok(admission) => (
-                    admission.permit,
-                    Some(admission.outcome),
-                    admission.next_nonce,
-                ),
-                Err(stopped) => {
-                    let (passage, outcome) = self.pass_in_shadow(platform, stopped, nonces)?;
-                    let permit = self.permit_in_shadow(passage, original, nonces);
-                    (permit, outcome, None)
-                }
-            };
+        let admitted = self.admit(platform, original, &mut request, nonces).await;
+        self.compare(platform, original, outcome_of(&admitted));
+        let (permit, outcome, next_nonce) = match admitted {
+            Ok(admission) => (
+                admission.permit,
+                Some(admission.outcome),
+                admission.next_nonce,
+            ),
+            Err(stopped) => {
+                let (passage, outcome) = self.pass_in_shadow(platform, stopped, nonces)?;
+                let permit = self.permit_in_shadow(passage, original, nonces);
+                (permit, outcome, None)
+            }
+        };
         let started_ms = platform.now_ms();
         let result = platform.forward(permit, request).await;
         let duration_ms = platform.now_ms().saturating_sub(started_ms);
@@ -177,7 +180,11 @@ impl Gate {
         nonces: &Nonces,
     ) -> Result<Reply<P::Response>, Stop> {
         let admitted = match OriginalRequest::asked(request) {
-            Ok(original) => self.admit(platform, &original, request, nonces).await,
+            Ok(original) => {
+                let admitted = self.admit(platform, &original, request, nonces).await;
+                self.compare(platform, &original, outcome_of(&admitted));
+                admitted
+            }
             Err(refusal) => Err(refusal.into()),
         };
         let (assertion, next_nonce) = match admitted {
@@ -223,15 +230,17 @@ impl Gate {
         answered
     }
 
-    /// An operator's order, from an operator.
+    /// An operator's order or question, from an operator.
     async fn operate<P: Platform>(
         self: &Rc<Self>,
         platform: &P,
         request: &mut P::Request,
+        path: &str,
         nonces: &Nonces,
     ) -> Result<Reply<P::Response>, Stop> {
-        if request.method() != "POST" {
-            let allow = "POST".to_owned();
+        let allow = if path == PURGE_PATH { "POST" } else { "GET" };
+        if request.method() != allow {
+            let allow = allow.to_owned();
             return Err(Refusal::Route(RouteError::MethodNotAllowed { allow }).into());
         }
         if !self
@@ -240,7 +249,13 @@ impl Gate {
         {
             return Err(Refusal::Operator.into());
         }
-        self.purge_keys(platform, request, nonces).await
+        if path == PURGE_PATH {
+            return self.purge_keys(platform, request, nonces).await;
+        }
+        match &self.comparison {
+            Some(comparison) => comparison.show(),
+            None => Err(Refusal::Route(RouteError::NotFound).into()),
+        }
     }
 
     async fn read_log<P: Platform>(
@@ -299,6 +314,14 @@ impl Gate {
         }
         reply
     }
+}
+
+/// What became of an admission, for who compares.
+fn outcome_of(admitted: &Result<Admission, Stopped>) -> Result<(), &Stop> {
+    admitted
+        .as_ref()
+        .map(|_| ())
+        .map_err(|stopped| &stopped.stop)
 }
 
 /// Headers of every answer that lets something through.

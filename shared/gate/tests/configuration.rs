@@ -247,7 +247,7 @@ fn a_value_that_would_weaken_the_gate_is_refused() {
         let found = match &error {
             ConfigError::Invalid { field, .. } | ConfigError::Unusable { field, .. } => field,
             ConfigError::Syntax { .. }
-            | ConfigError::KeyFile { .. }
+            | ConfigError::File { .. }
             | ConfigError::Embedded { .. } => panic!("{to}: {error}"),
         };
         assert_eq!(found, field, "{to}: {error}");
@@ -274,7 +274,7 @@ fn a_key_file_is_embedded_and_checked() {
     assert!(absent.contains("keys.json is not there"), "{absent}");
     let secret = r#"{"keys":[{"kty":"oct","kid":"a","k":"AAAA"}]}"#;
     let refused = Embedded::from_toml(&text, |_| Ok(secret.to_owned())).unwrap_err();
-    assert!(matches!(refused, ConfigError::KeyFile { .. }), "{refused}");
+    assert!(matches!(refused, ConfigError::File { .. }), "{refused}");
     let key = sluis_token::sign::SigningKey::generate(sluis_token::Algorithm::Es256).unwrap();
     let set = format!("{{\"keys\":[{}]}}", key.public_jwk_json());
     let embedded = Embedded::from_toml(&text, |_| Ok(set.clone())).unwrap();
@@ -392,6 +392,75 @@ fn enforcement_is_whole_unless_the_file_says_otherwise_and_then_it_is_loud() {
         ),
     ] {
         let error = with(section).unwrap_err().to_string();
+        assert!(error.contains(field) && error.contains(says), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+}
+
+#[test]
+fn a_candidate_is_checked_like_what_decides() {
+    let catalogue = root("catalogue.toml");
+    let with = |section: &str, issuer: &str| {
+        let jwks = "kind = \"cbss\"\n";
+        let text = root("simulation.toml").replacen(jwks, &format!("{jwks}{issuer}\n"), 1);
+        let text = format!("{text}\n{section}");
+        let read = |file: &str| match file {
+            "next.toml" => Ok(catalogue.clone()),
+            "bad.toml" => Ok("format = 1\n[nonsense]".to_owned()),
+            "bad.json" => Ok("{}".to_owned()),
+            other => Err(format!("{other} is not there")),
+        };
+        Embedded::from_toml(&text, read).map(|_| ())
+    };
+    assert_eq!(with("[compare]\ncatalogue = \"next.toml\"", ""), Ok(()));
+    assert_eq!(with("[compare]", ""), Ok(()));
+    let url = "candidate_jwks = { url = \"http://127.0.0.1:1/jwks\" }";
+    assert_eq!(with("", url), Ok(()));
+    for (section, issuer, field, says) in [
+        (
+            "[compare]\ncatalogue = \"none.toml\"",
+            "",
+            "compare.catalogue",
+            "not there",
+        ),
+        (
+            "[compare]\ncatalogue = \"bad.toml\"",
+            "",
+            "compare.catalogue",
+            "bad.toml",
+        ),
+        (
+            "[compare]\nkeys = true",
+            "",
+            "compare.keys",
+            "unknown field",
+        ),
+        (
+            "",
+            "candidate_jwks = {}",
+            "issuers.candidate_jwks",
+            "exactly one",
+        ),
+        (
+            "",
+            "candidate_jwks = { file = \"bad.json\" }",
+            "issuers.candidate_jwks.file",
+            "bad.json",
+        ),
+        (
+            "",
+            "candidate_jwks = { url = \"http://example.invalid/jwks\" }",
+            "issuers.candidate_jwks.url",
+            "expected",
+        ),
+        (
+            "",
+            "candidate_jwks = { url = \"http://127.0.0.1:1/j\", x = 1 }",
+            "issuers[0].candidate_jwks.x",
+            "unknown field",
+        ),
+    ] {
+        let error = with(section, issuer).unwrap_err().to_string();
         assert!(error.contains(field) && error.contains(says), "{error}");
         assert_eq!(error.lines().count(), 1, "{error}");
     }

@@ -31,9 +31,11 @@ pub enum ConfigError {
         /// What was found and what was expected.
         message: String,
     },
-    /// A JWK set file cannot be used.
-    #[error("field `issuers.jwks.file`: {path}: {message}")]
-    KeyFile {
+    /// A file that the configuration names cannot be used.
+    #[error("field `{field}`: {path}: {message}")]
+    File {
+        /// The field that names it.
+        field: String,
         /// The path as the configuration writes it.
         path: String,
         /// Why.

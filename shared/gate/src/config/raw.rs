@@ -7,6 +7,7 @@ use sluis_policy::{Basis, Environment, VerificationSystemKind};
 use sluis_token::Algorithm;
 
 use super::ConfigError;
+use super::compare::RawCompare;
 use super::enforcement::RawEnforcement;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -15,6 +16,8 @@ pub(super) struct RawConfig {
     pub(super) institution: RawInstitution,
     #[serde(default)]
     pub(super) enforcement: RawEnforcement,
+    #[serde(default)]
+    pub(super) compare: RawCompare,
     pub(super) issuers: Vec<RawIssuer>,
     pub(super) routes: Vec<RawRoute>,
     pub(super) upstream: RawUpstream,
@@ -58,9 +61,23 @@ pub(super) struct RawIssuer {
     pub(super) max_token_lifetime_seconds: u64,
     pub(super) clock_skew_seconds: u64,
     pub(super) jwks: RawJwks,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) candidate_jwks: Option<RawJwks>,
     /// Where its status lists may stand, each ending in `/`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) status_lists: Vec<String>,
+}
+
+impl RawIssuer {
+    /// The files that it names, and the fields that name them.
+    pub(super) fn key_files(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let now = ("issuers.jwks.file", self.jwks.file.as_deref());
+        let candidate = self.candidate_jwks.as_ref();
+        let then = candidate.and_then(|jwks| jwks.file.as_deref());
+        [now, ("issuers.candidate_jwks.file", then)]
+            .into_iter()
+            .filter_map(|(field, path)| Some((field, path?)))
+    }
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]

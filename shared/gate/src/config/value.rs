@@ -38,7 +38,11 @@ pub(super) fn with_origin(url: &str, origin: &str) -> String {
 }
 
 /// Keys come over https; plain http is for loopback in the simulation (profile §11).
-pub(super) fn parse_key_url(url: &str, environment: Environment) -> Result<String, ConfigError> {
+pub(super) fn parse_key_url(
+    field: &str,
+    url: &str,
+    environment: Environment,
+) -> Result<String, ConfigError> {
     let (scheme_and_host, path) = url
         .split_once("://")
         .and_then(|(scheme, rest)| {
@@ -46,14 +50,14 @@ pub(super) fn parse_key_url(url: &str, environment: Environment) -> Result<Strin
             let (host, path) = rest.split_at(at);
             Some((format!("{scheme}://{host}"), path))
         })
-        .ok_or_else(|| ConfigError::invalid("issuers.jwks.url", url, "an absolute URL"))?;
-    let origin = parse_origin("issuers.jwks.url", &scheme_and_host, environment)?;
+        .ok_or_else(|| ConfigError::invalid(field, url, "an absolute URL"))?;
+    let origin = parse_origin(field, &scheme_and_host, environment)?;
     if origin.starts_with("http://") && environment == Environment::Production {
-        return Err(ConfigError::invalid("issuers.jwks.url", url, "https"));
+        return Err(ConfigError::invalid(field, url, "https"));
     }
     if path.contains(['?', '#']) {
         return Err(ConfigError::invalid(
-            "issuers.jwks.url",
+            field,
             url,
             "a URL without query and fragment",
         ));

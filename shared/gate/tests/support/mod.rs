@@ -145,6 +145,24 @@ impl Bench {
         Self::changed(&[("[upstream]", &section)])
     }
 
+    /// A gate with a `[compare]` section and `catalogue.next.toml`: the project's
+    /// catalogue with some of its text replaced.
+    pub(crate) fn comparing(section: &str, changes: &[(&str, &str)]) -> Self {
+        let mut candidate = root("catalogue.toml");
+        for (from, to) in changes {
+            assert!(candidate.contains(from), "{from}");
+            candidate = candidate.replace(from, to);
+        }
+        let text = format!("{}\n{section}", root("simulation.toml"));
+        let embedded = Embedded::from_toml(&text, |file| {
+            assert_eq!(file, "catalogue.next.toml");
+            Ok(candidate.clone())
+        });
+        // As the build does it: through the embedded form.
+        let embedded = Embedded::from_json(&embedded.unwrap().to_json().unwrap());
+        Self::with(Config::try_from(embedded.unwrap()).unwrap())
+    }
+
     /// Another instance of the same deployment: its own memory, the same
     /// clock, log, issuers and shared store.
     pub(crate) fn another_instance(&self) -> Rc<Gate> {
@@ -185,6 +203,12 @@ impl Bench {
         for url in KEYS {
             self.platform.serve_keys(url, &set);
         }
+    }
+
+    /// Serves the set at another address.
+    pub(crate) fn serve_set(&self, url: &str) {
+        let set = format!("{{\"keys\":[{}]}}", self.key.public_jwk_json());
+        self.platform.serve_keys(url, &set);
     }
 
     pub(crate) fn stop_keys(&self) {
