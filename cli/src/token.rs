@@ -1,5 +1,6 @@
 //! `sluis token`: mint, sign, look into and verify tokens.
 
+mod dpop;
 mod inspect;
 mod mint;
 mod verify;
@@ -27,6 +28,8 @@ pub(crate) enum TokenCommand {
     Mint(mint::MintArguments),
     /// Sign claims of your own
     Sign(SignArguments),
+    /// Make a DPoP proof for one call with a token
+    Dpop(dpop::DpopArguments),
     /// Print header and claims of a token, without verifying it
     Inspect,
     /// Verify a token as the validator does, up to the catalogue
@@ -106,6 +109,7 @@ pub(crate) fn run(command: &TokenCommand, out: &mut impl Write) -> Result<(), To
     match command {
         TokenCommand::Mint(arguments) => mint::mint(arguments, out),
         TokenCommand::Sign(arguments) => sign(arguments, out),
+        TokenCommand::Dpop(arguments) => dpop::dpop(arguments, out),
         TokenCommand::Inspect => inspect::inspect(out),
         TokenCommand::Verify(arguments) => verify::verify(arguments, out),
     }

@@ -304,6 +304,61 @@ fn a_minted_token_verifies_and_a_spoiled_one_does_not() {
 }
 
 #[test]
+fn a_token_can_be_bound_and_a_proof_made_for_it() {
+    let folder = Folder::new();
+    let secrets = folder.secrets();
+    let secrets = secrets.to_str().unwrap();
+    let key = folder
+        .run(&["keys", "generate", "--algorithm", "es256"])
+        .good();
+    let key = folder.file("client.jwk", &key);
+    let key = key.to_str().unwrap();
+    let token = folder
+        .run(&[
+            "token",
+            "mint",
+            "--secrets",
+            secrets,
+            "--dpop-key",
+            key,
+            "--single-use",
+            "--status-index",
+            "7",
+        ])
+        .good();
+    let shown = folder.run_with(&["token", "inspect"], &token).good();
+    for word in [
+        "jkt",
+        "singleUse",
+        "simPensionQuote",
+        "/simulation/cbss/status/1",
+    ] {
+        assert!(shown.contains(word), "{word}: {shown}");
+    }
+    let url = "https://api.simulation.sluis.invalid/pension/v1/rights/get";
+    let make = |nonce: &[&str]| {
+        let mut arguments = vec![
+            "token", "dpop", "--key", key, "--method", "POST", "--url", url,
+        ];
+        arguments.extend(nonce);
+        folder.run_with(&arguments, &token).good()
+    };
+    let proof = make(&["--nonce", "n-1"]);
+    assert_ne!(proof, make(&["--nonce", "n-1"]), "a proof is good once");
+    let inspected = folder.run_with(&["token", "inspect"], &proof).good();
+    for word in ["dpop+jwt", "\"POST\"", url, "n-1", "ath"] {
+        assert!(inspected.contains(word), "{word}: {inspected}");
+    }
+    assert!(
+        !inspected.contains("\"d\""),
+        "the private key is in the proof"
+    );
+    folder
+        .run(&["token", "mint", "--secrets", secrets, "--certificate", "x"])
+        .bad(3, &["not minted"]);
+}
+
+#[test]
 fn minting_takes_the_secrets_of_the_one_local_run() {
     let folder = Folder::new();
     folder
@@ -395,7 +450,7 @@ fn the_catalogue_is_checked_with_line_and_field() {
     let folder = Folder::new();
     let checked = folder.run(&["catalogue", "check", CATALOGUE]).good();
     assert!(
-        checked.ends_with("good: 6 deliberations, 3 mandate types, 1 statutory bases\n"),
+        checked.ends_with("good: 6 deliberations, 4 mandate types, 1 statutory bases\n"),
         "{checked}"
     );
     let text = fs::read_to_string(CATALOGUE).unwrap();

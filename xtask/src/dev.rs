@@ -259,6 +259,22 @@ impl Site {
                 expected: Expected::Status(403),
             },
             Attempt {
+                what: "With a token for one use, the second time: refused",
+                line: format!(
+                    "{}; {call} -o /dev/null; {call}",
+                    mint(r#"{"singleUse":true}"#)
+                ),
+                expected: Expected::Status(401),
+            },
+            Attempt {
+                what: "With a token that was revoked: refused",
+                line: format!(
+                    r#"curl -s -o /dev/null {simulation}/simulation/cbss/status/1 -d '{{"index":7,"status":"revoked"}}'; {}"#,
+                    then(r#"{"status":{"index":7}}"#)
+                ),
+                expected: Expected::Status(401),
+            },
+            Attempt {
                 what: "A part of the attack corpus; leave --case out for all of it",
                 line: format!(
                     "{} conformance --profile {} --case A0",

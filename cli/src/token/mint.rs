@@ -3,15 +3,16 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use base64ct::{Base64UrlUnpadded, Encoding as _};
 use clap::Args;
 use serde_json::{Map, Value};
-use sluis_simulation::{Defect, MintRequest, RawSettings, Simulation, SystemName};
+use sluis_simulation::{Defect, MintRequest, RawSettings, Simulation, StatusEntry, SystemName};
 use sluis_token::Algorithm;
 
 use super::TokenFailure;
 use crate::clock;
 use crate::files::{FileFailure, read_text};
-use crate::keys::parse_algorithm;
+use crate::keys::{parse_algorithm, read_key};
 
 /// Where `cargo xtask dev` keeps the secrets of a local run.
 const LOCAL_RUNS: [&str; 2] = [
@@ -39,10 +40,32 @@ pub(crate) struct MintArguments {
     /// The one thing that is wrong
     #[arg(long, value_name = "NAME", value_parser = parse_defect)]
     defect: Option<Defect>,
+    /// Bind the token to the public part of the private JWK in that file, for DPoP
+    #[arg(long, value_name = "FILE")]
+    dpop_key: Option<PathBuf>,
+    /// Bind the token to the certificate whose DER has that SHA-256, in base64url
+    #[arg(long, value_name = "SHA256")]
+    certificate: Option<String>,
+    /// For one use only
+    #[arg(long)]
+    single_use: bool,
+    /// Give the token this entry of a status list
+    #[arg(long, value_name = "INDEX")]
+    status_index: Option<u64>,
+    /// Where that list stands; by default the local simulation's
+    #[arg(long, value_name = "URL", requires = "status_index")]
+    status_list: Option<String>,
 }
 
 pub(super) fn mint(arguments: &MintArguments, out: &mut impl Write) -> Result<(), TokenFailure> {
     let simulation = simulation(arguments)?;
+    let key_thumbprint = match &arguments.dpop_key {
+        None => None,
+        Some(path) => {
+            let thumbprint = read_key(path)?.public_key().thumbprint();
+            Some(Base64UrlUnpadded::encode_string(&thumbprint))
+        }
+    };
     let request = MintRequest {
         verification_system: if arguments.system == "nic" {
             SystemName::Nic
@@ -55,6 +78,13 @@ pub(super) fn mint(arguments: &MintArguments, out: &mut impl Write) -> Result<()
         ssin: arguments.ssin.clone(),
         lifetime_seconds: arguments.lifetime,
         defect: arguments.defect,
+        key_thumbprint,
+        certificate_thumbprint: arguments.certificate.clone(),
+        single_use: arguments.single_use,
+        status: arguments.status_index.map(|index| StatusEntry {
+            index,
+            uri: arguments.status_list.clone(),
+        }),
     };
     let token = simulation.mint(&request, clock::now()?.as_seconds())?;
     Ok(writeln!(out, "{}", token.access_token).map_err(FileFailure::Output)?)

@@ -26,12 +26,12 @@ export default {
       console.error(`sluis-simulation: ${error}`);
       return new Response(null, { status: 503 });
     }
-    const { pathname } = new URL(request.url);
+    const { origin, pathname } = new URL(request.url);
     const { headers } = request;
     const body = await bounded(request.body);
     const answer = simulation.handle(
       request.method,
-      pathname,
+      origin + pathname,
       headers.get("accept") ?? undefined,
       headers.get("sluis-assertion") ?? undefined,
       body,

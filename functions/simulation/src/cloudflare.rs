@@ -1,5 +1,7 @@
 //! The simulation on Cloudflare Workers; `js/worker.mjs` is the other half.
 
+use std::cell::RefCell;
+
 use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -8,7 +10,12 @@ use crate::{RawSettings, SimRequest, SimResponse, Simulation, handle};
 /// A started simulation.
 #[wasm_bindgen]
 #[derive(Debug)]
-pub struct Worker(Simulation);
+pub struct Worker {
+    simulation: Simulation,
+    /// What the status lists say: for as long as this isolate lives, which is
+    /// long enough to try them on one machine.
+    statuses: RefCell<Vec<u8>>,
+}
 
 /// An answer, for JavaScript to send.
 #[wasm_bindgen]
@@ -29,7 +36,10 @@ impl Worker {
             keys_nic,
             pseudonym_key,
         };
-        Ok(Self(Simulation::try_from(settings)?))
+        Ok(Self {
+            simulation: Simulation::try_from(settings)?,
+            statuses: RefCell::default(),
+        })
     }
 
     /// Answers a request; `now_ms` is JavaScript's clock.
@@ -40,7 +50,7 @@ impl Worker {
     pub fn handle(
         &self,
         method: &str,
-        target: &str,
+        url: &str,
         accept: Option<String>,
         assertion: Option<String>,
         body: &[u8],
@@ -52,8 +62,14 @@ impl Worker {
             reason = "a clock's milliseconds are a small positive number; the cast saturates"
         )]
         let now = (now_ms / 1000.0) as u64;
-        Answer(handle(
-            &self.0,
+        let authority_at = url.find("://").map_or(0, |at| at + 3);
+        let path_at = url.get(authority_at..).and_then(|rest| rest.find('/'));
+        let (origin, target) = url
+            .split_at_checked(authority_at + path_at.unwrap_or_default())
+            .unwrap_or_default();
+        let kept = self.statuses.borrow().clone();
+        let mut response = handle(
+            &self.simulation,
             &SimRequest {
                 method,
                 target,
@@ -61,8 +77,14 @@ impl Worker {
                 assertion: assertion.as_deref(),
                 body,
                 now,
+                origin,
+                statuses: &kept,
             },
-        ))
+        );
+        if let Some(statuses) = response.statuses.take() {
+            *self.statuses.borrow_mut() = statuses;
+        }
+        Answer(response)
     }
 }
 

@@ -4,6 +4,8 @@
 //! |---|---|
 //! | GET `/simulation` | what can be minted |
 //! | GET `/simulation/{cbss,nic}/.well-known/jwks.json` | public keys |
+//! | GET `/simulation/{cbss,nic}/status/1` | that system's status list |
+//! | POST `/simulation/{cbss,nic}/status/1` | changes an entry of it: `{"index": 7, "status": "revoked"}` |
 //! | POST `/simulation/token` | a token; the body is a [`MintRequest`] |
 //! | any `/simulation/backend/…` | the demo backend |
 
@@ -13,6 +15,7 @@ use crate::backend::{self, Unanswered};
 use crate::defect::Defect;
 use crate::mint::{MintError, MintRequest};
 use crate::settings::Simulation;
+use crate::status;
 use crate::system::SystemName;
 
 /// Largest body that is read, in bytes.
@@ -31,6 +34,10 @@ pub struct SimRequest<'a> {
     pub assertion: Option<&'a str>,
     /// The body.
     pub body: &'a [u8],
+    /// Scheme and authority that the simulation was called by.
+    pub origin: &'a str,
+    /// What was kept of the status lists; empty at first.
+    pub statuses: &'a [u8],
     /// Seconds since the epoch.
     pub now: u64,
 }
@@ -46,6 +53,8 @@ pub struct SimResponse {
     pub cache_control: &'static str,
     /// The body.
     pub body: String,
+    /// What is to be kept of the status lists from now on, if they changed.
+    pub statuses: Option<Vec<u8>>,
 }
 
 /// Answers a request.
@@ -69,6 +78,12 @@ pub fn handle(simulation: &Simulation, request: &SimRequest<'_>) -> SimResponse 
         ("GET", "/simulation") => json_response(200, &description()),
         ("GET", "/simulation/cbss/.well-known/jwks.json") => keys(simulation, SystemName::Cbss),
         ("GET", "/simulation/nic/.well-known/jwks.json") => keys(simulation, SystemName::Nic),
+        (method, path) if path == status::path(SystemName::Cbss) => {
+            status_list(simulation, SystemName::Cbss, method, request)
+        }
+        (method, path) if path == status::path(SystemName::Nic) => {
+            status_list(simulation, SystemName::Nic, method, request)
+        }
         ("POST", "/simulation/token") => token(simulation, request),
         _ => problem(404, "resourceNotFound", "Resource Not Found", None),
     }
@@ -79,7 +94,7 @@ fn token(simulation: &Simulation, request: &SimRequest<'_>) -> SimResponse {
     if request.body.len() > MAX_BODY_BYTES {
         return problem(413, "payloadTooLarge", "Payload Too Large", None);
     }
-    let asked: MintRequest = if request.body.is_empty() {
+    let mut asked: MintRequest = if request.body.is_empty() {
         MintRequest::default()
     } else {
         match serde_json::from_slice(request.body) {
@@ -87,20 +102,67 @@ fn token(simulation: &Simulation, request: &SimRequest<'_>) -> SimResponse {
             Err(error) => return bad(&unreadable(&error)),
         }
     };
+    if let Some(entry) = &mut asked.status {
+        let here = || {
+            format!(
+                "{}{}",
+                request.origin,
+                status::path(asked.verification_system)
+            )
+        };
+        entry.uri.get_or_insert_with(here);
+    }
     match simulation.mint(&asked, request.now) {
         Ok(minted) if request.accept == Some("text/plain") => SimResponse {
             status: 200,
             content_type: "text/plain",
             cache_control: "no-store",
             body: minted.access_token,
+            statuses: None,
         },
         Ok(minted) => json_response(200, &json!(minted)),
-        Err(error @ (MintError::Algorithm | MintError::Ssin | MintError::Lifetime)) => {
-            bad(&error.to_string())
-        }
+        Err(
+            error @ (MintError::Algorithm
+            | MintError::Ssin
+            | MintError::Lifetime
+            | MintError::Thumbprint
+            | MintError::SingleUse),
+        ) => bad(&error.to_string()),
         Err(MintError::NotSigned) => {
             problem(500, "internalServerError", "Internal Server Error", None)
         }
+    }
+}
+
+/// A system's status list: given, or changed.
+fn status_list(
+    simulation: &Simulation,
+    system: SystemName,
+    method: &str,
+    request: &SimRequest<'_>,
+) -> SimResponse {
+    match method {
+        "GET" => {
+            let (origin, kept) = (request.origin, request.statuses);
+            match status::list(simulation, system, origin, kept, request.now) {
+                Ok(list) => SimResponse {
+                    status: 200,
+                    content_type: "application/statuslist+jwt",
+                    cache_control: "no-store",
+                    body: list,
+                    statuses: None,
+                },
+                Err(_) => problem(500, "internalServerError", "Internal Server Error", None),
+            }
+        }
+        "POST" => match status::change(system, request.statuses, request.body) {
+            Ok(statuses) => SimResponse {
+                statuses: Some(statuses),
+                ..json_response(200, &json!({"changed": true}))
+            },
+            Err(error) => problem(400, "badRequest", "Bad Request", Some(&error.to_string())),
+        },
+        _ => problem(405, "badRequest", "Bad Request", None),
     }
 }
 
@@ -122,6 +184,7 @@ fn keys(simulation: &Simulation, name: SystemName) -> SimResponse {
         content_type: "application/jwk-set+json",
         cache_control: "public, max-age=60",
         body: simulation.system(name).jwks_json(),
+        statuses: None,
     }
 }
 
@@ -143,6 +206,7 @@ fn json_response(status: u16, body: &Value) -> SimResponse {
         content_type: "application/json",
         cache_control: "no-store",
         body: body.to_string(),
+        statuses: None,
     }
 }
 

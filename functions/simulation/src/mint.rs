@@ -21,6 +21,8 @@ const ENTERPRISE_NUMBER: &str = "0202239951";
 const AUDIENCE: &str = "https://api.simulation.sluis.invalid";
 /// Lifetime of a token when none is asked for, and the longest, in seconds.
 const MAX_LIFETIME_SECONDS: u64 = 300;
+/// Where `simulation.toml` has the simulation.
+const DEFAULT_ORIGIN: &str = "http://127.0.0.1:8788";
 const DAY: u64 = 86_400;
 
 /// What kind of token is asked for. `{}` is a good one.
@@ -42,6 +44,30 @@ pub struct MintRequest {
     /// What should be wrong; default nothing.
     #[serde(default)]
     pub defect: Option<Defect>,
+    /// Binds the token to the key of that RFC 7638 thumbprint (`cnf.jkt`): then it
+    /// is sent with DPoP proofs.
+    #[serde(default)]
+    pub key_thumbprint: Option<String>,
+    /// Binds the token to the certificate of that SHA-256 (`cnf.x5t#S256`).
+    #[serde(default)]
+    pub certificate_thumbprint: Option<String>,
+    /// For one use only; of the system `cbss`.
+    #[serde(default)]
+    pub single_use: bool,
+    /// Gives the token an entry of a status list.
+    #[serde(default)]
+    pub status: Option<StatusEntry>,
+}
+
+/// An entry of a status list.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StatusEntry {
+    /// Its index.
+    pub index: u64,
+    /// Where the list stands; default the system's own here.
+    #[serde(default)]
+    pub uri: Option<String>,
 }
 
 /// A minted token, as OAuth answers (RFC 6749 §5.1).
@@ -49,7 +75,7 @@ pub struct MintRequest {
 pub struct MintedToken {
     /// The token.
     pub access_token: String,
-    /// `Bearer`.
+    /// `Bearer`, or `DPoP` for a token that is bound to a key.
     pub token_type: &'static str,
     /// Seconds until it expires.
     pub expires_in: u64,
@@ -67,6 +93,12 @@ pub enum MintError {
     /// Out of bounds.
     #[error("lifetimeSeconds: expected 1 to {MAX_LIFETIME_SECONDS}")]
     Lifetime,
+    /// No SHA-256.
+    #[error("keyThumbprint, certificateThumbprint: expected 32 bytes in base64url")]
+    Thumbprint,
+    /// There is a type for it in one system only.
+    #[error("singleUse: expected the verification system cbss")]
+    SingleUse,
     /// The system gave no random bytes, or the key does not sign.
     #[error("the token could not be signed")]
     NotSigned,
@@ -90,12 +122,17 @@ impl Simulation {
             Some(_) | None => request.ssin.as_deref().unwrap_or(DEFAULT_SSIN),
         };
         let mut claims = self.good_claims(request.verification_system, ssin, now, lifetime)?;
+        constrain(&mut claims, request)?;
         if let Some(defect) = request.defect {
             spoil(&mut claims, defect, now);
         }
         Ok(MintedToken {
             access_token: sign(key, &claims, request.defect)?,
-            token_type: "Bearer",
+            token_type: if request.key_thumbprint.is_some() {
+                "DPoP"
+            } else {
+                "Bearer"
+            },
             expires_in: lifetime,
         })
     }
@@ -171,6 +208,46 @@ impl Simulation {
             }],
         }))
     }
+}
+
+/// What makes the token good for its sender alone, once, or until it is revoked.
+fn constrain(claims: &mut Value, request: &MintRequest) -> Result<(), MintError> {
+    let mut confirmation = serde_json::Map::new();
+    for (name, thumbprint) in [
+        ("jkt", &request.key_thumbprint),
+        ("x5t#S256", &request.certificate_thumbprint),
+    ] {
+        let Some(thumbprint) = thumbprint else {
+            continue;
+        };
+        match Base64UrlUnpadded::decode_vec(thumbprint) {
+            Ok(bytes) if bytes.len() == 32 => {}
+            Ok(_) | Err(_) => return Err(MintError::Thumbprint),
+        }
+        confirmation.insert(name.to_owned(), json!(thumbprint));
+    }
+    if !confirmation.is_empty() {
+        set(claims, "/cnf", Value::Object(confirmation));
+    }
+    if request.single_use {
+        if request.verification_system != SystemName::Cbss {
+            return Err(MintError::SingleUse);
+        }
+        let mandate_type = json!("simPensionQuote");
+        set(claims, "/authorization_details/0/mandateType", mandate_type);
+        set(claims, "/authorization_details/0/usage", json!("singleUse"));
+    }
+    if let Some(entry) = &request.status {
+        let uri = entry.uri.clone().unwrap_or_else(|| {
+            format!(
+                "{DEFAULT_ORIGIN}{}",
+                crate::status::path(request.verification_system)
+            )
+        });
+        let status = json!({"status_list": {"idx": entry.index, "uri": uri}});
+        set(claims, "/status", status);
+    }
+    Ok(())
 }
 
 /// Makes the one thing wrong. What concerns header and signature is [`sign`]'s.

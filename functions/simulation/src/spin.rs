@@ -10,9 +10,13 @@ use http_body_util::{BodyExt as _, Limited};
 use spin_sdk::http::{
     FullBody, HeaderMap, HeaderName, HeaderValue, IntoResponse, Request, StatusCode,
 };
+use spin_sdk::key_value::Store;
 use spin_sdk::{http_service, variables};
 
 use crate::{MAX_BODY_BYTES, RawSettings, SimRequest, SimResponse, Simulation, handle};
+
+/// Where the status lists are kept: an instance lives for a second or so.
+const STATUSES: &str = "simulation-statuses";
 
 thread_local! {
     static SIMULATION: OnceCell<Rc<Simulation>> = const { OnceCell::new() };
@@ -27,6 +31,7 @@ async fn serve(request: Request) -> impl IntoResponse {
             content_type: "text/plain",
             cache_control: "no-store",
             body: String::new(),
+            statuses: None,
         });
     };
     let (head, body) = request.into_parts();
@@ -36,7 +41,14 @@ async fn serve(request: Request) -> impl IntoResponse {
         Ok(body) => body.to_bytes().to_vec(),
         Err(_) => vec![b' '; MAX_BODY_BYTES + 1],
     };
-    respond(handle(
+    let store = Store::open_default().await.ok();
+    let kept = match &store {
+        Some(store) => store.get(STATUSES).await.ok().flatten().unwrap_or_default(),
+        None => Vec::new(),
+    };
+    // Spin's server speaks HTTP itself; what stands before it is not known here.
+    let origin = format!("http://{}", text("host").unwrap_or_default());
+    let mut response = handle(
         &simulation,
         &SimRequest {
             method: head.method.as_str(),
@@ -45,8 +57,16 @@ async fn serve(request: Request) -> impl IntoResponse {
             assertion: text("sluis-assertion"),
             body: &body,
             now: now(),
+            origin: &origin,
+            statuses: &kept,
         },
-    ))
+    );
+    if let (Some(store), Some(statuses)) = (store, response.statuses.take())
+        && store.set(STATUSES, statuses).await.is_err()
+    {
+        response.status = 503;
+    }
+    respond(response)
 }
 
 /// The simulation of this instance. Its variables are secrets: an error names

@@ -15,8 +15,8 @@ use sluis_policy::Catalogue;
 use sluis_simulation::{
     Defect, MintError, MintRequest, RawSettings, SimRequest, Simulation, SystemName, handle,
 };
-use sluis_token::Algorithm;
-use sluis_token::sign::SigningKey;
+use sluis_token::sign::{ProofClaims, SigningKey};
+use sluis_token::{AccessToken, Algorithm, UnixTime};
 
 const NOW: u64 = 1_790_000_000;
 const ALGORITHMS: [&str; 5] = ["EdDSA", "ES256", "ES384", "PS256", "RS256"];
@@ -154,6 +154,14 @@ fn no_number_that_could_be_a_persons_is_taken() {
     }
 }
 
+/// A call of the gate with a token.
+fn call(scheme: &str, token: &str) -> MemoryRequest {
+    MemoryRequest::new("POST", "/pension/v1/rights/get")
+        .header("authorization", &format!("{scheme} {token}"))
+        .header("content-type", "application/json")
+        .body("{\"ssin\":\"53480200724\"}")
+}
+
 fn ask(method: &str, target: &str, body: &str) -> (u16, String) {
     let request = SimRequest {
         method,
@@ -162,6 +170,8 @@ fn ask(method: &str, target: &str, body: &str) -> (u16, String) {
         assertion: None,
         body: body.as_bytes(),
         now: NOW,
+        origin: "http://127.0.0.1:8788",
+        statuses: &[],
     };
     let response = handle(&simulation(), &request);
     (response.status, response.body)
@@ -195,4 +205,143 @@ fn http_mints_publishes_and_refuses() {
         ask("GET", "/simulation/backend/pension/v1/rights/get", "").0,
         403
     );
+}
+
+impl World {
+    fn serve(
+        &self,
+        request: MemoryRequest,
+    ) -> sluis_gate::Reply<sluis_gate::memory::MemoryResponse> {
+        pollster::block_on(self.gate.serve(&self.platform, request))
+    }
+
+    fn minted(&self, body: &str) -> String {
+        let request = SimRequest {
+            method: "POST",
+            target: "/simulation/token",
+            accept: Some("text/plain"),
+            assertion: None,
+            body: body.as_bytes(),
+            now: NOW,
+            origin: "http://127.0.0.1:8788",
+            statuses: &[],
+        };
+        let response = handle(&self.simulation, &request);
+        assert_eq!(response.status, 200, "{}", response.body);
+        response.body
+    }
+}
+
+#[test]
+fn a_token_bound_to_a_key_passes_with_a_proof() {
+    let world = world();
+    let key = SigningKey::generate(Algorithm::Es256).unwrap();
+    let thumbprint = Base64UrlUnpadded::encode_string(&key.public_key().thumbprint());
+    let token = world.minted(&format!("{{\"keyThumbprint\":\"{thumbprint}\"}}"));
+    assert_eq!(world.serve(call("Bearer", &token)).status, 401);
+    let access_token = AccessToken::parse(&token).unwrap();
+    let proof = |id: &str, nonce: Option<&str>| {
+        let claims = ProofClaims {
+            proof_id: id,
+            method: "POST",
+            url: "https://api.simulation.sluis.invalid/pension/v1/rights/get",
+            issued_at: UnixTime::from_seconds(NOW).unwrap(),
+            access_token: Some(&access_token),
+            nonce,
+        };
+        key.sign_dpop_proof(&claims).unwrap()
+    };
+    let asked = world.serve(call("DPoP", &token).header("dpop", &proof("1", None)));
+    let nonce = asked.headers.iter().find(|(name, _)| *name == "dpop-nonce");
+    let nonce = nonce.map(|(_, nonce)| nonce.as_str());
+    assert!(nonce.is_some());
+    let proven = call("DPoP", &token).header("dpop", &proof("2", nonce));
+    assert_eq!(world.serve(proven).status, 200);
+}
+
+#[test]
+fn a_token_bound_to_a_certificate_passes_with_it() {
+    let world = world();
+    let thumbprint = Base64UrlUnpadded::encode_string(&[9; 32]);
+    let token = world.minted(&format!("{{\"certificateThumbprint\":\"{thumbprint}\"}}"));
+    assert_eq!(world.serve(call("Bearer", &token)).status, 401);
+    let certified = call("Bearer", &token).certificate([9; 32]);
+    assert_eq!(world.serve(certified).status, 200);
+}
+
+#[test]
+fn a_token_for_one_use_passes_once() {
+    let world = world();
+    let token = world.minted("{\"singleUse\":true}");
+    assert_eq!(world.serve(call("Bearer", &token)).status, 200);
+    assert_eq!(world.serve(call("Bearer", &token)).status, 401);
+}
+
+#[test]
+fn a_token_can_be_revoked_and_given_back() {
+    let world = world();
+    let token = world.minted("{\"status\":{\"index\":7}}");
+    let other = world.minted("{\"status\":{\"index\":8}}");
+    let path = "/simulation/cbss/status/1";
+    let mut kept = Vec::new();
+    let mut now = NOW;
+    let mut ask = |method: &str, body: &str, now: u64| {
+        let request = SimRequest {
+            method,
+            target: path,
+            accept: None,
+            assertion: None,
+            body: body.as_bytes(),
+            now,
+            origin: "http://127.0.0.1:8788",
+            statuses: &kept,
+        };
+        let response = handle(&world.simulation, &request);
+        if let Some(statuses) = response.statuses {
+            kept = statuses;
+        }
+        (response.status, response.body)
+    };
+    for (status, expected) in [
+        ("valid", 200),
+        ("revoked", 401),
+        ("suspended", 401),
+        ("valid", 200),
+    ] {
+        let change = format!("{{\"index\":7,\"status\":\"{status}\"}}");
+        assert_eq!(ask("POST", &change, now).0, 200);
+        let (_, list) = ask("GET", "", now);
+        world
+            .platform
+            .serve_keys(&format!("http://127.0.0.1:8788{path}"), &list);
+        // The last list is served once more while the new one is fetched.
+        world.serve(call("Bearer", &other));
+        pollster::block_on(world.platform.run_deferred());
+        let answer = world.serve(call("Bearer", &token));
+        assert_eq!(answer.status, expected, "{status}");
+        assert_eq!(world.serve(call("Bearer", &other)).status, 200);
+        world.platform.advance_ms(11_000);
+        now += 11;
+    }
+    for change in [
+        "",
+        "{}",
+        "{\"index\":1024,\"status\":\"valid\"}",
+        "{\"index\":0,\"status\":\"x\"}",
+    ] {
+        assert_eq!(ask("POST", change, now).0, 400, "{change}");
+    }
+    assert_eq!(ask("DELETE", "", now).0, 405);
+}
+
+#[test]
+fn a_constraint_that_cannot_be_is_refused() {
+    for body in [
+        "{\"keyThumbprint\":\"x\"}",
+        "{\"certificateThumbprint\":\"AAAA\"}",
+        "{\"singleUse\":true,\"verificationSystem\":\"nic\"}",
+        "{\"status\":{}}",
+    ] {
+        assert_eq!(ask("POST", "/simulation/token", body).0, 400, "{body}");
+    }
 }
