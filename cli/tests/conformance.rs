@@ -34,7 +34,9 @@ impl Server {
                 let mut piece = [0; 4096];
                 while !request.windows(4).any(|four| four == b"\r\n\r\n") {
                     match stream.read(&mut piece) {
-                        Ok(read) if read > 0 => request.extend_from_slice(&piece[..read]),
+                        Ok(read) if read > 0 => {
+                            request.extend_from_slice(piece.get(..read).unwrap_or_default())
+                        }
                         Ok(_) | Err(_) => break,
                     }
                 }
