@@ -9,6 +9,7 @@ mod bench;
 mod build;
 mod conformance;
 mod dev;
+mod fuzz;
 mod load;
 mod node;
 mod secrets;
@@ -38,6 +39,8 @@ enum Task {
     Test,
     /// Build the functions into dist/.
     Build(build::Arguments),
+    /// Run the fuzz targets, for ten seconds each or for longer.
+    Fuzz(fuzz::Arguments),
     /// Measure requests per second and CPU per request.
     Bench(bench::Arguments),
     /// Fetch what this machine lacks to build and run the functions.
@@ -62,6 +65,7 @@ fn run(task: Task) -> Result<()> {
         Task::Dev(arguments) => dev::run(&root, &arguments),
         Task::Test => test::test(&root),
         Task::Build(arguments) => build::run(&root, &arguments),
+        Task::Fuzz(arguments) => fuzz::fuzz(&root, &arguments),
         Task::Bench(arguments) => bench::run(&root, &arguments),
         Task::Setup => setup::setup(&root),
     }

@@ -53,6 +53,11 @@ pub(crate) fn test(root: &Path) -> Result<()> {
         steps.counted("differential test against three libraries", || {
             differential(root)
         });
+        steps.counted("fuzz targets", || {
+            let mut fuzz = Command::new(std::env::current_exe().context("the path of xtask")?);
+            fuzz.arg("fuzz");
+            Ok(fuzz)
+        });
         end_to_end(&mut steps, root);
     } else {
         steps.skip("the end-to-end suites: what they run is not built");

@@ -242,8 +242,9 @@ impl<'de> Visitor<'de> for Level<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Json<'de>, A::Error> {
         let level = self.deeper()?;
         let mut object: Vec<(Cow<'de, str>, Json<'de>)> = Vec::with_capacity(8);
+        let mut names = Names::default();
         while let Some(name) = members.next_key_seed(Name)? {
-            if object.iter().any(|(member, _)| *member == name) {
+            if names.is_second(&object, &name) {
                 return Err(self.refuse(JsonError::DuplicateMember));
             }
             if object.len() >= self.limits.members {
@@ -255,6 +256,44 @@ impl<'de> Visitor<'de> for Level<'_> {
             object.push((name, value));
         }
         Ok(Json::Object(Object(object)))
+    }
+}
+
+/// Finds the second of two equal names.
+#[derive(Default)]
+struct Names {
+    /// Places of the members in the order of their names, once there are many.
+    sorted: Vec<usize>,
+}
+
+impl Names {
+    /// Up to this many members each name is compared with every one before.
+    const FEW: usize = 16;
+
+    /// Whether `name`, which comes next, is that of a member already.
+    ///
+    /// Among many, with so many comparisons as a binary search takes: with one against
+    /// every other, long names that begin alike make a body of some 64 KiB cost as
+    /// much as a thousand others.
+    fn is_second(&mut self, object: &[(Cow<'_, str>, Json<'_>)], name: &str) -> bool {
+        if object.len() < Self::FEW {
+            return object.iter().any(|(member, _)| member == name);
+        }
+        let name_at = |at: &usize| object.get(*at).map(|(member, _)| member.as_ref());
+        if self.sorted.is_empty() {
+            self.sorted = (0..object.len()).collect();
+            self.sorted.sort_unstable_by_key(name_at);
+        }
+        match self
+            .sorted
+            .binary_search_by(|at| name_at(at).cmp(&Some(name)))
+        {
+            Ok(_) => true,
+            Err(place) => {
+                self.sorted.insert(place, object.len());
+                false
+            }
+        }
     }
 }
 
@@ -428,6 +467,26 @@ mod tests {
                 "{text:?}: {:?}",
                 refusal(text)
             );
+        }
+    }
+
+    #[test]
+    fn a_duplicate_is_found_among_many() {
+        for count in 1..=MAX_JSON_MEMBERS {
+            // Neither in order nor in reverse order.
+            let name = |number: usize| format!("\"n{:03}\":0", number * 37 % 101);
+            let mut members: Vec<String> = (0..count).map(name).collect();
+            let text = format!("{{{}}}", members.join(","));
+            assert_eq!(
+                Object::parse(text.as_bytes()).unwrap().iter().count(),
+                count
+            );
+            for second in 0..count {
+                members.push(name(second));
+                let text = format!("{{{}}}", members.join(","));
+                assert_eq!(refusal(&text), JsonError::DuplicateMember, "{text}");
+                members.pop();
+            }
         }
     }
 

@@ -105,8 +105,8 @@ impl JsonWebToken {
     }
 }
 
-/// Its clock is the machine's. With these two numbers it compares `exp` with [`NOW`] − [`SKEW`]
-/// and `nbf` with [`NOW`] + [`SKEW`] all the same: the leeway takes its clock out, and the second
+/// Its clock is the machine's. With these two numbers it compares `exp` with `NOW` − `SKEW`
+/// and `nbf` with `NOW` + `SKEW` all the same: the leeway takes its clock out, and the second
 /// puts ours in.
 fn validation(algorithm: jsonwebtoken::Algorithm) -> jsonwebtoken::Validation {
     use crate::party::{ISSUER, NOW, SKEW};

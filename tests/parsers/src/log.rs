@@ -1,0 +1,130 @@
+//! The log as a store or a server returns it.
+
+use sluis_log::{
+    ChainHead, ChainVerifier, ENTRY_BYTES, Entry, EntryId, EntryPage, ExportHeader, IdCheck,
+    Origin, Row, StoredEntry,
+};
+
+use crate::Parser;
+
+pub(crate) const LOG_ENTRY: Parser = Parser {
+    name: "log_entry",
+    run: log_entry,
+    longest: 2 * ENTRY_BYTES,
+    base: 20_000,
+    per_byte: 100,
+};
+pub(crate) const LOG_ROW: Parser = Parser {
+    name: "log_row",
+    run: log_row,
+    longest: 16 * 1024,
+    base: 50_000,
+    per_byte: 200,
+};
+pub(crate) const LOG_PAGE: Parser = Parser {
+    name: "log_page",
+    run: log_page,
+    longest: 256 * 1024,
+    base: 100_000,
+    per_byte: 600,
+};
+pub(crate) const LOG_EXPORT: Parser = Parser {
+    name: "log_export",
+    run: log_export,
+    longest: 256 * 1024,
+    base: 100_000,
+    per_byte: 600,
+};
+
+/// The bytes of an entry; or the text of an id.
+fn log_entry(input: &[u8]) {
+    if let Ok(entry) = Entry::decode(input) {
+        assert_eq!(entry.encode().as_slice(), input);
+    }
+    if let Ok(text) = std::str::from_utf8(input)
+        && let Ok(id) = EntryId::parse(text)
+    {
+        assert_eq!(EntryId::parse(&id.to_string()), Ok(id));
+    }
+}
+
+/// A row's columns: eight bytes of index, one of stream, then the others with a length before each.
+fn log_row(input: &[u8]) {
+    let mut rest = input;
+    let mut take = |count: usize| {
+        let (taken, left) = rest.split_at(count.min(rest.len()));
+        rest = left;
+        taken.to_vec()
+    };
+    let index = take(8).try_into().map_or(0, i64::from_be_bytes);
+    let mut column = || {
+        let length = take(1).first().copied().unwrap_or_default();
+        take(usize::from(length) * 4)
+    };
+    let (stream, id, entry) = (column(), column(), column());
+    let (chain, random, payload) = (column(), column(), column());
+    let row = Row {
+        index,
+        id,
+        stream: i64::from(stream.first().copied().unwrap_or_default()),
+        entry,
+        chain,
+        random: (!random.is_empty()).then_some(random),
+        payload: (!payload.is_empty()).then(|| String::from_utf8_lossy(&payload).into_owned()),
+    };
+    let Ok(origin) = Origin::parse("sluis.invalid/log") else {
+        return;
+    };
+    let _ = ChainHead::of_last(&origin, Some((row.index, &row.chain)));
+    if let Ok(stored) = StoredEntry::try_from(row) {
+        look_at(&stored);
+    }
+}
+
+/// An answer to `GET /log/entries`, as the command line reads it.
+fn log_page(input: &[u8]) {
+    let Ok(page) = serde_json::from_slice::<EntryPage>(input) else {
+        return;
+    };
+    let mut verifier = ChainVerifier::new(&page.origin, IdCheck::All);
+    let mut holds = true;
+    for stored in &page.items {
+        look_at(stored);
+        holds = holds && verifier.next(stored).is_ok();
+    }
+    if holds {
+        let _ = verifier.finish(page.size);
+    }
+    let again = serde_json::to_vec(&page).ok();
+    let again = again.and_then(|json| serde_json::from_slice::<EntryPage>(&json).ok());
+    assert_eq!(again, Some(page));
+}
+
+/// A file of `sluis log export`.
+fn log_export(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    let mut lines = text.lines();
+    let header = lines.next().unwrap_or_default();
+    let Ok(header) = serde_json::from_str::<ExportHeader>(header) else {
+        return;
+    };
+    let mut verifier = ChainVerifier::new(&header.origin, IdCheck::Recent);
+    for line in lines {
+        let Ok(stored) = serde_json::from_str::<StoredEntry>(line) else {
+            return;
+        };
+        look_at(&stored);
+        if verifier.next(&stored).is_err() {
+            return;
+        }
+    }
+    let _ = verifier.finish(header.size);
+}
+
+fn look_at(stored: &StoredEntry) {
+    let _ = stored.is_about_a_person();
+    let _ = stored.chain_hash();
+    if stored.verify_commitment().is_ok() {
+        assert!(stored.decode().is_ok());
+    }
+}
