@@ -98,12 +98,8 @@ fn every_case_gets_the_answer_and_the_reason_that_it_must_get() {
     );
 }
 
-/// In production the body of a refusal says nothing of its reason, byte for byte.
-#[test]
-fn in_production_every_invalid_token_gets_one_and_the_same_answer() {
-    let corpus = corpus();
-    let settings = settings();
-    let builder = Builder::new(&settings, b"production");
+/// A production gate that trusts the test issuers.
+fn production(settings: &Settings) -> MemoryTarget {
     let config = root("simulation.toml")
         .replace(
             "environment = \"simulation\"",
@@ -116,7 +112,45 @@ fn in_production_every_invalid_token_gets_one_and_the_same_answer() {
         )
         .replace("http://127.0.0.1:8788", "https://keys.invalid");
     let urls = KEY_URLS.map(|url| url.replace("http://127.0.0.1:8788", "https://keys.invalid"));
-    let target = target(&settings, &config, [&urls[0], &urls[1]]);
+    target(settings, &config, [&urls[0], &urls[1]])
+}
+
+/// The other half of A66: a good token of the simulation opens nothing in production, even from
+/// a gate that by mistake trusts its issuer.
+#[test]
+fn a_good_token_of_the_simulation_opens_nothing_in_production() {
+    let corpus = corpus();
+    let settings = settings();
+    let builder = Builder::new(&settings, b"production");
+    let target = production(&settings);
+    let results: Vec<CaseResult> = corpus
+        .cases()
+        .filter(|(_, case)| case.row() == "X04")
+        .map(|(theme, case)| run_case(&corpus, theme, case, &builder, &target))
+        .collect();
+    assert_eq!(results.len(), 8);
+    for exchange in results.iter().flat_map(|result| &result.exchanges) {
+        assert_eq!(exchange.answer.status, 403);
+        assert_eq!(
+            exchange.answer.problem().as_deref(),
+            Some("missingPermission")
+        );
+    }
+    for result in &results {
+        let Verdict::Failed(problems) = &result.verdict else {
+            panic!("{}: {:?}", result.id, result.verdict);
+        };
+        assert_eq!(problems, &["status 403, expected 200"], "{}", result.id);
+    }
+}
+
+/// In production the body of a refusal says nothing of its reason, byte for byte.
+#[test]
+fn in_production_every_invalid_token_gets_one_and_the_same_answer() {
+    let corpus = corpus();
+    let settings = settings();
+    let builder = Builder::new(&settings, b"production");
+    let target = production(&settings);
     let results: Vec<CaseResult> = corpus
         .cases()
         .filter(|(_, case)| {
