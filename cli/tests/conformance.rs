@@ -39,7 +39,7 @@ impl Server {
                 while !request.windows(4).any(|four| four == b"\r\n\r\n") {
                     match stream.read(&mut piece) {
                         Ok(read) if read > 0 => {
-                            request.extend_from_slice(piece.get(..read).unwrap_or_default())
+                            request.extend_from_slice(piece.get(..read).unwrap_or_default());
                         }
                         Ok(_) | Err(_) => break,
                     }

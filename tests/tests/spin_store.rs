@@ -20,13 +20,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection as Sqlite;
+use sluis_gate::replay::sql::postgres as used_sql;
 use sluis_log::sql::postgres as sql;
 use sluis_tests::client::{Connection, Request};
-use sluis_tests::issuer::SSIN;
+use sluis_tests::issuer::{SSIN, set};
 use sluis_tests::postgres::PostgresServer;
 use sluis_tests::runtimes::named;
 use sluis_tests::spin::{set_fault, sqlite_file};
 use sluis_tests::world::World;
+use sluis_token::Algorithm;
 
 /// Clients at a time: more than one instance takes (16), so that several write.
 const CLIENTS: usize = 64;
@@ -61,8 +63,10 @@ fn world(name: &str, further: &[(&str, &str)]) -> World {
 fn postgres() -> (PostgresServer, Vec<(&'static str, String)>) {
     let server = PostgresServer::start().unwrap();
     server.run_sql("postgres", sql::SCHEMA).unwrap();
-    let grants: Vec<&str> = sql::SCHEMA
-        .lines()
+    server.run_sql("postgres", used_sql::SCHEMA).unwrap();
+    let grants: Vec<&str> = [sql::SCHEMA, used_sql::SCHEMA]
+        .into_iter()
+        .flat_map(str::lines)
         .filter_map(|line| line.strip_prefix("--   "))
         .collect();
     let role = format!("CREATE ROLE validator LOGIN; {}", grants.join("\n"));
@@ -390,4 +394,37 @@ fn a_postgres_database_of_another_log_is_not_written_to() {
     stopped(&world, &world.pension_token().unwrap(), "another origin");
     let entries = server.run_sql("postgres", "SELECT count(*) FROM sluis.entries");
     assert_eq!(entries.unwrap(), "0");
+}
+
+#[test]
+fn of_many_uses_of_one_mandate_postgres_lets_one_pass() {
+    let _turn = turn();
+    let (server, variables) = postgres();
+    let mut world = world_on_postgres("postgres-single-use", &variables);
+    let token = |world: &World| {
+        let mut claims = world.pension_claims().unwrap();
+        let details = "/authorization_details/0";
+        set(
+            &mut claims,
+            &format!("{details}/mandateType"),
+            "simPensionQuote".into(),
+        );
+        set(&mut claims, &format!("{details}/usage"), "singleUse".into());
+        world.token(Algorithm::EdDsa, &claims).unwrap()
+    };
+    let once = token(&world);
+    let answers = load(world.address().unwrap(), &once, 16, 50);
+    let count = |status| answers.iter().filter(|(found, _)| *found == status).count();
+    assert_eq!((count(200), count(401)), (1, 49), "{answers:?}");
+    // The memory is the server's: another process of the validator has it too.
+    world.kill().unwrap();
+    world.restart().unwrap();
+    assert_eq!(world.send(&rights(&once)).unwrap().status, 401);
+    // Without it nothing of that kind passes.
+    server
+        .run_sql("postgres", "DROP FUNCTION sluis.consume")
+        .unwrap();
+    stopped(&world, &token(&world), "no memory of uses");
+    let repeated = world.pension_token().unwrap();
+    passes(&world, &repeated);
 }

@@ -10,7 +10,7 @@ use sluis_gate::{
 use sluis_token::UnixTime;
 use sluis_token::sign::StatusListClaims;
 
-use crate::support::{Bench, body_of, header};
+use crate::support::{Bench, OPERATOR, body_of, header};
 
 const ALLOWED: &str = "http://127.0.0.1:8788/simulation/cbss/status/";
 const LIST: &str = "http://127.0.0.1:8788/simulation/cbss/status/1";
@@ -315,4 +315,17 @@ fn one_issuers_list_says_nothing_of_anothers_tokens() {
     let token = bench.mint_nic(json!({"status": status}));
     let request: MemoryRequest = bench.request_to("POST", "/mutuality/v1/benefits/get", &token);
     assert_eq!(bench.serve(request).status, 401);
+}
+
+#[test]
+fn a_purge_of_keys_takes_the_lists_along() {
+    let bench = Bench::new();
+    publish(&bench, &[VALID]);
+    assert_eq!(ask(&bench, &token(&bench, 0)), allowed());
+    publish(&bench, &[REVOKED]);
+    assert_eq!(ask(&bench, &token(&bench, 0)), allowed());
+    let purge = MemoryRequest::new("POST", "/operator/keys/purge")
+        .header("authorization", &format!("Bearer {OPERATOR}"));
+    assert_eq!(bench.serve(purge).status, 200);
+    assert_eq!(ask(&bench, &token(&bench, 0)), refused(401, "tokenRevoked"));
 }
