@@ -31,7 +31,7 @@ pub(crate) struct ConformanceArguments {
 
 #[derive(Debug, Subcommand)]
 enum ConformanceCommand {
-    /// Make the private keys of a test issuer, one an algorithm; publish what `--public` prints
+    /// Make the private keys of a test issuer, one an algorithm, and print the set to publish
     Keys(KeysArguments),
 }
 
@@ -65,7 +65,7 @@ pub(crate) struct RunArguments {
     /// Write the report as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Write the report as `JUnit` XML
+    /// Write the report as JUnit XML
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
     /// Requests at once

@@ -1,10 +1,6 @@
 //! `sluis conformance` as a process: against servers that answer everything alike, and with wrong profiles.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on stops"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 use std::fs;
 use std::io::{Read, Write};

@@ -1,4 +1,4 @@
-//! What came of a run: for a terminal, as JSON, and as `JUnit` XML.
+//! What came of a run: for a terminal, as JSON, and as JUnit XML.
 
 mod junit;
 
@@ -138,7 +138,7 @@ impl Report<'_> {
         Ok(text)
     }
 
-    /// The report as `JUnit` XML: a suite a theme.
+    /// The report as JUnit XML: a suite a theme.
     pub fn to_junit(&self) -> String {
         junit::write(self)
     }

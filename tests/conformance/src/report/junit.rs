@@ -1,4 +1,4 @@
-//! `JUnit` XML, as continuous-integration servers read it.
+//! JUnit XML, as continuous-integration servers read it.
 
 use super::{Counts, Report, problems};
 use crate::run::{CaseResult, Verdict};
