@@ -21,6 +21,8 @@ use crate::runtime::{Function, LogCondition, Running, Runtime, Surroundings};
 const LOG_ORIGIN: &str = "gate.simulation.sluis.invalid/log";
 /// Where `simulation.toml` has the demo backend; the tests' backend answers there too.
 pub const BACKEND_PREFIX: &str = "/simulation/backend";
+/// The variable that puts the simulation in shadow.
+const ENFORCEMENT: &str = "SLUIS_SIMULATION_ENFORCEMENT";
 /// How long deferred work (an outcome, a count) may take to appear in the log.
 const DEFERRED: Duration = Duration::from_secs(5);
 
@@ -174,7 +176,11 @@ impl World {
             Some(running) => running.is_alive()?,
             None => false,
         };
-        if !alive || self.surroundings.log != LogCondition::Well {
+        let variables = &mut self.surroundings.variables;
+        let before = variables.len();
+        variables.retain(|(name, _)| name != ENFORCEMENT);
+        let changed = variables.len() != before;
+        if !alive || changed || self.surroundings.log != LogCondition::Well {
             self.restart()?;
         }
         Ok(())
@@ -226,6 +232,13 @@ impl World {
         self.surroundings.log = log;
         self.running = Some(Running::start(&*self.runtime, &self.surroundings)?);
         Ok(())
+    }
+
+    /// Starts the runtime again with the whole verdict in shadow, until the next reset.
+    pub fn restart_in_shadow(&mut self) -> Result<()> {
+        let variable = (ENFORCEMENT.to_owned(), "shadow".to_owned());
+        self.surroundings.variables.push(variable);
+        self.restart()
     }
 
     /// Stops the runtime, lets `edit` change what it keeps in its directory, and starts it again.

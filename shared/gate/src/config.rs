@@ -250,6 +250,17 @@ impl Config {
         Ok(self)
     }
 
+    /// Puts the whole verdict in shadow when a deployment starts, in the
+    /// simulation only: for trying what that is like.
+    pub fn with_simulation_enforcement(mut self, verdict: &str) -> Result<Self, ConfigError> {
+        if self.environment != Environment::Simulation {
+            let name = "SLUIS_SIMULATION_ENFORCEMENT";
+            return Err(ConfigError::invalid(name, "set", "unset in production"));
+        }
+        self.enforcement.set_simulation(verdict)?;
+        Ok(self)
+    }
+
     /// What whoever builds or deploys this should be told, a line each.
     pub fn warnings(&self) -> Vec<String> {
         self.enforcement.warnings()

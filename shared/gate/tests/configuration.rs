@@ -465,3 +465,18 @@ fn a_candidate_is_checked_like_what_decides() {
         assert_eq!(error.lines().count(), 1, "{error}");
     }
 }
+
+#[test]
+fn a_variable_puts_the_simulation_in_shadow_and_production_never() {
+    let simulation = || parse(&root("simulation.toml")).unwrap();
+    let shadow = simulation().with_simulation_enforcement("shadow").unwrap();
+    assert_eq!(shadow.warnings().len(), 1);
+    let back = shadow.with_simulation_enforcement("enforce").unwrap();
+    assert!(back.warnings().is_empty());
+    assert!(simulation().with_simulation_enforcement("off").is_err());
+    let production = parse(&root("sluis.toml")).unwrap();
+    let error = production
+        .with_simulation_enforcement("shadow")
+        .unwrap_err();
+    assert!(error.to_string().contains("unset in production"), "{error}");
+}

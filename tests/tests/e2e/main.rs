@@ -24,6 +24,7 @@ mod recording;
 mod requests;
 mod secrecy;
 mod senders;
+mod shadow;
 mod signatures;
 mod tokens;
 
@@ -89,6 +90,7 @@ fn cases() -> impl Iterator<Item = &'static Case> {
         tokens::CASES,
         signatures::CASES,
         keys::CASES,
+        shadow::CASES,
         policy::CASES,
         passing::CASES,
         decision_mode::CASES,

@@ -56,6 +56,9 @@ fn start(env: &Env) -> Result<Rc<Gate>, StartError> {
     if let Some(origin) = variable(env, "SLUIS_SIMULATION_ORIGIN") {
         config = config.with_simulation_origin(&origin)?;
     }
+    if let Some(verdict) = variable(env, "SLUIS_SIMULATION_ENFORCEMENT") {
+        config = config.with_simulation_enforcement(&verdict)?;
+    }
     let secrets = Secrets::try_from(RawSecrets {
         pseudonym_key: secret(env, "SLUIS_PSEUDONYM_KEY")?,
         log_key: secret(env, "SLUIS_LOG_KEY")?,

@@ -68,6 +68,9 @@ async fn start() -> Result<Service, StartError> {
     if let Some(origin) = optional("sluis_simulation_origin").await? {
         config = config.with_simulation_origin(&origin)?;
     }
+    if let Some(verdict) = optional("sluis_simulation_enforcement").await? {
+        config = config.with_simulation_enforcement(&verdict)?;
+    }
     let secrets = Secrets::try_from(RawSecrets {
         pseudonym_key: required("sluis_pseudonym_key").await?,
         log_key: required("sluis_log_key").await?,

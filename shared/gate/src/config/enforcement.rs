@@ -32,8 +32,9 @@ pub(crate) struct Enforcement {
     pub(crate) rules: ShadowRules,
 }
 
-/// That the configuration puts the whole verdict in shadow. Nothing else makes
-/// one, and without it no refused request goes on.
+/// That the configuration puts the whole verdict in shadow (in the simulation
+/// also a variable). Nothing else makes one, and without it no refused request
+/// goes on.
 #[derive(Debug)]
 pub(crate) struct ShadowLicence(());
 
@@ -41,6 +42,23 @@ impl Enforcement {
     /// The licence to let refused requests go on, if there is one.
     pub(crate) fn licence(&self) -> Option<&ShadowLicence> {
         self.licence.as_ref()
+    }
+
+    /// Puts the whole verdict in shadow, or out of it. The caller has checked
+    /// that this is the simulation.
+    pub(super) fn set_simulation(&mut self, verdict: &str) -> Result<(), ConfigError> {
+        self.licence = match verdict {
+            "shadow" => Some(ShadowLicence(())),
+            "enforce" => None,
+            _ => {
+                return Err(ConfigError::invalid(
+                    "SLUIS_SIMULATION_ENFORCEMENT",
+                    "another value",
+                    "`enforce` or `shadow`",
+                ));
+            }
+        };
+        Ok(())
     }
 
     /// What operators should be told at every build and in every report.
