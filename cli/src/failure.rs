@@ -6,7 +6,7 @@
 //! | 1 | a file or stream could not be read or written |
 //! | 2 | wrong usage |
 //! | 3 | looked at and refused: a token, a catalogue, a log, a validator that does not conform |
-//! | 4 | not what it should be: no key, no key set, no export, no profile |
+//! | 4 | not what it should be: no key, no key set, no export, no profile, no reason code |
 //! | 5, 6 | a server refused, or was not reached |
 
 use thiserror::Error;
@@ -16,6 +16,7 @@ use crate::conformance::ConformanceFailure;
 use crate::files::FileFailure;
 use crate::keys::KeysFailure;
 use crate::log::LogFailure;
+use crate::reason::ReasonFailure;
 use crate::token::TokenFailure;
 
 /// Why a command failed. One line.
@@ -30,6 +31,8 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Log(#[from] LogFailure),
     #[error(transparent)]
+    Reason(#[from] ReasonFailure),
+    #[error(transparent)]
     Token(#[from] TokenFailure),
 }
 
@@ -40,6 +43,7 @@ impl Failure {
             Self::Conformance(failure) => failure.exit_code(),
             Self::Keys(failure) => failure.exit_code(),
             Self::Log(failure) => failure.exit_code(),
+            Self::Reason(failure) => failure.exit_code(),
             Self::Token(failure) => failure.exit_code(),
         }
     }

@@ -7,6 +7,7 @@ mod failure;
 mod files;
 mod keys;
 mod log;
+mod reason;
 mod token;
 
 use std::io::{self, Write};
@@ -16,7 +17,7 @@ use clap::{Parser, Subcommand};
 
 use failure::Failure;
 
-/// Sluis: mandate tokens, the catalogue of deliberations, and the audit log
+/// Sluis: mandate tokens, the catalogue of deliberations, the audit log, and the reason codes
 #[derive(Debug, Parser)]
 #[command(name = "sluis", version)]
 struct Arguments {
@@ -36,6 +37,8 @@ enum Command {
     /// Show, verify and export the audit log
     #[command(subcommand)]
     Log(log::LogCommand),
+    /// Explain a reason code: why a request was refused, and what to do
+    Reason(reason::ReasonArguments),
     /// Mint, sign, inspect and verify mandate tokens
     #[command(subcommand)]
     Token(token::TokenCommand),
@@ -60,6 +63,7 @@ fn run(command: &Command, out: &mut impl Write) -> Result<(), Failure> {
         Command::Conformance(arguments) => conformance::run(arguments, out)?,
         Command::Keys(command) => keys::run(command, out)?,
         Command::Log(command) => log::run(command, out)?,
+        Command::Reason(arguments) => reason::run(arguments, out)?,
         Command::Token(command) => token::run(command, out)?,
     }
     Ok(())

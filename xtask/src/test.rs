@@ -15,7 +15,13 @@ const WASM_ONLY: [&str; 2] = ["sluis-validator", "sluis-bench-worker"];
 /// The functions, which each of [`WASM_TARGETS`] lints.
 const FUNCTIONS: [&str; 2] = ["sluis-validator", "sluis-simulation"];
 /// The platform-free crates.
-const SHARED: [&str; 4] = ["sluis-token", "sluis-policy", "sluis-log", "sluis-gate"];
+const SHARED: [&str; 5] = [
+    "sluis-token",
+    "sluis-policy",
+    "sluis-log",
+    "sluis-gate",
+    "sluis-reasons",
+];
 /// What no platform-free crate may depend on. (`js-sys` is below getrandom on Workers' target and nowhere else.)
 const PLATFORM_CRATES: [&str; 5] = [
     "worker",

@@ -506,7 +506,7 @@ fn settle_binding(
 }
 
 /// Whether a stop came before a signature held, or is a fault that no entry names.
-fn leaves_no_entry(stop: &Stop) -> bool {
+pub(crate) fn leaves_no_entry(stop: &Stop) -> bool {
     match stop {
         Stop::Refused(refusal) => match refusal {
             Refusal::Route(_)

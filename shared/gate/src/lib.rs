@@ -28,6 +28,8 @@ pub mod permit;
 mod platform;
 mod problem;
 mod purge;
+#[cfg(test)]
+mod reasons;
 mod record;
 mod references;
 pub mod replay;
