@@ -9,12 +9,13 @@ use serde_json::Value;
 use sluis_policy::{
     Basis, ConsentItem, DenyReason, HolderType, Level, Usage, VerificationSystemKind,
 };
-use sluis_reasons::{LogEntry, Table};
+use sluis_reasons::{Language, LogEntry, Table};
 use sluis_token::ed25519::Ed25519Error;
 use sluis_token::{
     Algorithm, AuthenticityError, AuthorizationScheme, Base64UrlError, BearerError, BindingError,
     ClaimsError, CompactError, DpopError, Fault as MemberFault, FieldError, HeaderError, JsonError,
-    JwkError, MandateError, ParseError, Part, UnixTime, VerifyError,
+    JwkError, MAX_DPOP_PROOF_BYTES, MAX_JSON_DEPTH, MAX_JSON_MEMBERS, MAX_TOKEN_BYTES,
+    MandateError, ParseError, Part, UnixTime, VerifyError,
 };
 
 use crate::error::{Fault, Refusal, StatusError, Stop, SubjectError};
@@ -24,6 +25,7 @@ use crate::problem::{self, Candour};
 use crate::replay::ReplayError;
 use crate::route::RouteError;
 use crate::serve::{Reply, ReplyBody};
+use crate::subject::MAX_BODY_WAIT_MS;
 
 const CHECKED: Algorithm = Algorithm::Es256;
 
@@ -449,5 +451,28 @@ fn a_denial_rests_on_the_requirement_of_its_rule() {
             "{} {requirement}",
             reason.code()
         );
+    }
+}
+
+/// Limits stand in the texts as numbers, in each language.
+#[test]
+fn a_limit_in_a_text_is_the_limit() {
+    let table = Table::load().unwrap();
+    for (code, limit) in [
+        ("tokenTooLarge", MAX_TOKEN_BYTES / 1024),
+        ("dpopProofTooLarge", MAX_DPOP_PROOF_BYTES / 1024),
+        ("jsonTooDeep", MAX_JSON_DEPTH),
+        ("jsonTooManyMembers", MAX_JSON_MEMBERS),
+        ("bodyTooSlow", MAX_BODY_WAIT_MS as usize / 1000),
+    ] {
+        let (_, row) = table.find(code).unwrap();
+        for language in Language::ALL {
+            let meaning = row.explanation(language).meaning();
+            let mut words = meaning.split([' ', '.']);
+            assert!(
+                words.any(|word| word == limit.to_string()),
+                "{code}: {meaning}"
+            );
+        }
     }
 }
