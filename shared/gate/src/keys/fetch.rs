@@ -44,7 +44,6 @@ impl Source {
             keys: self.keys_of(set.clone()),
             fetch,
             fetched_at_ms,
-            soft_age_ms: SOFT_AGE_MS,
         });
         let mut state = self.state.borrow_mut();
         state.end_fetch(set, wanted.map(|wanted| wanted.key_id), fetched_at_ms);
@@ -110,7 +109,6 @@ impl Source {
             keys: self.keys_of(set),
             fetch: if speaks { fetch } else { 0 },
             fetched_at_ms: fetched_at_ms.min(now_ms),
-            soft_age_ms: SOFT_AGE_MS,
         };
         self.state.borrow_mut().end_adoption(set, barren_at_ms)
     }

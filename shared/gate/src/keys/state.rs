@@ -9,13 +9,9 @@ use super::absent::AbsentKeys;
 use crate::vault::MAX_CLOCK_DIFFERENCE_MS;
 
 /// Age from which a set is refreshed, behind the request that finds it so old,
-/// in milliseconds. What the issuer's `Cache-Control` says replaces it, within
-/// [`MIN_SOFT_AGE_MS`] and [`MAX_SOFT_AGE_MS`].
+/// in milliseconds. The same for every issuer, whatever its `Cache-Control`
+/// says: it bounds how long a key serves that its issuer took back.
 pub const SOFT_AGE_MS: u64 = 5 * 60 * 1000;
-/// Least of what an issuer can make of it.
-pub const MIN_SOFT_AGE_MS: u64 = 60 * 1000;
-/// Most of it: a key that its issuer takes back is refused by then.
-pub const MAX_SOFT_AGE_MS: u64 = 15 * 60 * 1000;
 /// Age up to which a set still serves while its issuer gives no new one.
 pub const MAX_STALE_MS: u64 = 60 * 60 * 1000;
 /// Time after a fetch that did not bring the key it was made for, before there
@@ -41,7 +37,6 @@ pub(super) struct KnownSet {
     pub(super) fetch: u64,
     /// When it came from the issuer, to this instance or to another one.
     pub(super) fetched_at_ms: u64,
-    pub(super) soft_age_ms: u64,
 }
 
 /// What a look at an issuer's state says to do.
@@ -119,7 +114,7 @@ impl State {
         };
         let keys = set.keys;
         if keys.keys().get(key_id).is_some() {
-            let fresh = since(set.fetched_at_ms, now_ms) < set.soft_age_ms;
+            let fresh = since(set.fetched_at_ms, now_ms) < SOFT_AGE_MS;
             let failed = within(self.failed_at_ms, self.failure_cool_down_ms(), now_ms);
             return if fresh || fetching || failed {
                 Look::Known(keys)
@@ -227,7 +222,7 @@ impl State {
         let young = self
             .set
             .as_ref()
-            .is_some_and(|set| since(set.fetched_at_ms, now_ms) < set.soft_age_ms);
+            .is_some_and(|set| since(set.fetched_at_ms, now_ms) < SOFT_AGE_MS);
         self.failed_at_ms.is_some() && !young
     }
 
