@@ -41,9 +41,9 @@ pub use state::{
 };
 use state::{Look, State, since};
 
-/// Longest wait for keys that are being fetched. Longer than a fetch takes
-/// that ends, shorter than a caller's patience.
-pub const MAX_WAIT_MS: u64 = 4000;
+/// Longest wait for keys. Longer than a cool-down and a fetch that ends take
+/// together, shorter than a caller's patience.
+pub const MAX_WAIT_MS: u64 = 6000;
 /// Time between two looks at whether another request's fetch has ended.
 const WAIT_STEP_MS: u64 = 20;
 

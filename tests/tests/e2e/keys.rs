@@ -317,6 +317,8 @@ fn made_up(world: &mut World) -> Result<()> {
     let started = now();
     let claims = world.pension_claims()?;
     let address = world.address()?;
+    // A busy machine may not know in time; that is our fault then, and said so.
+    let late = AtomicUsize::new(0);
     let caller = |thread: usize| -> Result<()> {
         let mut connection = Connection::open(address)?;
         for number in 0..1_000 / THREADS {
@@ -324,10 +326,15 @@ fn made_up(world: &mut World) -> Result<()> {
             let header = json!({"typ": "at+jwt", "alg": "EdDSA", "kid": kid});
             let token = raw_token(&header, &claims, &[7; 64]);
             let response = connection.exchange(&rights().bearer(&token), true)?;
-            ensure!(response.status == 401, "{}", response.text());
+            match response.status {
+                401 => {}
+                503 => _ = late.fetch_add(1, Ordering::SeqCst),
+                status => return Err(anyhow!("{status}: {}", response.text())),
+            }
         }
         Ok(())
     };
+    let caller = &caller;
     thread::scope(|scope| {
         let callers: Vec<_> = (0..THREADS)
             .map(|number| scope.spawn(move || caller(number)))
@@ -337,6 +344,11 @@ fn made_up(world: &mut World) -> Result<()> {
         }
         anyhow::Ok(())
     })?;
+    let late = late.load(Ordering::SeqCst);
+    ensure!(
+        late <= 100,
+        "{late} of a thousand were not answered in time"
+    );
     let made = fetches(world) - before;
     let cool_downs = (now() - started) / COOL_DOWN.as_secs() + 1;
     // Instances that start at the same time do not know of each other's fetch yet.
