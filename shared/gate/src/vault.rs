@@ -202,6 +202,22 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_is_too_old_or_from_the_future_counts_as_absent() {
+        let vault = Vault::derive(b"secret");
+        let store = crate::memory::MemorySharedStore::default();
+        let is_there = |at_ms: u64, now_ms: u64| {
+            pollster::block_on(async {
+                vault.put(&store, LABEL, at_ms, b"content", 1000).await;
+                vault.get(&store, LABEL, now_ms, 1000).await.is_some()
+            })
+        };
+        assert!(is_there(5_000, 6_000));
+        assert!(!is_there(5_000, 6_001));
+        assert!(is_there(5_000 + MAX_CLOCK_DIFFERENCE_MS, 5_000));
+        assert!(!is_there(5_001 + MAX_CLOCK_DIFFERENCE_MS, 5_000));
+    }
+
+    #[test]
     fn no_bit_of_a_value_can_be_changed() {
         let vault = Vault::derive(b"secret");
         let value = vault.seal(LABEL, 7, b"content");
