@@ -370,6 +370,17 @@ impl MemoryPlatform {
         self.0.deferred.borrow().len()
     }
 
+    /// Runs the piece of work that was put off first.
+    pub async fn run_oldest_deferred(&self) {
+        let oldest = {
+            let mut deferred = self.0.deferred.borrow_mut();
+            (!deferred.is_empty()).then(|| deferred.remove(0))
+        };
+        if let Some(work) = oldest {
+            work.await;
+        }
+    }
+
     /// Runs what was put off until after the answers.
     pub async fn run_deferred(&self) {
         loop {

@@ -241,6 +241,26 @@ fn made_up_key_ids_at_many_instances_make_one_fetch_a_cool_down_together() {
 }
 
 #[test]
+fn another_instance_keeps_the_cool_down_that_one_began() {
+    let bench = Bench::new();
+    let second = bench.another_instance();
+    let good = bench.mint(json!({}));
+    assert_eq!(bench.serve(bench.request(&good)).status, 200);
+    assert_eq!(bench.status_at(&second, bench.request(&good)), 200);
+    bench.platform.advance_ms(1_000);
+    let made_up = bench.mint_with_kid("made-up");
+    assert_eq!(bench.serve_only(bench.request(&made_up)).status, 401);
+    // The mark is left behind the answer; the count of the refusal waits.
+    pollster::block_on(bench.platform.run_oldest_deferred());
+    let (before_ms, fetches) = (now_ms(&bench), bench.platform.fetches());
+    let other = bench.mint_with_kid("another");
+    let reply = pollster::block_on(second.serve(&bench.platform, bench.request(&other)));
+    assert_eq!(reply.status, 401);
+    assert_eq!(now_ms(&bench) - before_ms, UNKNOWN_KEY_COOL_DOWN_MS, "held");
+    assert_eq!(bench.platform.fetches(), fetches + 1);
+}
+
+#[test]
 fn one_made_up_key_id_costs_one_fetch_and_no_further_wait() {
     let bench = Bench::new();
     assert_eq!(status(&bench), 200);

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use sluis_token::{IssuerKeys, JwkSet, MAX_JWKS_BYTES};
 
-use super::state::{KnownSet, MAX_STALE_MS, SOFT_AGE_MS, UNKNOWN_KEY_COOL_DOWN_MS};
+use super::state::{KnownSet, MAX_STALE_MS, SOFT_AGE_MS, UNKNOWN_KEY_COOL_DOWN_MS, since};
 use super::{Source, Wanted};
 use crate::platform::Platform;
 use crate::vault::Label;
@@ -100,8 +100,11 @@ impl Source {
             let mark = self
                 .vault
                 .get(store, label, now_ms, UNKNOWN_KEY_COOL_DOWN_MS);
-            match mark.await {
-                Some(mark) => barren_at_ms = Some(mark.at_ms.min(now_ms)),
+            // One as old as the cool-down is over, or nobody would ever ask again.
+            let recent = |at_ms: u64| since(at_ms, now_ms) < UNKNOWN_KEY_COOL_DOWN_MS;
+            let barren = mark.await.map(|mark| mark.at_ms.min(now_ms));
+            match barren.filter(|at_ms| recent(*at_ms)) {
+                Some(at_ms) => barren_at_ms = Some(at_ms),
                 None => return false,
             }
         }
