@@ -78,6 +78,35 @@ fn a_good_question_is_decided_alike() {
     }
 }
 
+/// Named one by one: a rule that leaves this list is one more that a configuration can switch off.
+const ALWAYS_ENFORCED: [Rule; 15] = [
+    Rule::StatutoryBasisKnown,
+    Rule::StatutoryBasisInForce,
+    Rule::FlowSeparated,
+    Rule::MandateTypeKnown,
+    Rule::EnvironmentMatches,
+    Rule::FrameworkInForce,
+    Rule::DeliberationApprovesType,
+    Rule::DeliberationInForce,
+    Rule::VerificationSystemAdmissible,
+    Rule::MandateWindow,
+    Rule::TokenWithinMandate,
+    Rule::UsageAdmitted,
+    Rule::HolderIdentity,
+    Rule::ChannelOffered,
+    Rule::UserPresent,
+];
+
+#[test]
+fn the_rules_that_are_always_enforced_are_these() {
+    let enforced: Vec<Rule> = Rule::ALL
+        .iter()
+        .copied()
+        .filter(|rule| !rule.may_be_shadowed())
+        .collect();
+    assert_eq!(enforced, ALWAYS_ENFORCED);
+}
+
 #[test]
 fn what_must_be_enforced_cannot_be_put_in_shadow() {
     for rule in Rule::ALL {
