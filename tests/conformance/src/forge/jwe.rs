@@ -51,3 +51,44 @@ pub(crate) fn encrypted(signing: &mut Signing<'_>) -> Result<String, BuildError>
     ]
     .join("."))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64ct::{Base64UrlUnpadded, Encoding as _};
+    use sluis_token::Algorithm;
+
+    use crate::keys::Attacker;
+    use crate::template::Scope;
+
+    /// Who decrypts it finds a token that nobody signed.
+    #[test]
+    fn it_decrypts_to_an_unsecured_token() {
+        let attacker = Attacker::new(b"seed");
+        let key = attacker.key(Algorithm::Rs256).unwrap();
+        let mut signing = Signing {
+            key,
+            signer: key,
+            set: json!({}),
+            attacker: &attacker,
+            scope: &Scope::default(),
+            random: attacker.random("x"),
+            input: String::new(),
+            payload: r#"{"sub":"x"}"#.to_owned(),
+        };
+        let token = encrypted(&mut signing).unwrap();
+        let parts: Vec<&str> = token.split('.').collect();
+        let part = |at: usize| Base64UrlUnpadded::decode_vec(parts[at]).unwrap();
+        let private = key.rsa().unwrap();
+        let content_key = private
+            .decrypt(rsa::Oaep::<Sha256>::new(), &part(1))
+            .unwrap();
+        let opening = LessSafeKey::new(UnboundKey::new(&AES_128_GCM, &content_key).unwrap());
+        let nonce = Nonce::try_assume_unique_for_key(&part(2)).unwrap();
+        let mut sealed = [part(3), part(4)].concat();
+        let aad = Aad::from(parts[0].as_bytes());
+        let inner = opening.open_in_place(nonce, aad, &mut sealed).unwrap();
+        let inner = String::from_utf8(inner.to_vec()).unwrap();
+        assert_eq!(inner, "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.");
+    }
+}

@@ -142,3 +142,57 @@ pub(crate) fn plus(a: &[u8], b: &[u8]) -> Vec<u8> {
     digits.reverse();
     digits
 }
+
+/// A forgery that no verifier whatever would take shows nothing: where there is a lax verifier
+/// at hand, it takes them.
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::Attacker;
+    use rsa::signature::Verifier as _;
+    use rsa::{BoxedUint, RsaPublicKey, pkcs1v15};
+    use serde_json::Value;
+    use sha2::Sha256;
+
+    use crate::case::WeakKey;
+
+    fn number(jwk: &Value, name: &str) -> BoxedUint {
+        use base64ct::{Base64UrlUnpadded, Encoding as _};
+        let text = jwk.get(name).unwrap().as_str().unwrap();
+        BoxedUint::from_be_slice_vartime(&Base64UrlUnpadded::decode_vec(text).unwrap())
+    }
+
+    #[test]
+    fn a_short_rsa_key_signs() {
+        let attacker = Attacker::new(b"seed");
+        let mut random = attacker.random("x");
+        let jwk = weak::jwk(WeakKey::Rsa1024, &attacker).unwrap();
+        let signature = weak::signature(WeakKey::Rsa1024, &attacker, b"m", &mut random).unwrap();
+        let key = RsaPublicKey::new_unchecked(number(&jwk, "n"), number(&jwk, "e"));
+        let key = pkcs1v15::VerifyingKey::<Sha256>::new(key);
+        let signature = pkcs1v15::Signature::try_from(signature.as_slice()).unwrap();
+        assert!(key.verify(b"m", &signature).is_ok());
+    }
+
+    #[test]
+    fn one_signature_fits_every_message_under_a_small_key() {
+        let attacker = Attacker::new(b"seed");
+        let mut random = attacker.random("x");
+        let which = WeakKey::Ed25519SmallOrder;
+        let key = ed25519_dalek::VerifyingKey::from_bytes(&ed25519::identity()).unwrap();
+        for message in [&b"one"[..], b"another"] {
+            let signature = weak::signature(which, &attacker, message, &mut random).unwrap();
+            let signature = ed25519_dalek::Signature::from_slice(&signature).unwrap();
+            assert!(key.verify(message, &signature).is_ok());
+        }
+    }
+
+    #[test]
+    fn arithmetic_on_bytes() {
+        assert_eq!(plus(&[0, 255], &[0, 1]), [1, 0]);
+        assert_eq!(minus(&[1, 0], &[0, 1]), [0, 255]);
+        assert_eq!(plus(&[255], &[1]), [0]);
+        assert_eq!(flip(vec![0, 0], -1), [0, 1]);
+        assert_eq!(flip(vec![0, 0], 0), [0x80, 0]);
+    }
+}

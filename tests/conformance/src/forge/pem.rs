@@ -82,3 +82,43 @@ pub(crate) fn ssh(key: &PrivateKey) -> Result<String, BuildError> {
     let blob = [field(name.as_bytes()), rest].concat();
     Ok(format!("{name} {}", base64(&blob)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::Attacker;
+
+    /// The forms begin as every tool writes them.
+    #[test]
+    fn public_keys_have_their_usual_forms() {
+        let attacker = Attacker::new(b"seed");
+        for (algorithm, start, ssh_start) in [
+            (
+                Algorithm::EdDsa,
+                "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA",
+                "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI",
+            ),
+            (
+                Algorithm::Es256,
+                "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE",
+                "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBB",
+            ),
+            (
+                Algorithm::Es384,
+                "-----BEGIN PUBLIC KEY-----\nMHYwEAYHKoZIzj0CAQYFK4EEACIDYgAE",
+                "ecdsa-sha2-nistp384 AAAAE2VjZHNhLXNoYTItbmlzdHAzODQAAAAIbmlzdHAzODQAAABhB",
+            ),
+            (
+                Algorithm::Rs256,
+                "-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA",
+                "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQ",
+            ),
+        ] {
+            let key = attacker.key(algorithm).unwrap();
+            let text = pem("PUBLIC KEY", &spki(key).unwrap());
+            assert!(text.starts_with(start), "{text}");
+            assert!(text.ends_with("-----END PUBLIC KEY-----\n"), "{text}");
+            assert!(ssh(key).unwrap().starts_with(ssh_start), "{algorithm}");
+        }
+    }
+}
