@@ -31,7 +31,7 @@ pub struct Parser {
 }
 
 /// All of them.
-pub const PARSERS: [Parser; 14] = [
+pub const PARSERS: [Parser; 15] = [
     token::BEARER_REQUEST,
     token::COMPACT_TOKEN,
     token::DPOP_PROOF,
@@ -44,6 +44,7 @@ pub const PARSERS: [Parser; 14] = [
     settings::CATALOGUE,
     log::LOG_ENTRY,
     log::LOG_ROW,
+    log::LOG_MESSAGE,
     log::LOG_PAGE,
     log::LOG_EXPORT,
 ];

@@ -2,7 +2,7 @@
 
 use sluis_log::{
     ChainHead, ChainVerifier, ENTRY_BYTES, Entry, EntryId, EntryPage, ExportHeader, IdCheck,
-    Origin, Row, StoredEntry,
+    MemoryLog, Origin, PendingEntry, Receipt, Row, StoredEntry,
 };
 
 use crate::Parser;
@@ -20,6 +20,13 @@ pub(crate) const LOG_ROW: Parser = Parser {
     longest: 16 * 1024,
     base: 50_000,
     per_byte: 200,
+};
+pub(crate) const LOG_MESSAGE: Parser = Parser {
+    name: "log_message",
+    run: log_message,
+    longest: 64 * 1024,
+    base: 100_000,
+    per_byte: 400,
 };
 pub(crate) const LOG_PAGE: Parser = Parser {
     name: "log_page",
@@ -79,6 +86,25 @@ fn log_row(input: &[u8]) {
     if let Ok(stored) = StoredEntry::try_from(row) {
         look_at(&stored);
     }
+}
+
+/// What a Worker and the log's Durable Object say to each other: an entry to append, or a receipt.
+fn log_message(input: &[u8]) {
+    if let Ok(pending) = serde_json::from_slice::<PendingEntry>(input)
+        && let Ok(origin) = Origin::parse("sluis.invalid/log")
+    {
+        let mut log = MemoryLog::new(origin);
+        if let Ok(receipt) = log.append(&pending) {
+            assert!(receipt.is_for(&pending));
+            let entries = log.read(0, 1);
+            assert!(
+                entries
+                    .iter()
+                    .all(|stored| stored.verify_commitment().is_ok())
+            );
+        }
+    }
+    let _ = serde_json::from_slice::<Receipt>(input);
 }
 
 /// An answer to `GET /log/entries`, as the command line reads it.
