@@ -95,7 +95,7 @@ pub(super) fn run(
     if cases.is_empty() {
         return Err(ConformanceFailure::NoCase(arguments.case.clone()));
     }
-    // One look before two thousand requests.
+    // One look before a thousand requests.
     server
         .connect()
         .map_err(|error| ConformanceFailure::Unreachable {
