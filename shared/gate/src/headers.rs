@@ -149,4 +149,12 @@ mod tests {
     fn the_fixed_list_is_itself_admissible() {
         assert!(FORWARDED.iter().all(|name| may_be_configured(name)));
     }
+
+    #[test]
+    fn what_is_the_gates_own_does_not_pass_back() {
+        for name in ["dpop-nonce", "sluis-assertion", "belgov-trace-id", "te"] {
+            assert!(!passes_back(name), "{name}");
+        }
+        assert!(passes_back("content-type"));
+    }
 }

@@ -238,6 +238,43 @@ const WEAKENING: &[(&str, &str, &str)] = &[
         "realm = \"a\\\"b\"",
         "institution.realm",
     ),
+    (
+        "url = \"https://api.simulation.sluis.invalid\"",
+        "url = \"http://api.simulation.sluis.invalid\"",
+        "institution.url",
+    ),
+    (
+        "url = \"https://api.simulation.sluis.invalid\"",
+        "url = \"https://api.simulation.sluis.invalid/\"",
+        "institution.url",
+    ),
+    // Nobody but the client could have set the field.
+    (
+        "mode = \"both\"",
+        "mode = \"inline\"",
+        "upstream.trust_client_cert_field",
+    ),
+    // It could be continued into another folder, or another host.
+    (
+        "http://127.0.0.1:8788/simulation/cbss/status/\"",
+        "http://127.0.0.1:8788/simulation/cbss/status\"",
+        "issuers.status_lists",
+    ),
+    (
+        "http://127.0.0.1:8788/simulation/cbss/status/\"",
+        "https://127.0.0.1:8788\"",
+        "issuers.status_lists",
+    ),
+    (
+        "http://127.0.0.1:8788/simulation/cbss/status/\"",
+        "http://lists.invalid/\"",
+        "issuers.status_lists",
+    ),
+    (
+        "http://127.0.0.1:8788/simulation/cbss/status/\"",
+        "https://lists.invalid/a/../\"",
+        "issuers.status_lists",
+    ),
 ];
 
 #[test]

@@ -4,11 +4,11 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 use sluis_gate::memory::MemoryRequest;
 use sluis_gate::{
-    MAX_STATUS_LISTS, MAX_STATUS_STALE_MS, MAX_STATUS_TTL_MS, MIN_STATUS_TTL_MS, Platform as _,
-    STATUS_TTL_MS,
+    MAX_STATUS_LISTS, MAX_STATUS_MEMORY_BYTES, MAX_STATUS_STALE_MS, MAX_STATUS_TTL_MS,
+    MIN_STATUS_TTL_MS, Platform as _, STATUS_TTL_MS,
 };
-use sluis_token::UnixTime;
 use sluis_token::sign::StatusListClaims;
+use sluis_token::{MAX_STATUS_LIST_INFLATED_BYTES, UnixTime};
 
 use crate::support::{Bench, OPERATOR, body_of, header};
 
@@ -328,4 +328,34 @@ fn a_purge_of_keys_takes_the_lists_along() {
         .header("authorization", &format!("Bearer {OPERATOR}"));
     assert_eq!(bench.serve(purge).status, 200);
     assert_eq!(ask(&bench, &token(&bench, 0)), refused(401, "tokenRevoked"));
+}
+
+#[test]
+fn lists_take_a_bounded_memory() {
+    let bench = Bench::new();
+    let statuses = vec![VALID; MAX_STATUS_LIST_INFLATED_BYTES];
+    let most = MAX_STATUS_MEMORY_BYTES / statuses.len();
+    for number in 0..=most {
+        let uri = format!("{ALLOWED}{number}");
+        let list = bench.sign_list(&claims(&bench, &uri, &statuses));
+        bench.platform.serve_keys(&uri, &list);
+    }
+    let fetches_of = |number: usize| {
+        let uri = format!("{ALLOWED}{number}");
+        bench.platform.advance_ms(1);
+        let before = bench.platform.fetches();
+        assert_eq!(ask(&bench, &token_at(&bench, 0, &uri)), allowed());
+        bench.platform.fetches() - before
+    };
+    // The first of them also fetches the keys.
+    fetches_of(0);
+    for number in 1..most {
+        assert_eq!(fetches_of(number), 1);
+    }
+    for number in 0..most {
+        assert_eq!(fetches_of(number), 0, "{number}");
+    }
+    assert_eq!(fetches_of(most), 1);
+    assert_eq!(fetches_of(0), 1, "the first one had to go");
+    assert_eq!(fetches_of(most), 0);
 }
