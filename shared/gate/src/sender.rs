@@ -103,9 +103,8 @@ impl Gate {
             return Err(Refusal::Binding(BindingError::KeyMismatch).into());
         }
         // The name that clients call this API by, never what a request calls its
-        // host: the path alone is the request's.
-        let path = original.target.split('?').next().unwrap_or_default();
-        let url = format!("{}{path}", self.config.institution.url);
+        // host: the target alone is the request's.
+        let url = format!("{}{}", self.config.institution.url, original.target);
         let asked = DpopRequest {
             method: &original.method,
             url: &url,

@@ -251,7 +251,7 @@ impl Gate {
         uri: &str,
     ) -> Result<StatusList, Fault> {
         let name = issuer.rules.issuer();
-        let mut waited_ms = 0;
+        let (mut waited_ms, mut fetched) = (0, false);
         loop {
             let keys = self.keys.resolve(platform, issuer, token.key_id()).await;
             let keys = keys.map_err(|_| Fault::StatusUnavailable)?;
@@ -268,14 +268,17 @@ impl Gate {
                     return Ok(list);
                 }
                 // Then looked at again, so that it is held to the same rules.
-                Look::Fetch => self.fetch_status_list(platform, issuer, uri).await,
+                Look::Fetch if !fetched => {
+                    fetched = true;
+                    self.fetch_status_list(platform, issuer, uri).await;
+                }
                 // No future of another request is awaited: Workers bind it to
                 // the request that began it.
                 Look::Wait if waited_ms < MAX_WAIT_MS => {
                     platform.sleep(WAIT_STEP_MS).await;
                     waited_ms += WAIT_STEP_MS;
                 }
-                Look::Wait | Look::Nothing => return Err(Fault::StatusUnavailable),
+                Look::Fetch | Look::Wait | Look::Nothing => return Err(Fault::StatusUnavailable),
             }
         }
     }

@@ -137,6 +137,7 @@ fn each_part_of_a_proof_is_checked_and_each_refusal_recorded() {
     let now = bench.platform.now_ms() / 1000;
     let by = |client: &Client, changes: Value| client.proof(&bench, &token, &nonce, &changes);
     let good = by(&client, json!({}));
+    let good_of_thief = by(&thief, json!({}));
     let own = |changes| by(&client, changes);
     let invalid_proof = [
         ("", "dpopProofMissing"),
@@ -189,6 +190,14 @@ fn each_part_of_a_proof_is_checked_and_each_refusal_recorded() {
     }
     refused(
         call(&token, &by(&thief, json!({}))),
+        "invalid_token",
+        "dpopKeyMismatch",
+    );
+    // Whose key is not the token's is not even asked whether it signed.
+    let (signed, _) = good_of_thief.rsplit_once('.').unwrap();
+    let (_, signature) = good.rsplit_once('.').unwrap();
+    refused(
+        call(&token, &format!("{signed}.{signature}")),
         "invalid_token",
         "dpopKeyMismatch",
     );

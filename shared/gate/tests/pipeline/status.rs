@@ -226,6 +226,12 @@ fn what_a_list_says_of_its_own_time_counts_within_bounds() {
         bench.platform.advance_ms(ttl_ms - 1);
         assert_eq!(ask(&bench, &token(&bench, 0)), allowed());
         assert_eq!(bench.platform.fetches(), fetches, "{ttl_seconds}");
+        // After it, a newer one is fetched behind the next request.
+        bench.platform.advance_ms(1);
+        publish(&bench, &[REVOKED]);
+        assert_eq!(ask(&bench, &token(&bench, 0)), allowed());
+        let revoked = refused(401, "tokenRevoked");
+        assert_eq!(ask(&bench, &token(&bench, 0)), revoked, "{ttl_seconds}");
     }
     // A list that has expired does not serve on.
     let bench = Bench::new();
@@ -240,6 +246,18 @@ fn what_a_list_says_of_its_own_time_counts_within_bounds() {
         ask(&bench, &token(&bench, 0)),
         refused(503, "statusUnavailable")
     );
+    // And is asked for anew at once, however long it said that it may be kept.
+    bench.platform.advance_ms(2_000);
+    let list = StatusListClaims {
+        expires_at: UnixTime::from_seconds(now(&bench).as_seconds() + 20),
+        ttl_seconds: Some(300),
+        ..claims(&bench, LIST, &[VALID])
+    };
+    bench.platform.serve_keys(LIST, &bench.sign_list(&list));
+    assert_eq!(ask(&bench, &token(&bench, 0)), allowed());
+    bench.platform.advance_ms(26_000);
+    publish(&bench, &[VALID]);
+    assert_eq!(ask(&bench, &token(&bench, 0)), allowed());
 }
 
 #[test]
