@@ -54,6 +54,9 @@ struct Assertion<'a> {
     holder: AssertedHolder<'a>,
     trace_id: &'a str,
     log_index: u64,
+    /// So that the backend knows what it would not have got with every rule enforced.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    failed_in_shadow: &'a [&'static str],
 }
 
 #[derive(Serialize)]
@@ -73,6 +76,8 @@ pub(crate) struct AssertionFacts<'a> {
     /// SHA-256 of the body, where it was read to find the subject.
     pub(crate) body_sha256: Option<[u8; 32]>,
     pub(crate) operation: &'a Operation,
+    /// Rules of the policy that did not hold and are in shadow.
+    pub(crate) failed_in_shadow: Vec<&'static str>,
     pub(crate) entry_id: EntryId,
     pub(crate) trace_id: TraceId,
     pub(crate) now_ms: u64,
@@ -90,6 +95,7 @@ pub(crate) async fn sign<P: Platform>(
         original,
         body_sha256,
         operation,
+        failed_in_shadow,
         entry_id,
         trace_id,
         now_ms,
@@ -124,6 +130,7 @@ pub(crate) async fn sign<P: Platform>(
         },
         trace_id: trace_id.as_str(),
         log_index: recorded.index(),
+        failed_in_shadow,
     };
     let key = &gate.secrets.assertion_key;
     let header = Header {

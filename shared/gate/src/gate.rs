@@ -175,7 +175,8 @@ impl Gate {
                     unacceptable.key_thumbprint,
                     &stop,
                 )?;
-                let hides = unacceptable.issuer.system.kind() == Kind::SecondaryNetwork;
+                let system = &unacceptable.issuer.system;
+                let hides = self.catalogue.hides_holders_of(system.id(), system.kind());
                 return Err(self.refuse(platform, &entry, stop, hides).await);
             }
         };
@@ -197,6 +198,11 @@ impl Gate {
             .map_err(|fault| Stopped::failed(fault, hides))?;
         // Profile §33: durable before anything leaves, a refusal too.
         let body_sha256 = judged.body_sha256;
+        let rules = judged.decision.rules().iter();
+        let failed_in_shadow = rules
+            .filter(|rule| rule.failed_in_shadow())
+            .map(|rule| rule.check())
+            .collect();
         let allowance = match judged.into_allowance() {
             Ok(allowance) => allowance,
             Err(stop) => return Err(self.refuse(platform, &entry, stop, hides).await),
@@ -211,6 +217,7 @@ impl Gate {
             original,
             body_sha256,
             operation: &found.route.operation,
+            failed_in_shadow,
             entry_id: entry.id(),
             trace_id: nonces.trace_id(),
             now_ms,
@@ -248,12 +255,12 @@ impl Gate {
     }
 
     /// Whether the token's holder must stay unknown to the backend (M-15.2,
-    /// M-17.3), as far as the catalogue knows the mandate's type.
+    /// M-17.3); that of a mandate of an unknown type does.
     fn hides_holder(&self, token: &VerifiedAccessToken, issuer: &IssuerConfig) -> bool {
         let offered = self.catalogue.mandate_type(token.mandate().mandate_type());
         issuer.system.kind() == Kind::SecondaryNetwork
             || offered
-                .is_some_and(|offered| offered.holder_identity() == HolderIdentity::Pseudonymised)
+                .is_none_or(|offered| offered.holder_identity() == HolderIdentity::Pseudonymised)
     }
 
     /// Profile §2–23: from the token to a verified one that is its sender's.

@@ -1,12 +1,14 @@
 //! The one pipeline from request to answer, and the traits a platform implements.
 //!
 //! ```text
-//! request → parse → resolve → verify → decide → record → forward → answer, outcome
+//! request → parse → resolve → verify → bind → decide → record → forward → answer, outcome
 //! ```
 //!
 //! In scope: the order of the steps and what each failure means over HTTP,
-//! configuration, key refresh, subject binding, the permit without which
-//! nothing is forwarded ([`permit`]), and a platform in memory ([`memory`]).
+//! configuration, key refresh and purges, the binding of tokens to their sender
+//! and to the person of the request, status lists, what may be used once, the
+//! permit without which nothing is forwarded ([`permit`]), shadow and comparison,
+//! and a platform in memory ([`memory`]).
 //! Out of scope: what a token is (`sluis-token`), what is allowed
 //! (`sluis-policy`), what an entry is (`sluis-log`), and every platform's own
 //! calls (the functions).

@@ -12,7 +12,6 @@
 //! shadow: a [`ShadowPassage`] (see `shadow`), which gives a permit without an
 //! assertion.
 //!
-//!
 //! ```compile_fail,E0451
 //! // A permit has no public constructor and no public field.
 //! let permit = sluis_gate::ForwardPermit { url: String::new() };

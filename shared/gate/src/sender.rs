@@ -13,7 +13,7 @@ use sluis_token::{
 
 use crate::certificate;
 use crate::error::{Fault, Refusal, Stop};
-use crate::gate::Gate;
+use crate::gate::{Gate, unix_time};
 use crate::nonce::Freshness;
 use crate::original::OriginalRequest;
 use crate::platform::Platform;
@@ -128,6 +128,13 @@ impl Gate {
             })?;
         let ends = freshness.get() == Some(Freshness::Ending);
         Ok((verified, ends.then(|| self.nonce(now))))
+    }
+
+    /// The nonce to try again with, after a proof that only lacked one (RFC 9449 §9).
+    pub(crate) fn nonce_after(&self, stop: &Stop, now_ms: u64) -> Option<String> {
+        let lacked = *stop == Refusal::Dpop(DpopError::NonceNeeded).into();
+        let now = unix_time(now_ms).ok().filter(|_| lacked)?;
+        Some(self.nonce(now))
     }
 
     /// The nonce to give out now.

@@ -12,10 +12,10 @@
 use std::rc::Rc;
 
 use sluis_log::{EntryPage, MAX_PAGE_ENTRIES};
-use sluis_token::{AuthorizationScheme, DpopError};
+use sluis_token::AuthorizationScheme;
 
 use crate::error::{Fault, Refusal, Stop};
-use crate::gate::{Admission, Gate, unix_time};
+use crate::gate::{Admission, Gate};
 use crate::headers;
 use crate::original::{DECIDE_PATH, OriginalRequest};
 use crate::platform::{AuditLog as _, InboundRequest as _, Platform, UpstreamResponse as _};
@@ -152,9 +152,10 @@ impl Gate {
                 admission.next_nonce,
             ),
             Err(stopped) => {
+                let next_nonce = self.nonce_after(&stopped.stop, platform.now_ms());
                 let (passage, outcome) = self.pass_in_shadow(platform, stopped, nonces)?;
                 let permit = self.permit_in_shadow(passage, original, nonces);
-                (permit, outcome, None)
+                (permit, outcome, next_nonce)
             }
         };
         let started_ms = platform.now_ms();
@@ -187,16 +188,22 @@ impl Gate {
             }
             Err(refusal) => Err(refusal.into()),
         };
+        let mut enforcement = "shadow";
         let (assertion, next_nonce) = match admitted {
             Ok(admission) => (admission.permit.into_assertion(), admission.next_nonce),
             Err(stopped) => {
-                // The proxy forwards; there is nothing to assert.
-                self.pass_in_shadow(platform, stopped, nonces)?;
-                (None, None)
+                let next_nonce = self.nonce_after(&stopped.stop, platform.now_ms());
+                // The proxy forwards; there is nothing to assert, and it must be told
+                // what the gate itself would not let out.
+                let (passage, _) = self.pass_in_shadow(platform, stopped, nonces)?;
+                if passage.has_fixed_headers() {
+                    enforcement = "shadow; holder=hidden";
+                }
+                (None, next_nonce)
             }
         };
         let shadow = self.config.enforcement.licence();
-        let shadow = shadow.map(|_| (headers::ENFORCEMENT, "shadow".to_owned()));
+        let shadow = shadow.map(|_| (headers::ENFORCEMENT, enforcement.to_owned()));
         let further = answer_headers(next_nonce).into_iter().chain(shadow);
         Ok(Reply {
             status: 200,
@@ -295,12 +302,10 @@ impl Gate {
             let candour = Candour::from(self.config.environment);
             let realm = &self.config.institution.realm;
             let mut reply = problem::answer(&stop, realm, request.scheme(), candour);
-            // RFC 9449 §9: to try again with.
-            if stop == Refusal::Dpop(DpopError::NonceNeeded).into()
-                && let Ok(now) = unix_time(platform.now_ms())
-            {
-                reply.headers.push((headers::DPOP_NONCE, self.nonce(now)));
-            }
+            let nonce = self.nonce_after(&stop, platform.now_ms());
+            reply
+                .headers
+                .extend(nonce.map(|nonce| (headers::DPOP_NONCE, nonce)));
             reply
         });
         // Generated here and never copied from the request (Belgif).

@@ -144,12 +144,29 @@ fn a_holder_that_must_stay_unknown_is_not_let_out_in_shadow_either() {
     }
     // Also of a token whose signature held and whose time has passed.
     let token = bench.mint_nic(json!({"lifetime": -10}));
-    let request = bench
+    let late = bench
         .request_to("POST", "/mutuality/v1/benefits/get", &token)
         .header("x-custom", "who");
-    assert_eq!(bench.serve(request).status, 200);
+    assert_eq!(bench.serve(late).status, 200);
     let forwarded = bench.platform.forwarded().pop().unwrap();
     assert!(!forwarded.headers.contains_key("x-custom"));
+    // And of a mandate of a type that nobody knows, whoever issued it.
+    let mut details = bench.claims(false, json!({}))["authorization_details"].clone();
+    details[0]["mandateType"] = json!("simUnknown");
+    let token = bench.mint(json!({ "authorization_details": details }));
+    assert_eq!(bench.serve(request(&bench, &token)).status, 200);
+    let forwarded = bench.platform.forwarded().pop().unwrap();
+    assert!(!forwarded.headers.contains_key("authorization"));
+    // A proxy forwards itself, so it is told.
+    let token = bench.mint_nic(json!({"purposes": ["simPensionSimulation"]}));
+    let asked = MemoryRequest::new("GET", "/decide")
+        .header("authorization", &format!("Bearer {token}"))
+        .header("x-original-method", "POST")
+        .header("x-original-uri", "/mutuality/v1/benefits/get");
+    assert_eq!(
+        header(&bench.serve(asked), "sluis-enforcement"),
+        Some("shadow; holder=hidden")
+    );
 }
 
 #[test]
@@ -310,7 +327,8 @@ fn a_rule_in_shadow_is_recorded_and_the_request_goes_on_by_the_others() {
     assert!(decision["checks"][0].get("failed").is_none());
     // It was allowed: the fixed list passes, with an assertion.
     let forwarded = &bench.platform.forwarded()[0];
-    assert!(forwarded.headers.contains_key("sluis-assertion"));
+    let assertion = bench.open_assertion(&forwarded.headers["sluis-assertion"]);
+    assert_eq!(assertion["failedInShadow"], json!(["termsAccepted"]));
     assert!(!forwarded.headers.contains_key("authorization"));
     // Another rule still refuses, and what holds is not marked.
     let wrong = bench.mint(json!({"purposes": ["simBenefitAdvice"]}));
@@ -323,6 +341,9 @@ fn a_rule_in_shadow_is_recorded_and_the_request_goes_on_by_the_others() {
         .rev()
         .find(|event| event["data"]["decision"] == "granted");
     assert!(last.unwrap()["data"].get("shadow").is_none());
+    let forwarded = bench.platform.forwarded().pop().unwrap();
+    let assertion = bench.open_assertion(&forwarded.headers["sluis-assertion"]);
+    assert!(assertion.get("failedInShadow").is_none());
     // A log that fails stops everything here: the verdict counts.
     bench.platform.break_log(LogFault::Unavailable);
     assert_eq!(bench.serve(request(&bench, &good)).status, 503);

@@ -26,7 +26,7 @@ pub use timeline::{DeliberationVersion, Standing};
 pub(crate) use timeline::DatedDeliberation;
 
 use crate::question::{Basis, Operation, OperationError};
-use crate::vocabulary::{DeliberationKind, VerificationSystemKind};
+use crate::vocabulary::{DeliberationKind, HolderIdentity, VerificationSystemKind};
 use entry::RawCatalogue;
 use path::line_of;
 
@@ -296,6 +296,15 @@ impl Catalogue {
     /// Whether any mandate type may be attested by a system of this kind; a configured one that none names is a mistake.
     pub fn admits_verification_system(&self, id: &str, kind: VerificationSystemKind) -> bool {
         self.mandate_types().any(|entry| entry.admits(id, kind))
+    }
+
+    /// Whether the holder of some token of this verification system must stay unknown
+    /// (M-15.4, M-17.3): of a token of which no more is known than who issued it.
+    pub fn hides_holders_of(&self, id: &str, kind: VerificationSystemKind) -> bool {
+        kind == VerificationSystemKind::SecondaryNetwork
+            || self.mandate_types().any(|entry| {
+                entry.holder_identity() == HolderIdentity::Pseudonymised && entry.admits(id, kind)
+            })
     }
 
     pub(crate) fn offered_type(&self, code: &str) -> Option<&OfferedType> {

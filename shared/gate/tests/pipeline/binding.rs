@@ -237,6 +237,32 @@ fn a_bound_token_is_no_bearer_token() {
 }
 
 #[test]
+fn a_nonce_is_given_in_shadow_too_or_no_proof_would_ever_hold() {
+    let bench = Bench::enforcing("verdict = \"shadow\"");
+    let client = Client::new();
+    let token = client.token(&bench);
+    let send = |proof: &str| {
+        let length = format!("{{\"ssin\":\"{SSIN}\"}}").len().to_string();
+        bench.serve(call(&token, proof).header("content-length", &length))
+    };
+    let first = send(&client.proof(&bench, &token, "", &json!({"nonce": null})));
+    assert_eq!(first.status, 200);
+    assert_eq!(last_decision(&bench)["reason"], "dpopNonceNeeded");
+    let nonce = header(&first, "dpop-nonce").unwrap();
+    assert_eq!(
+        send(&client.proof(&bench, &token, nonce, &json!({}))).status,
+        200
+    );
+    assert_eq!(last_decision(&bench)["decision"], "granted");
+}
+
+fn last_decision(bench: &Bench) -> Value {
+    let events = bench.events().into_iter().rev();
+    let mut decisions = events.filter(|event| event["data"].get("decision").is_some());
+    decisions.next().unwrap()["data"].clone()
+}
+
+#[test]
 fn a_proof_is_good_once() {
     let (bench, client) = (Bench::new(), Client::new());
     let nonce = nonce(&bench, &client);
