@@ -177,10 +177,17 @@ export function shared_get(operation, namespace, key, milliseconds) {
   });
 }
 
-/** Writes one. `value` is a view on the module's memory, so it is copied before anything else happens. */
-export function shared_put(operation, namespace, key, value, seconds, milliseconds) {
+/**
+ * Writes one; the outcome is true, `undefined` or `TIMED_OUT`. `value` is a view on the module's memory, so it is copied before
+ * anything else happens. A write that takes longer than the limit goes on behind the answer.
+ */
+export function shared_put(operation, context, namespace, key, value, seconds, milliseconds) {
   const bytes = value.slice();
-  bounded(operation, milliseconds, () => namespace.put(key, bytes, { expirationTtl: seconds }));
+  bounded(operation, milliseconds, () => {
+    const written = namespace.put(key, bytes, { expirationTtl: seconds });
+    context.waitUntil(written.catch(() => {}));
+    return written.then(() => true);
+  });
 }
 
 // Time ----------------------------------------------------------------------

@@ -73,7 +73,9 @@ pub use route::{MAX_TARGET_BYTES, RouteError};
 pub use secrets::{KEY_BYTES, MIN_AUDITOR_TOKEN_CHARS, RawSecrets, SecretError, Secrets};
 pub use serve::{Reply, ReplyBody, not_started};
 pub use shadow::ShadowPassage;
-pub use shared_store::{MAX_SHARED_VALUE_BYTES, SharedStore};
+pub use shared_store::{
+    MARK_PUT_MS, MAX_SHARED_VALUE_BYTES, NotShared, SHARED_PUT_MS, SharedStore,
+};
 pub use status::{
     MAX_STATUS_LISTS, MAX_STATUS_MEMORY_BYTES, MAX_STATUS_STALE_MS, MAX_STATUS_TTL_MS,
     MIN_STATUS_TTL_MS, STATUS_TTL_MS,

@@ -17,7 +17,7 @@ use crate::platform::{
     UpstreamResponse,
 };
 use crate::replay::{ReplayError, ReplayStore, Use};
-use crate::shared_store::SharedStore;
+use crate::shared_store::{NotShared, SharedStore};
 
 /// A request in memory.
 #[derive(Debug, Clone)]
@@ -193,11 +193,19 @@ impl SharedStore for MemorySharedStore {
         value.filter(|_| !self.gone.get())
     }
 
-    async fn put(&self, key: &str, value: &[u8], _lifetime_seconds: u32) {
-        if !self.gone.get() {
-            let mut values = self.values.borrow_mut();
-            values.insert(key.to_owned(), value.to_vec());
+    async fn put(
+        &self,
+        key: &str,
+        value: &[u8],
+        _lifetime_seconds: u32,
+        _limit_ms: u32,
+    ) -> Result<(), NotShared> {
+        if self.gone.get() {
+            return Err(NotShared::Refused);
         }
+        let mut values = self.values.borrow_mut();
+        values.insert(key.to_owned(), value.to_vec());
+        Ok(())
     }
 }
 

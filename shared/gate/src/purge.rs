@@ -5,10 +5,14 @@
 //! of all issuers, or `{"issuer":"…"}`. What was derived from the keys goes
 //! too. The next token of the issuer waits for a fresh set; if none comes it
 //! gets 503.
+//!
+//! An issuer of which the other instances cannot be told is in `hereOnly`, and
+//! the answer is 503: nothing is promised of them. Giving the order again is
+//! safe and tries again.
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Refusal, Stop};
+use crate::error::{Fault, Refusal, Stop};
 use crate::gate::Gate;
 use crate::keys::MARK_DEADLINE_MS;
 use crate::permit::append;
@@ -31,11 +35,16 @@ struct Order {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Purged<'a> {
-    /// The issuers whose keys were forgotten. Keys that are built in stay.
+struct Answer<'a> {
+    /// The issuers whose keys were forgotten here, of which all instances can
+    /// learn. Keys that are built in stay.
     purged: Vec<&'a str>,
     /// When every other instance has done so too.
-    everywhere_within_seconds: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    everywhere_within_seconds: Option<u64>,
+    /// Those whose mark was not written: forgotten by this instance alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    here_only: Vec<&'a str>,
 }
 
 impl Gate {
@@ -58,27 +67,36 @@ impl Gate {
             None => None,
             Some(issuer) => Some(self.config.issuer(issuer).ok_or(Refusal::Order)?),
         };
-        let mut purged = Vec::new();
-        for issuer in &self.config.issuers {
-            let name = issuer.rules.issuer();
-            if chosen.is_none_or(|chosen| chosen.rules.issuer() == name)
-                && self.keys.purge(platform, name).await
-            {
-                purged.push(name);
+        // Here all are forgotten before the shared store can take its time.
+        let now_ms = platform.now_ms();
+        let names = self
+            .config
+            .issuers
+            .iter()
+            .map(|issuer| issuer.rules.issuer());
+        let marks: Vec<_> = names
+            .filter(|name| chosen.is_none_or(|chosen| chosen.rules.issuer() == *name))
+            .filter_map(|name| Some((name, self.keys.purge(name, now_ms)?)))
+            .collect();
+        let (mut purged, mut here_only) = (Vec::new(), Vec::new());
+        for (name, mark) in marks {
+            match mark.tell(platform).await {
+                Ok(()) => purged.push(name),
+                Err(_) => here_only.push(name),
             }
         }
         let system = chosen.map(|issuer| issuer.system.id());
         let entry = record::purge(self, system, nonces, platform.now_ms())?;
         append(&entry, platform.log()).await?;
-        let answer = Purged {
+        let everywhere = here_only.is_empty();
+        let answer = Answer {
             purged,
-            everywhere_within_seconds: (MARK_DEADLINE_MS + STORE_DELAY_MS) / 1000,
+            everywhere_within_seconds: everywhere
+                .then_some((MARK_DEADLINE_MS + STORE_DELAY_MS) / 1000),
+            here_only,
         };
-        json_of(&answer)
+        let body = serde_json::to_string(&answer).map_err(|_| Fault::Record)?;
+        let status = if everywhere { 200 } else { 503 };
+        Ok(json(status, body, crate::headers::NO_STORE.1))
     }
-}
-
-fn json_of<B>(value: &impl Serialize) -> Result<Reply<B>, Stop> {
-    let body = serde_json::to_string(value).map_err(|_| crate::error::Fault::Record)?;
-    Ok(json(200, body, crate::headers::NO_STORE.1))
 }

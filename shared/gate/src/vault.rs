@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use crate::shared_store::{MAX_SHARED_VALUE_BYTES, SharedStore};
+use crate::shared_store::{MAX_SHARED_VALUE_BYTES, NotShared, SharedStore};
 
 /// How far the clocks of two instances may be apart, in milliseconds. A value
 /// from further in the future counts as absent.
@@ -33,6 +33,16 @@ const BLOCK_BYTES: usize = 64;
 pub(crate) struct Label<'a> {
     pub(crate) kind: &'static str,
     pub(crate) parts: [&'a str; 2],
+}
+
+/// What is to be sealed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sealable<'a> {
+    /// Its time, milliseconds since the epoch.
+    pub(crate) at_ms: u64,
+    pub(crate) content: &'a [u8],
+    /// How long it is of use to anybody.
+    pub(crate) lifetime_ms: u64,
 }
 
 /// A value whose seal held.
@@ -82,21 +92,23 @@ impl Vault {
         (!too_old && !too_new).then_some(opened)
     }
 
-    /// Seals a value and puts it under its label.
+    /// Seals a value and puts it under its label, within `limit_ms`.
     pub(crate) async fn put<S: SharedStore>(
         &self,
         store: &S,
         label: Label<'_>,
-        at_ms: u64,
-        content: &[u8],
-        lifetime_ms: u64,
-    ) {
-        let value = self.seal(label, at_ms, content);
-        if value.len() > MAX_SHARED_VALUE_BYTES {
-            return;
+        value: Sealable<'_>,
+        limit_ms: u32,
+    ) -> Result<(), NotShared> {
+        let sealed = self.seal(label, value.at_ms, value.content);
+        if sealed.len() > MAX_SHARED_VALUE_BYTES {
+            return Err(NotShared::TooLarge {
+                bytes: sealed.len(),
+                limit: MAX_SHARED_VALUE_BYTES,
+            });
         }
-        let seconds = u32::try_from(lifetime_ms.div_ceil(1000)).unwrap_or(u32::MAX);
-        store.put(&label.name(), &value, seconds).await;
+        let seconds = u32::try_from(value.lifetime_ms.div_ceil(1000)).unwrap_or(u32::MAX);
+        store.put(&label.name(), &sealed, seconds, limit_ms).await
     }
 
     /// `tag ‖ time ‖ content`.
@@ -207,7 +219,12 @@ mod tests {
         let store = crate::memory::MemorySharedStore::default();
         let is_there = |at_ms: u64, now_ms: u64| {
             pollster::block_on(async {
-                vault.put(&store, LABEL, at_ms, b"content", 1000).await;
+                let value = Sealable {
+                    at_ms,
+                    content: b"content",
+                    lifetime_ms: 1000,
+                };
+                vault.put(&store, LABEL, value, 1).await.unwrap();
                 vault.get(&store, LABEL, now_ms, 1000).await.is_some()
             })
         };

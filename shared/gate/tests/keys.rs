@@ -646,6 +646,53 @@ fn a_purge_that_cannot_be_recorded_is_done_and_says_so() {
 }
 
 #[test]
+fn a_purge_of_which_no_other_instance_can_learn_is_done_here_and_says_so() {
+    let bench = Bench::new();
+    let second = bench.another_instance();
+    let old = bench.mint(json!({}));
+    assert_eq!(bench.serve(bench.request(&old)).status, 200);
+    assert_eq!(bench.status_at(&second, bench.request(&old)), 200);
+    let bench = bench.rotate();
+    bench.platform.break_shared(true);
+    let reply = bench.serve(purge(OPERATOR, ""));
+    assert_eq!(reply.status, 503);
+    let answer: Value = serde_json::from_str(&body_of(&reply)).unwrap();
+    assert_eq!(answer["purged"], json!([]));
+    assert_eq!(answer["hereOnly"].as_array().unwrap().len(), 2);
+    assert_eq!(answer.get("everywhereWithinSeconds"), None);
+    assert_eq!(bench.serve(bench.request(&old)).status, 401, "done here");
+    assert!(bench.events().iter().any(|event| {
+        let kind = event["type"].as_str().unwrap();
+        kind.ends_with("keys.notify.purged")
+    }));
+    // The order given again, with the store back, reaches the others.
+    bench.platform.advance_ms(MARK_DEADLINE_MS);
+    assert_eq!(bench.status_at(&second, bench.request(&old)), 200);
+    bench.platform.break_shared(false);
+    assert_eq!(bench.serve(purge(OPERATOR, "")).status, 200);
+    bench.platform.advance_ms(MARK_DEADLINE_MS);
+    assert_eq!(bench.status_at(&second, bench.request(&old)), 401);
+}
+
+#[test]
+fn a_second_purge_in_the_same_millisecond_forgets_too_and_is_heard_of() {
+    let bench = Bench::new();
+    let second = bench.another_instance();
+    let old = bench.mint(json!({}));
+    assert_eq!(bench.serve(purge(OPERATOR, "")).status, 200);
+    // Both fetch what is published now, after the first order and its mark.
+    assert_eq!(bench.status_at(&second, bench.request(&old)), 200);
+    let purged_ms = now_ms(&bench);
+    assert_eq!(bench.serve(bench.request(&old)).status, 200);
+    assert_eq!(now_ms(&bench), purged_ms);
+    let bench = bench.rotate();
+    assert_eq!(bench.serve(purge(OPERATOR, "")).status, 200);
+    assert_eq!(bench.serve(bench.request(&old)).status, 401);
+    bench.platform.advance_ms(MARK_DEADLINE_MS);
+    assert_eq!(bench.status_at(&second, bench.request(&old)), 401);
+}
+
+#[test]
 fn where_nobody_can_purge_nobody_looks_for_marks() {
     let bench = Bench::new();
     let gate = bench.without_operators();

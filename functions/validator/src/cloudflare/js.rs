@@ -60,9 +60,10 @@ extern "C" {
     /// Reads a value of a KV namespace; ends with its bytes, undefined if there is none.
     pub(crate) fn shared_get(operation: u32, namespace: &JsValue, key: &str, milliseconds: u32);
 
-    /// Writes one, to be forgotten after some seconds.
+    /// Writes one, to be forgotten after some seconds; ends with true or [`TIMED_OUT`].
     pub(crate) fn shared_put(
         operation: u32,
+        context: &JsValue,
         namespace: &JsValue,
         key: &str,
         value: &[u8],

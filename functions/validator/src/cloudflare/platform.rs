@@ -26,13 +26,16 @@ pub(crate) struct Workers<L> {
     log: L,
     /// The `ExecutionContext`.
     context: Rc<JsValue>,
+    shared: KvStore,
 }
 
 impl<L> Workers<L> {
     pub(crate) fn new(log: L, context: JsValue) -> Self {
+        let context = Rc::new(context);
         Self {
             log,
-            context: Rc::new(context),
+            shared: KvStore::new(Rc::clone(&context)),
+            context,
         }
     }
 }
@@ -42,6 +45,7 @@ impl<L: Clone> Clone for Workers<L> {
         Self {
             log: self.log.clone(),
             context: Rc::clone(&self.context),
+            shared: self.shared.clone(),
         }
     }
 }
@@ -87,7 +91,7 @@ impl<L: AuditLog + Clone + 'static> Platform for Workers<L> {
     }
 
     fn shared(&self) -> &KvStore {
-        &KvStore
+        &self.shared
     }
 
     fn replay(&self) -> &DurableReplay {

@@ -6,8 +6,9 @@
 //! minute, which is part of the time that a purge takes.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
-use sluis_gate::SharedStore;
+use sluis_gate::{NotShared, SharedStore};
 use wasm_bindgen::{JsCast as _, JsValue};
 use worker::Env;
 
@@ -26,10 +27,17 @@ thread_local! {
 }
 
 /// The namespace that this instance is bound to; empty without a binding.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct KvStore;
+#[derive(Debug, Clone)]
+pub(crate) struct KvStore {
+    /// The `ExecutionContext`: a write goes on in it when nobody waits any more.
+    context: Rc<JsValue>,
+}
 
 impl KvStore {
+    pub(crate) fn new(context: Rc<JsValue>) -> Self {
+        Self { context }
+    }
+
     /// Remembers the binding, which is the instance's.
     pub(crate) fn bind(env: &Env) {
         let found = js_sys::Reflect::get(env, &JsValue::from_str(BINDING)).ok();
@@ -46,12 +54,25 @@ impl SharedStore for KvStore {
         Some(bytes.to_vec())
     }
 
-    async fn put(&self, key: &str, value: &[u8], lifetime_seconds: u32) {
-        let Some(namespace) = NAMESPACE.with_borrow(Clone::clone) else {
-            return;
-        };
+    async fn put(
+        &self,
+        key: &str,
+        value: &[u8],
+        lifetime_seconds: u32,
+        limit_ms: u32,
+    ) -> Result<(), NotShared> {
+        let namespace = NAMESPACE.with_borrow(Clone::clone);
+        let namespace = namespace.ok_or(NotShared::NoStore)?;
         let seconds = lifetime_seconds.max(MIN_LIFETIME_SECONDS);
-        let begin = |number| js::shared_put(number, &namespace, key, value, seconds, TIMEOUT_MS);
-        Operation::begin(begin).await;
+        let context = &self.context;
+        let begin =
+            |number| js::shared_put(number, context, &namespace, key, value, seconds, limit_ms);
+        let outcome = Operation::begin(begin).await;
+        match js::number(&outcome) {
+            Some(js::TIMED_OUT) => Err(NotShared::Timeout { limit_ms }),
+            Some(_) => Err(NotShared::Refused),
+            None if outcome.is_truthy() => Ok(()),
+            None => Err(NotShared::Refused),
+        }
     }
 }

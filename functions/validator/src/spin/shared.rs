@@ -3,7 +3,7 @@
 //! It cannot forget by itself, so values stay until they are overwritten: one
 //! key set an issuer, which is marked with its time and too old soon.
 
-use sluis_gate::SharedStore;
+use sluis_gate::{NotShared, SharedStore};
 use spin_sdk::key_value::Store;
 
 use super::time::within;
@@ -23,12 +23,20 @@ impl SharedStore for KeyValueStore {
         within(TIMEOUT_MS, read).await?
     }
 
-    async fn put(&self, key: &str, value: &[u8], _lifetime_seconds: u32) {
+    async fn put(
+        &self,
+        key: &str,
+        value: &[u8],
+        _lifetime_seconds: u32,
+        limit_ms: u32,
+    ) -> Result<(), NotShared> {
         let write = async {
-            let store = Store::open_default().await.ok()?;
-            store.set(key, value).await.ok()
+            let store = Store::open_default().await;
+            let store = store.map_err(|_| NotShared::NoStore)?;
+            let written = store.set(key, value).await;
+            written.map_err(|_| NotShared::Refused)
         };
-        // Whether it was written shows when it is read.
-        _ = within(TIMEOUT_MS, write).await;
+        let written = within(limit_ms, write).await;
+        written.unwrap_or(Err(NotShared::Timeout { limit_ms }))
     }
 }

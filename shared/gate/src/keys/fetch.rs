@@ -7,7 +7,8 @@ use sluis_token::{IssuerKeys, JwkSet, MAX_JWKS_BYTES};
 use super::state::{KnownSet, MAX_STALE_MS, SOFT_AGE_MS, UNKNOWN_KEY_COOL_DOWN_MS, since};
 use super::{Source, Wanted};
 use crate::platform::Platform;
-use crate::vault::Label;
+use crate::shared_store::SHARED_PUT_MS;
+use crate::vault::{Label, Sealable};
 
 /// Media types of a JWK set (RFC 7517 §8.5.2), and what most servers call it.
 const ACCEPT: &str = "application/jwk-set+json, application/json";
@@ -56,14 +57,21 @@ impl Source {
         platform.defer(async move {
             let (vault, store) = (&source.vault, later.shared());
             let label = source.label(KEYS, &url);
-            vault
-                .put(store, label, fetched_at_ms, &bytes, MAX_STALE_MS)
-                .await;
+            let value = Sealable {
+                at_ms: fetched_at_ms,
+                content: &bytes,
+                lifetime_ms: MAX_STALE_MS,
+            };
+            // What another instance does not find it fetches for itself.
+            let _ = vault.put(store, label, value, SHARED_PUT_MS).await;
             if barren {
                 let label = source.label(BARREN, &url);
-                vault
-                    .put(store, label, fetched_at_ms, &[], UNKNOWN_KEY_COOL_DOWN_MS)
-                    .await;
+                let value = Sealable {
+                    content: &[],
+                    lifetime_ms: UNKNOWN_KEY_COOL_DOWN_MS,
+                    ..value
+                };
+                let _ = vault.put(store, label, value, SHARED_PUT_MS).await;
             }
         });
     }

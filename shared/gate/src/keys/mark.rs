@@ -13,7 +13,8 @@ use std::rc::Rc;
 use super::state::{MAX_STALE_MS, since, within};
 use super::{KeyRing, Location, Source};
 use crate::platform::Platform;
-use crate::vault::Label;
+use crate::shared_store::{MARK_PUT_MS, NotShared};
+use crate::vault::{Label, Sealable};
 
 /// Time after which a mark is looked for behind a request, in milliseconds.
 pub const MARK_BACKGROUND_MS: u64 = 10 * 1000;
@@ -26,26 +27,40 @@ const READING_STEP_MS: u32 = 10;
 /// How long a mark stands: no set from before a purge serves for longer.
 const MARK_LIFETIME_MS: u64 = 2 * MAX_STALE_MS;
 
+/// An issuer's keys are forgotten here; the others have to be told.
+pub(crate) struct PurgedHere<'a> {
+    source: &'a Source,
+    url: &'a str,
+    at_ms: u64,
+}
+
 impl KeyRing {
-    /// Forgets an issuer's keys here and leaves the mark for the others.
-    /// Whether there was something to forget: keys that are built in stay.
-    pub(crate) async fn purge<P: Platform>(&self, platform: &P, issuer: &str) -> bool {
-        let Some(source) = self.source(issuer) else {
-            return false;
-        };
-        let now_ms = platform.now_ms();
+    /// Forgets an issuer's keys here, at once. None if there was nothing to
+    /// forget: keys that are built in stay.
+    pub(crate) fn purge(&self, issuer: &str, now_ms: u64) -> Option<PurgedHere<'_>> {
+        let source = self.source(issuer)?;
         (source.forget)(issuer);
         let url = match &source.location {
-            Location::Embedded(_) => return false,
+            Location::Embedded(_) => return None,
             Location::Url(url) => url,
         };
-        source.state.borrow_mut().purge(now_ms);
-        let (store, label) = (platform.shared(), source.mark(url));
-        source
-            .vault
-            .put(store, label, now_ms, &[], MARK_LIFETIME_MS)
-            .await;
-        true
+        let at_ms = source.state.borrow_mut().purge_here(now_ms);
+        Some(PurgedHere { source, url, at_ms })
+    }
+}
+
+impl PurgedHere<'_> {
+    /// Leaves the mark for the other instances. An error: they do not learn of
+    /// the purge, as far as anybody knows.
+    pub(crate) async fn tell<P: Platform>(&self, platform: &P) -> Result<(), NotShared> {
+        let value = Sealable {
+            at_ms: self.at_ms,
+            content: &[],
+            lifetime_ms: MARK_LIFETIME_MS,
+        };
+        let (store, label) = (platform.shared(), self.source.mark(self.url));
+        let vault = &self.source.vault;
+        vault.put(store, label, value, MARK_PUT_MS).await
     }
 }
 

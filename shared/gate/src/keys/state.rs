@@ -226,6 +226,16 @@ impl State {
         self.failed_at_ms.is_some() && !young
     }
 
+    /// An operator's order to this instance: it is obeyed even if a mark of the
+    /// same millisecond, or of a clock that is ahead, was heard of before. The
+    /// time of the purge.
+    pub(super) fn purge_here(&mut self, now_ms: u64) -> u64 {
+        let after = |at: u64| at.saturating_add(1);
+        let at_ms = now_ms.max(self.purged_at_ms.map_or(0, after));
+        self.purge(at_ms);
+        at_ms
+    }
+
     /// Forgets what was known by then, if this purge was not heard of yet.
     pub(super) fn purge(&mut self, at_ms: u64) -> bool {
         if self.purged_at_ms.is_some_and(|known| known >= at_ms) {
