@@ -4,18 +4,23 @@
 //! - A list is fetched from the places alone that the configuration allows the
 //!   token's issuer, and verified under that issuer's keys.
 //! - One younger than its `ttl`, within bounds, is used as it is. An older one serves
-//!   while a newer one is fetched behind the request, up to [`MAX_STATUS_STALE_MS`] and never
-//!   beyond its `exp`; after that the list's tokens get 503, never 200.
-//! - One fetch a list at a time; after a failed one none for [`FAILURE_COOL_DOWN_MS`].
+//!   while a newer one is fetched behind the request, up to [`MAX_STATUS_TTL_MS`]. From
+//!   then on the request waits for that fetch, and the older list answers only if it
+//!   fails: up to [`MAX_STATUS_STALE_MS`] and never beyond its `exp`. After that the
+//!   list's tokens get 503, never 200.
+//! - One fetch a list at a time; after a failed one none for [`FAILURE_COOL_DOWN_MS`],
+//!   or [`STALE_COOL_DOWN_MS`] while an older list answers. [`MAX_STATUS_FETCHES`] a request.
 //! - A list goes with the key that signed it, and never back to an earlier one.
-//! - Memory is bounded: the list that was not asked for the longest goes first.
+//! - Memory is bounded, issuer by issuer, so that none takes another's place (profile
+//!   §11): the list that was not asked for the longest goes first, and never the one that
+//!   was just fetched.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use sluis_token::{
-    IssuerKeys, MAX_STATUS_LIST_BYTES, StatusList, StatusListError, StatusReference, TokenStatus,
-    UntrustedStatusList, VerifiedAccessToken,
+    IssuerKeys, MAX_STATUS_LIST_BYTES, MAX_STATUS_LIST_INFLATED_BYTES, StatusList, StatusListError,
+    StatusReference, TokenStatus, UntrustedStatusList, VerifiedAccessToken,
 };
 
 use crate::config::IssuerConfig;
@@ -28,14 +33,21 @@ use crate::platform::Platform;
 pub const STATUS_TTL_MS: u64 = 60 * 1000;
 /// Least of what a list's `ttl` can make of it.
 pub const MIN_STATUS_TTL_MS: u64 = 10 * 1000;
-/// Most of it: a token that is revoked is refused by then, if the list can be fetched.
+/// Most of it: a token that is revoked is refused by then, if the list can be fetched,
+/// for no list older than this answers before a newer one was asked for.
 pub const MAX_STATUS_TTL_MS: u64 = 5 * 60 * 1000;
 /// Age up to which a list serves while no newer one can be had.
 pub const MAX_STATUS_STALE_MS: u64 = 10 * 60 * 1000;
-/// Lists that an instance knows at most.
+/// Lists of one issuer that an instance knows at most.
 pub const MAX_STATUS_LISTS: usize = 16;
-/// Bytes that they take at most, but for one list alone.
-pub const MAX_STATUS_MEMORY_BYTES: usize = 16 * 1024 * 1024;
+/// Bytes that they take at most: two of the largest.
+pub const MAX_STATUS_MEMORY_BYTES: usize = 2 * MAX_STATUS_LIST_INFLATED_BYTES;
+/// Fetches that one request makes at most: a second one only where another list took the
+/// place of the first, or the issuer's keys changed meanwhile.
+pub const MAX_STATUS_FETCHES: u32 = 2;
+/// Time after a failed fetch before the next one while an older list answers: requests
+/// wait for it.
+pub const STALE_COOL_DOWN_MS: u64 = 10 * 1000;
 
 /// Longest wait for a list that another request fetches, in milliseconds.
 const MAX_WAIT_MS: u32 = 4000;
@@ -74,8 +86,8 @@ enum Look {
     Revalidate(StatusList),
     /// Fetch it.
     Fetch,
-    /// Another request fetches it.
-    Wait,
+    /// Another request fetches it. If that takes too long, this one answers.
+    Wait(Option<StatusList>),
     /// There is none, and it is too early to ask again.
     Nothing,
 }
@@ -85,23 +97,42 @@ enum Look {
 pub(crate) struct StatusLists(RefCell<Vec<Entry>>);
 
 impl StatusLists {
-    /// What to do about a list, under the keys that its issuer has now.
-    fn look(&self, issuer: &str, uri: &str, keys: &IssuerKeys, now_ms: u64) -> Look {
+    /// What to do about a list, under the keys that its issuer has now. A request that
+    /// may not fetch any more makes do with what there is.
+    fn look(
+        &self,
+        issuer: &str,
+        uri: &str,
+        keys: &IssuerKeys,
+        may_fetch: bool,
+        now_ms: u64,
+    ) -> Look {
         let mut entries = self.0.borrow_mut();
-        let entry = find(&mut entries, issuer, uri, now_ms);
+        let Some(entry) = find(&mut entries, issuer, uri, now_ms) else {
+            return Look::Nothing;
+        };
         entry.used_at_ms = now_ms;
-        let fetching = within(entry.fetching_since_ms, MAX_FETCH_MS, now_ms);
-        let failed = within(entry.failed_at_ms, FAILURE_COOL_DOWN_MS, now_ms);
+        let fetching = entry.is_fetching(now_ms);
         let usable = entry
             .known
             .as_ref()
             .filter(|known| known.is_usable(keys, now_ms));
+        let cool_down_ms = usable.map_or(FAILURE_COOL_DOWN_MS, |_| STALE_COOL_DOWN_MS);
+        let failed = within(entry.failed_at_ms, cool_down_ms, now_ms) || !may_fetch;
         let look = match usable {
-            Some(known) if known.age_ms(now_ms) < known.ttl_ms || fetching || failed => {
-                return Look::Known(known.list.clone());
+            Some(known) => {
+                let (list, age_ms) = (known.list.clone(), known.age_ms(now_ms));
+                if age_ms < known.ttl_ms || (failed && !fetching) {
+                    return Look::Known(list);
+                }
+                match (age_ms < MAX_STATUS_TTL_MS, fetching) {
+                    (true, true) => return Look::Known(list),
+                    (true, false) => Look::Revalidate(list),
+                    (false, true) => return Look::Wait(Some(list)),
+                    (false, false) => Look::Fetch,
+                }
             }
-            Some(known) => Look::Revalidate(known.list.clone()),
-            None if fetching => return Look::Wait,
+            None if fetching => return Look::Wait(None),
             None if failed => return Look::Nothing,
             None => Look::Fetch,
         };
@@ -112,8 +143,12 @@ impl StatusLists {
     /// Keeps what a fetch brought; a failed one leaves what was known.
     fn end_fetch(&self, issuer: &str, uri: &str, fetched: Option<StatusList>, now_ms: u64) {
         let mut entries = self.0.borrow_mut();
-        let entry = find(&mut entries, issuer, uri, now_ms);
+        let Some(entry) = find(&mut entries, issuer, uri, now_ms) else {
+            return;
+        };
         entry.fetching_since_ms = None;
+        // Not the first to go: somebody waits for it.
+        entry.used_at_ms = now_ms;
         // An older list than the known one would take back a revocation.
         let newer = fetched.filter(|list| {
             let known = entry.known.as_ref();
@@ -132,14 +167,27 @@ impl StatusLists {
             fetched_at_ms: now_ms,
             ttl_ms: asked_ms.clamp(MIN_STATUS_TTL_MS, MAX_STATUS_TTL_MS),
         });
-        while entries.len() > 1 && memory(&entries) > MAX_STATUS_MEMORY_BYTES {
-            drop_oldest(&mut entries);
+        while memory(&entries, issuer) > MAX_STATUS_MEMORY_BYTES {
+            let others = entries.iter_mut().filter(|entry| {
+                entry.issuer == issuer && entry.uri != uri && entry.known.is_some()
+            });
+            // The entry stays: it tells whether the list is being fetched.
+            match others.min_by_key(|entry| entry.used_at_ms) {
+                Some(oldest) => oldest.known = None,
+                None => return,
+            }
         }
     }
 
     /// Forgets the lists of an issuer: its keys were purged.
     pub(crate) fn forget(&self, issuer: &str) {
         self.0.borrow_mut().retain(|entry| entry.issuer != issuer);
+    }
+}
+
+impl Entry {
+    fn is_fetching(&self, now_ms: u64) -> bool {
+        within(self.fetching_since_ms, MAX_FETCH_MS, now_ms)
     }
 }
 
@@ -173,16 +221,28 @@ fn within(at: Option<u64>, limit_ms: u64, now_ms: u64) -> bool {
     at.is_some_and(|at| since(at) < limit_ms)
 }
 
-/// The entry of a list, made if there is none.
-fn find<'a>(entries: &'a mut Vec<Entry>, issuer: &str, uri: &str, now_ms: u64) -> &'a mut Entry {
+/// The entry of a list, made if there is none. None if all that its issuer may have are
+/// being fetched.
+fn find<'a>(
+    entries: &'a mut Vec<Entry>,
+    issuer: &str,
+    uri: &str,
+    now_ms: u64,
+) -> Option<&'a mut Entry> {
     let position = entries
         .iter()
         .position(|entry| entry.uri == uri && entry.issuer == issuer);
     let entry = if let Some(position) = position {
         entries.swap_remove(position)
     } else {
-        while entries.len() >= MAX_STATUS_LISTS {
-            drop_oldest(entries);
+        let own = entries.iter().filter(|entry| entry.issuer == issuer);
+        if own.count() >= MAX_STATUS_LISTS {
+            let (position, _) = entries
+                .iter()
+                .enumerate()
+                .filter(|(_, entry)| entry.issuer == issuer && !entry.is_fetching(now_ms))
+                .min_by_key(|(_, entry)| entry.used_at_ms)?;
+            entries.swap_remove(position);
         }
         Entry {
             issuer: issuer.to_owned(),
@@ -193,21 +253,12 @@ fn find<'a>(entries: &'a mut Vec<Entry>, issuer: &str, uri: &str, now_ms: u64) -
             failed_at_ms: None,
         }
     };
-    entries.push_mut(entry)
+    Some(entries.push_mut(entry))
 }
 
-fn drop_oldest(entries: &mut Vec<Entry>) {
-    let oldest = entries
-        .iter()
-        .enumerate()
-        .min_by_key(|(_, entry)| entry.used_at_ms);
-    if let Some((position, _)) = oldest {
-        entries.swap_remove(position);
-    }
-}
-
-fn memory(entries: &[Entry]) -> usize {
-    let lists = entries.iter().filter_map(|entry| entry.known.as_ref());
+fn memory(entries: &[Entry], issuer: &str) -> usize {
+    let own = entries.iter().filter(|entry| entry.issuer == issuer);
+    let lists = own.filter_map(|entry| entry.known.as_ref());
     lists.map(|known| known.list.inflated_bytes()).sum()
 }
 
@@ -251,12 +302,12 @@ impl Gate {
         uri: &str,
     ) -> Result<StatusList, Fault> {
         let name = issuer.rules.issuer();
-        let (mut waited_ms, mut fetched) = (0, false);
+        let (mut waited_ms, mut fetches) = (0, 0);
         loop {
             let keys = self.keys.resolve(platform, issuer, token.key_id()).await;
             let keys = keys.map_err(|_| Fault::StatusUnavailable)?;
-            match self.status_lists.look(name, uri, &keys, platform.now_ms()) {
-                Look::Known(list) => return Ok(list),
+            let (may_fetch, now_ms) = (fetches < MAX_STATUS_FETCHES, platform.now_ms());
+            match self.status_lists.look(name, uri, &keys, may_fetch, now_ms) {
                 Look::Revalidate(list) => {
                     let (gate, later) = (Rc::clone(self), platform.clone());
                     let (name, uri) = (name.to_owned(), uri.to_owned());
@@ -268,17 +319,18 @@ impl Gate {
                     return Ok(list);
                 }
                 // Then looked at again, so that it is held to the same rules.
-                Look::Fetch if !fetched => {
-                    fetched = true;
+                Look::Fetch => {
+                    fetches += 1;
                     self.fetch_status_list(platform, issuer, uri).await;
                 }
                 // No future of another request is awaited: Workers bind it to
                 // the request that began it.
-                Look::Wait if waited_ms < MAX_WAIT_MS => {
+                Look::Wait(_) if waited_ms < MAX_WAIT_MS => {
                     platform.sleep(WAIT_STEP_MS).await;
                     waited_ms += WAIT_STEP_MS;
                 }
-                Look::Fetch | Look::Wait | Look::Nothing => return Err(Fault::StatusUnavailable),
+                Look::Known(list) | Look::Wait(Some(list)) => return Ok(list),
+                Look::Wait(None) | Look::Nothing => return Err(Fault::StatusUnavailable),
             }
         }
     }

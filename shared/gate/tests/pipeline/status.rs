@@ -229,7 +229,9 @@ fn what_a_list_says_of_its_own_time_counts_within_bounds() {
         // After it, a newer one is fetched behind the next request.
         bench.platform.advance_ms(1);
         publish(&bench, &[REVOKED]);
-        assert_eq!(ask(&bench, &token(&bench, 0)), allowed());
+        if ttl_ms < MAX_STATUS_TTL_MS {
+            assert_eq!(ask(&bench, &token(&bench, 0)), allowed());
+        }
         let revoked = refused(401, "tokenRevoked");
         assert_eq!(ask(&bench, &token(&bench, 0)), revoked, "{ttl_seconds}");
     }
@@ -323,6 +325,85 @@ fn an_issuer_with_many_lists_takes_a_bounded_place() {
     assert_eq!(fetches_of(MAX_STATUS_LISTS), 0);
     bench.platform.advance_ms(1);
     assert_eq!(fetches_of(0), 1);
+}
+
+#[test]
+fn an_issuer_with_many_lists_takes_no_place_of_anothers() {
+    let bench = Bench::new();
+    let theirs = "http://127.0.0.1:8788/simulation/nic/status/1";
+    let list = bench.sign_list(&claims(&bench, theirs, &[VALID]));
+    bench.platform.serve_keys(theirs, &list);
+    let status = json!({"status_list": {"idx": 0, "uri": theirs}});
+    let nic = bench.mint_nic(json!({"status": status}));
+    let ask_nic = || {
+        let before = bench.platform.fetches();
+        let request = bench.request_to("POST", "/mutuality/v1/benefits/get", &nic);
+        assert_eq!(bench.serve(request).status, 200);
+        bench.platform.fetches() - before
+    };
+    assert_eq!(ask_nic(), 2, "keys and list");
+    for number in 0..=MAX_STATUS_LISTS {
+        bench.platform.advance_ms(1);
+        let uri = format!("{ALLOWED}{number}");
+        let list = bench.sign_list(&claims(&bench, &uri, &[VALID]));
+        bench.platform.serve_keys(&uri, &list);
+        assert_eq!(ask(&bench, &token_at(&bench, 0, &uri)), allowed());
+    }
+    assert_eq!(ask_nic(), 0, "its list is there still");
+}
+
+#[test]
+fn a_list_that_is_being_fetched_keeps_its_place_and_is_fetched_once() {
+    let bench = Bench::new();
+    publish(&bench, &[VALID]);
+    assert_eq!(ask(&bench, &token(&bench, 0)), allowed());
+    bench.platform.slow_keys(300);
+    let before = bench.platform.fetches();
+    let uris: Vec<String> = (10..14 + MAX_STATUS_LISTS)
+        .map(|number| format!("{ALLOWED}{number}"))
+        .collect();
+    for uri in &uris {
+        let list = bench.sign_list(&claims(&bench, uri, &[VALID]));
+        bench.platform.serve_keys(uri, &list);
+    }
+    let twice = uris.iter().chain(&uris);
+    let all = twice.map(|uri| {
+        let token = token_at(&bench, 0, uri);
+        bench.gate.serve(&bench.platform, bench.request(&token))
+    });
+    let replies = pollster::block_on(join_all(all));
+    let count = |status: u16| {
+        replies
+            .iter()
+            .filter(|reply| reply.status == status)
+            .count()
+    };
+    // More at a time than there is place for are told so, and start nothing.
+    assert_eq!((count(200), count(503)), (2 * MAX_STATUS_LISTS, 8));
+    assert_eq!(bench.platform.fetches() - before, MAX_STATUS_LISTS);
+}
+
+#[test]
+fn an_instance_that_was_idle_asks_for_a_newer_list_before_it_answers() {
+    let bench = Bench::new();
+    publish(&bench, &[VALID]);
+    assert_eq!(ask(&bench, &token(&bench, 0)), allowed());
+    bench.platform.advance_ms(MAX_STATUS_TTL_MS);
+    publish(&bench, &[REVOKED]);
+    let revoked = refused(401, "tokenRevoked");
+    assert_eq!(ask(&bench, &token(&bench, 0)), revoked);
+    // Only where that fails does the older one answer, and is not asked for each time.
+    let bench = Bench::new();
+    publish(&bench, &[VALID]);
+    assert_eq!(ask(&bench, &token(&bench, 0)), allowed());
+    bench.platform.drop_keys(LIST);
+    bench.platform.advance_ms(MAX_STATUS_TTL_MS);
+    let before = bench.platform.fetches();
+    assert_eq!(ask(&bench, &token(&bench, 0)), allowed());
+    let made = bench.platform.fetches() - before;
+    assert!((1..=2).contains(&made), "the list, and the keys behind it");
+    assert_eq!(ask(&bench, &token(&bench, 0)), allowed());
+    assert_eq!(bench.platform.fetches() - before, made);
 }
 
 #[test]
