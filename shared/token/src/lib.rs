@@ -130,8 +130,8 @@ pub use public_key::{
 };
 pub use ssin::{Ssin, SsinError};
 pub use status_list::{
-    MAX_STATUS_LIST_BYTES, MAX_STATUS_LIST_INFLATED_BYTES, StatusList, StatusListError,
-    TokenStatus, UntrustedStatusList,
+    MAX_STATUS_LIST_AGE_SECONDS, MAX_STATUS_LIST_BYTES, MAX_STATUS_LIST_INFLATED_BYTES, StatusList,
+    StatusListError, TokenStatus, UntrustedStatusList,
 };
 pub use time::{MAX_NUMERIC_DATE, UnixTime};
 pub use untrusted::{ParseError, UntrustedToken};

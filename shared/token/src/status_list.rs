@@ -29,6 +29,11 @@ pub const MAX_STATUS_LIST_BYTES: usize = 1024 * 1024;
 /// million tokens. Bounds what a short list can make of our memory (§4.1, §11.3).
 pub const MAX_STATUS_LIST_INFLATED_BYTES: usize = 4 * 1024 * 1024;
 
+/// Longest that a list without `exp` is in force, in seconds after its `iat`: whoever
+/// serves lists could otherwise bring one back for ever from before a revocation. A list
+/// with `exp` bounds itself.
+pub const MAX_STATUS_LIST_AGE_SECONDS: u64 = 24 * 60 * 60;
+
 /// `typ` of a status list token (§5.1).
 const LIST_TYPE: &str = "statuslist+jwt";
 
@@ -73,10 +78,10 @@ pub enum StatusListError {
     /// `iss` is there and another one than the token's.
     #[error("the status list of another issuer")]
     IssuerMismatch,
-    /// `exp` is past (§8.3).
+    /// `exp` is past (§8.3), or [`MAX_STATUS_LIST_AGE_SECONDS`] after `iat` without one.
     #[error("the status list expired at {at}, now {now}")]
     Expired {
-        /// The `exp` claim.
+        /// The `exp` claim, or the end of that time.
         at: UnixTime,
         /// The time of the request.
         now: UnixTime,
@@ -241,7 +246,10 @@ impl UntrustedStatusList {
                 now,
             });
         }
-        check_expiry(claims.expires_at, skew, now)?;
+        let in_force_until = claims
+            .expires_at
+            .unwrap_or_else(|| claims.issued_at.saturating_add(MAX_STATUS_LIST_AGE_SECONDS));
+        check_expiry(in_force_until, skew, now)?;
         let statuses = inflate(&claims.compressed, MAX_STATUS_LIST_INFLATED_BYTES)
             .map_err(StatusListError::Compression)?;
         Ok(StatusList {
@@ -249,6 +257,7 @@ impl UntrustedStatusList {
             bits: claims.bits,
             issued_at: claims.issued_at,
             expires_at: claims.expires_at,
+            in_force_until,
             ttl_seconds: claims.ttl_seconds,
             clock_skew_seconds: skew,
             key_thumbprint: key.thumbprint(),
@@ -311,17 +320,11 @@ impl ListClaims {
     }
 }
 
-fn check_expiry(
-    expires_at: Option<UnixTime>,
-    skew_seconds: u64,
-    now: UnixTime,
-) -> Result<(), StatusListError> {
-    match expires_at {
-        Some(at) if now >= at.saturating_add(skew_seconds) => {
-            Err(StatusListError::Expired { at, now })
-        }
-        Some(_) | None => Ok(()),
+fn check_expiry(at: UnixTime, skew_seconds: u64, now: UnixTime) -> Result<(), StatusListError> {
+    if now >= at.saturating_add(skew_seconds) {
+        return Err(StatusListError::Expired { at, now });
     }
+    Ok(())
 }
 
 /// A token's status (§7.1). Only [`Valid`](Self::Valid) lets a token through.
@@ -363,6 +366,7 @@ pub struct StatusList {
     bits: u8,
     issued_at: UnixTime,
     expires_at: Option<UnixTime>,
+    in_force_until: UnixTime,
     ttl_seconds: Option<u64>,
     clock_skew_seconds: u64,
     key_thumbprint: [u8; 32],
@@ -371,7 +375,7 @@ pub struct StatusList {
 impl StatusList {
     /// The status of the token at `index`, if the list is still in force.
     pub fn status(&self, index: u64, now: UnixTime) -> Result<TokenStatus, StatusListError> {
-        check_expiry(self.expires_at, self.clock_skew_seconds, now)?;
+        check_expiry(self.in_force_until, self.clock_skew_seconds, now)?;
         let out_of_range = StatusListError::IndexOutOfRange {
             index,
             entries: self.entries(),

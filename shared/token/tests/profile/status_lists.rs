@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use sluis_token::sign::StatusListClaims;
 use sluis_token::{
-    Algorithm, IssuerKeys, IssuerRules, MAX_STATUS_LIST_BYTES, StatusList, StatusListError,
-    TokenStatus, UntrustedStatusList,
+    Algorithm, IssuerKeys, IssuerRules, MAX_STATUS_LIST_AGE_SECONDS, MAX_STATUS_LIST_BYTES,
+    StatusList, StatusListError, TokenStatus, UntrustedStatusList,
 };
 
 use crate::common::*;
@@ -176,7 +176,7 @@ fn optional_claims_may_be_absent() {
     let list = verdict(&claims).unwrap();
     assert_eq!(list.expires_at(), None);
     assert_eq!(list.ttl_seconds(), None);
-    assert_eq!(list.status(1, at(NOW + 1_000_000)), Ok(TokenStatus::Valid));
+    assert_eq!(list.status(1, at(NOW + 80_000)), Ok(TokenStatus::Valid));
 }
 
 #[test]
@@ -341,6 +341,22 @@ fn a_list_is_in_force() {
     );
     claims["exp"] = json!(NOW - SKEW);
     assert_eq!(code(&claims), "statusListExpired");
+}
+
+#[test]
+fn a_list_without_an_end_is_in_force_for_a_bounded_time() {
+    let mut claims = changed(payload(), "/exp", Value::Null);
+    let oldest = NOW - MAX_STATUS_LIST_AGE_SECONDS - SKEW + 1;
+    claims["iat"] = json!(oldest);
+    let list = verdict(&claims).unwrap();
+    assert_eq!(list.status(1, at(NOW)), Ok(TokenStatus::Valid));
+    let later = list.status(1, at(NOW + 1)).unwrap_err();
+    assert_eq!(later.code(), "statusListExpired");
+    claims["iat"] = json!(oldest - 1);
+    assert_eq!(code(&claims), "statusListExpired");
+    // One with an end says so itself.
+    claims["exp"] = json!(NOW + 60);
+    assert!(verdict(&claims).is_ok());
 }
 
 #[test]
