@@ -1,10 +1,11 @@
 //! The keys of every issuer, as this instance knows them (profile §11).
 //!
 //! - A set younger than [`SOFT_AGE_MS`] is used as it is. An older one serves
-//!   on while a newer one is fetched behind the request that found it so.
-//! - If that fails the last good set serves until [`MAX_STALE_MS`], then the
-//!   issuer's tokens get 503.
-//! - Only a request with a key id that the set lacks waits for a fetch. A fetch
+//!   on while a newer one is fetched behind the request that found it so, up to
+//!   [`MAX_REVALIDATE_MS`]; from then on a request waits for that fetch.
+//! - If it fails the last good set serves until [`MAX_STALE_MS`], then the
+//!   issuer's tokens get 503. So it does for an instance that takes a set over.
+//! - A request with a key id that the set lacks waits for a fetch too. A fetch
 //!   that does not bring the key begins a cool-down
 //!   ([`UNKNOWN_KEY_COOL_DOWN_MS`]), and the key id is remembered as absent:
 //!   made-up key ids cannot drive fetches. A fetch that brings it does not, so
@@ -36,8 +37,8 @@ use crate::vault::Vault;
 pub use absent::{ABSENT_KEY_MS, MAX_ABSENT_KEYS};
 pub use mark::{MARK_BACKGROUND_MS, MARK_DEADLINE_MS};
 pub use state::{
-    FAILURE_COOL_DOWN_MS, MAX_FAILURE_COOL_DOWN_MS, MAX_HELD_REQUESTS, MAX_STALE_MS, SOFT_AGE_MS,
-    UNKNOWN_KEY_COOL_DOWN_MS,
+    FAILURE_COOL_DOWN_MS, MAX_FAILURE_COOL_DOWN_MS, MAX_HELD_REQUESTS, MAX_QUEUED_REQUESTS,
+    MAX_REVALIDATE_MS, MAX_STALE_MS, SOFT_AGE_MS, UNKNOWN_KEY_COOL_DOWN_MS,
 };
 use state::{Look, State, since};
 
@@ -168,12 +169,12 @@ impl KeyRing {
         let asked_ms = platform.now_ms();
         source.heed_marks(platform, asked_ms).await;
         let begun = source.state.borrow().fetches();
-        let mut fetches = 0;
+        let (mut fetches, mut queued) = (0, 0);
         loop {
             let now_ms = platform.now_ms();
             // No future of another request is awaited: Workers bind it to the
             // request that began it.
-            let wait_ms = match source.look(key_id, begun, now_ms) {
+            let wait_ms = match source.look(key_id, begun, &mut queued, now_ms) {
                 Look::Known(keys) => return Ok(keys),
                 Look::Revalidate(keys) => {
                     source.revalidate(platform, url, now_ms);
@@ -194,8 +195,10 @@ impl KeyRing {
                     continue;
                 }
                 Look::Nothing => return Err(Fault::Keys),
-                Look::Wait if since(asked_ms, now_ms) >= MAX_WAIT_MS => return Err(Fault::Keys),
-                Look::Wait => WAIT_STEP_MS,
+                Look::Wait(known) if since(asked_ms, now_ms) >= MAX_WAIT_MS => {
+                    return known.ok_or(Fault::Keys);
+                }
+                Look::Wait(_) => WAIT_STEP_MS,
                 Look::Hold(milliseconds) => milliseconds,
             };
             let wait_ms = u32::try_from(wait_ms).unwrap_or(u32::MAX);
@@ -244,7 +247,8 @@ impl KeyRing {
 }
 
 impl Source {
-    fn look(&self, key_id: &KeyId, fetches: u64, now_ms: u64) -> Look {
-        self.state.borrow_mut().look(key_id, fetches, now_ms)
+    fn look(&self, key_id: &KeyId, fetches: u64, queued: &mut u64, now_ms: u64) -> Look {
+        let mut state = self.state.borrow_mut();
+        state.look(key_id, fetches, queued, now_ms)
     }
 }

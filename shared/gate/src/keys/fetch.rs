@@ -4,11 +4,13 @@ use std::rc::Rc;
 
 use sluis_token::{IssuerKeys, JwkSet, MAX_JWKS_BYTES};
 
-use super::state::{KnownSet, MAX_STALE_MS, SOFT_AGE_MS, UNKNOWN_KEY_COOL_DOWN_MS, since};
+use super::state::{
+    KnownSet, MAX_REVALIDATE_MS, MAX_STALE_MS, SOFT_AGE_MS, UNKNOWN_KEY_COOL_DOWN_MS, since,
+};
 use super::{Source, Wanted};
 use crate::platform::Platform;
 use crate::shared_store::SHARED_PUT_MS;
-use crate::vault::{Label, Sealable};
+use crate::vault::{Label, MAX_CLOCK_DIFFERENCE_MS, Sealable};
 
 /// Media types of a JWK set (RFC 7517 §8.5.2), and what most servers call it.
 const ACCEPT: &str = "application/jwk-set+json, application/json";
@@ -39,15 +41,24 @@ impl Source {
         if self.take_over(platform, url, fetch, wanted).await {
             return;
         }
-        let fetched = self.fetch(platform, url).await;
+        // What the issuer publishes while it answers may not be in the answer.
         let fetched_at_ms = platform.now_ms();
+        let fetched = self.fetch(platform, url).await;
+        let fallback = match &fetched {
+            Some(_) => None,
+            None => self.older(platform, url).await,
+        };
+        let ended_at_ms = platform.now_ms();
         let set = fetched.as_ref().map(|(_, set)| KnownSet {
             keys: self.keys_of(set.clone()),
             fetch,
             fetched_at_ms,
         });
         let mut state = self.state.borrow_mut();
-        state.end_fetch(set, wanted.map(|wanted| wanted.key_id), fetched_at_ms);
+        state.end_fetch(set, wanted.map(|wanted| wanted.key_id), ended_at_ms);
+        if let Some(set) = fallback {
+            state.fall_back(set);
+        }
         drop(state);
         let Some((bytes, set)) = fetched else {
             return;
@@ -67,13 +78,43 @@ impl Source {
             if barren {
                 let label = source.label(BARREN, &url);
                 let value = Sealable {
+                    at_ms: ended_at_ms,
                     content: &[],
                     lifetime_ms: UNKNOWN_KEY_COOL_DOWN_MS,
-                    ..value
                 };
                 let _ = vault.put(store, label, value, SHARED_PUT_MS).await;
             }
         });
+    }
+
+    /// What another instance fetched longer ago, for one that has nothing and
+    /// got nothing from the issuer.
+    async fn older<P: Platform>(&self, platform: &P, url: &str) -> Option<KnownSet> {
+        let now_ms = platform.now_ms();
+        if self.state.borrow().usable(now_ms).is_some() {
+            return None;
+        }
+        let (set, at_ms) = self.stored(platform, url, MAX_STALE_MS).await?;
+        Some(KnownSet {
+            keys: self.keys_of(set),
+            fetch: 0,
+            fetched_at_ms: at_ms.min(now_ms),
+        })
+    }
+
+    /// What stands in the shared store, at most that old, and its time.
+    async fn stored<P: Platform>(
+        &self,
+        platform: &P,
+        url: &str,
+        max_age_ms: u64,
+    ) -> Option<(JwkSet, u64)> {
+        let (store, label) = (platform.shared(), self.label(KEYS, url));
+        let now_ms = platform.now_ms();
+        let opened = self.vault.get(store, label, now_ms, max_age_ms).await?;
+        // Sealed or not, it is parsed like a set from the issuer.
+        let set = JwkSet::parse(&opened.content, &self.key_rules).ok()?;
+        Some((set, opened.at_ms))
     }
 
     /// Takes over what another instance fetched. A set that is past its soft
@@ -87,24 +128,23 @@ impl Source {
     ) -> bool {
         let now_ms = platform.now_ms();
         let is_cold = self.state.borrow().usable(now_ms).is_none();
-        let max_age_ms = if is_cold { MAX_STALE_MS } else { SOFT_AGE_MS };
-        let store = platform.shared();
-        let label = self.label(KEYS, url);
-        let opened = self.vault.get(store, label, now_ms, max_age_ms).await;
-        // Sealed or not, it is parsed like a set from the issuer.
-        let parsed = opened.and_then(|opened| {
-            let set = JwkSet::parse(&opened.content, &self.key_rules).ok()?;
-            Some((set, opened.at_ms))
-        });
-        let Some((set, fetched_at_ms)) = parsed else {
+        let max_age_ms = if is_cold {
+            MAX_REVALIDATE_MS - 1
+        } else {
+            SOFT_AGE_MS - 1
+        };
+        let Some((set, fetched_at_ms)) = self.stored(platform, url, max_age_ms).await else {
             return false;
         };
         let missing = wanted.filter(|wanted| set.get(wanted.key_id).is_none());
-        // It speaks for a key that it lacks if it came after that was asked for.
-        let speaks = missing.is_some_and(|wanted| fetched_at_ms > wanted.asked_ms);
+        // It speaks for a key that it lacks if it was asked for after that, on
+        // whichever clock.
+        let speaks = missing.is_some_and(|wanted| {
+            fetched_at_ms > wanted.asked_ms.saturating_add(MAX_CLOCK_DIFFERENCE_MS)
+        });
         let mut barren_at_ms = None;
         if missing.is_some() && !is_cold && !speaks {
-            let label = self.label(BARREN, url);
+            let (store, label) = (platform.shared(), self.label(BARREN, url));
             let mark = self
                 .vault
                 .get(store, label, now_ms, UNKNOWN_KEY_COOL_DOWN_MS);

@@ -10,16 +10,23 @@ use crate::vault::MAX_CLOCK_DIFFERENCE_MS;
 
 /// Age from which a set is refreshed, behind the request that finds it so old,
 /// in milliseconds. The same for every issuer, whatever its `Cache-Control`
-/// says: it bounds how long a key serves that its issuer took back.
+/// says.
 pub const SOFT_AGE_MS: u64 = 5 * 60 * 1000;
-/// Age up to which a set still serves while its issuer gives no new one.
+/// Age from which a request waits for that refresh: it bounds how long a key
+/// serves that its issuer took back, also where no request came for a while,
+/// as long as the issuer answers.
+pub const MAX_REVALIDATE_MS: u64 = 2 * SOFT_AGE_MS;
+/// Age up to which a set still serves if its issuer was asked and gave no new one.
 pub const MAX_STALE_MS: u64 = 60 * 60 * 1000;
 /// Time after a fetch that did not bring the key it was made for, before there
 /// is another one of that sort: made-up key ids cannot drive fetches.
 pub const UNKNOWN_KEY_COOL_DOWN_MS: u64 = 2 * 1000;
-/// Requests that wait for the end of that time, an issuer; the others are told
-/// at once that a set so fresh has no such key.
+/// Requests that wait for the end of that time, an issuer. The others get 503
+/// at once: nobody asked whether their key is new.
 pub const MAX_HELD_REQUESTS: usize = 16;
+/// Requests that wait for one fetch with key ids that the set lacks, while it
+/// serves the others. Likewise.
+pub const MAX_QUEUED_REQUESTS: usize = 256;
 /// Time after a failed fetch before the next one. It doubles with each failure
 /// as long as a set serves, up to [`MAX_FAILURE_COOL_DOWN_MS`].
 pub const FAILURE_COOL_DOWN_MS: u64 = 1000;
@@ -35,7 +42,8 @@ pub(super) struct KnownSet {
     /// Which fetch of this instance brought it; 0 for one of another instance.
     /// What was published after that fetch began may not be in it.
     pub(super) fetch: u64,
-    /// When it came from the issuer, to this instance or to another one.
+    /// When it was asked of the issuer, by this instance or by another one:
+    /// what was published later may not be in it.
     pub(super) fetched_at_ms: u64,
 }
 
@@ -48,11 +56,12 @@ pub(super) enum Look {
     Revalidate(Rc<IssuerKeys>),
     /// Fetch, then look again.
     Fetch,
-    /// Another request fetches what this one needs.
-    Wait,
+    /// Another request fetches what this one needs. If that takes too long,
+    /// these will do.
+    Wait(Option<Rc<IssuerKeys>>),
     /// It is too early to ask for an unknown key again; in so many milliseconds it is not.
     Hold(u64),
-    /// There is nothing, and it is too early to ask again.
+    /// Nobody can be asked now: it is too early, or too many wait already.
     Nothing,
 }
 
@@ -63,6 +72,8 @@ pub(super) struct State {
     /// time, which stands still on Workers while code runs.
     fetches: u64,
     fetching_since_ms: Option<u64>,
+    /// Requests that wait for the fetch under way with an unknown key id.
+    queued: usize,
     failed_at_ms: Option<u64>,
     failures: u32,
     /// When a fetch for an unknown key last ended without it.
@@ -101,25 +112,36 @@ impl State {
     }
 
     /// What to do for a request that wants the key `key_id` and came when
-    /// `fetches` had begun.
-    pub(super) fn look(&mut self, key_id: &KeyId, fetches: u64, now_ms: u64) -> Look {
+    /// `fetches` had begun. `queued` is the fetch for which it waits, 0 at first.
+    pub(super) fn look(
+        &mut self,
+        key_id: &KeyId,
+        fetches: u64,
+        queued: &mut u64,
+        now_ms: u64,
+    ) -> Look {
         let fetching = within(self.fetching_since_ms, MAX_FETCH_MS, now_ms);
         let Some(set) = self.usable(now_ms).cloned() else {
             let failed = within(self.failed_at_ms, FAILURE_COOL_DOWN_MS, now_ms);
             return match (fetching, failed) {
-                (true, _) => Look::Wait,
+                (true, _) => Look::Wait(None),
                 (false, true) => Look::Nothing,
                 (false, false) => Look::Fetch,
             };
         };
         let keys = set.keys;
         if keys.keys().get(key_id).is_some() {
-            let fresh = since(set.fetched_at_ms, now_ms) < SOFT_AGE_MS;
+            let age_ms = since(set.fetched_at_ms, now_ms);
             let failed = within(self.failed_at_ms, self.failure_cool_down_ms(), now_ms);
-            return if fresh || fetching || failed {
-                Look::Known(keys)
-            } else {
-                Look::Revalidate(keys)
+            // A fetch that began after this request came says what there is now.
+            if age_ms < SOFT_AGE_MS || (failed && !fetching) || set.fetch > fetches {
+                return Look::Known(keys);
+            }
+            return match (age_ms < MAX_REVALIDATE_MS, fetching) {
+                (true, true) => Look::Known(keys),
+                (true, false) => Look::Revalidate(keys),
+                (false, true) => Look::Wait(Some(keys)),
+                (false, false) => Look::Fetch,
             };
         }
         // A fetch that began after the request came says it for sure.
@@ -131,7 +153,14 @@ impl State {
             return Look::Known(keys);
         }
         if fetching {
-            return Look::Wait;
+            if *queued != self.fetches {
+                if self.queued >= MAX_QUEUED_REQUESTS {
+                    return Look::Nothing;
+                }
+                self.queued += 1;
+                *queued = self.fetches;
+            }
+            return Look::Wait(None);
         }
         // Not "unknown" but "could not ask": the caller may try again.
         if within(self.failed_at_ms, FAILURE_COOL_DOWN_MS, now_ms) {
@@ -146,7 +175,7 @@ impl State {
                     self.held_until_ms.push(now_ms.saturating_add(rest_ms));
                     Look::Hold(rest_ms)
                 } else {
-                    Look::Known(keys)
+                    Look::Nothing
                 }
             }
             Some(_) | None => Look::Fetch,
@@ -161,6 +190,7 @@ impl State {
     /// A fetch begins, its number; there is one at a time.
     pub(super) fn begin_fetch(&mut self, now_ms: u64) -> u64 {
         self.fetching_since_ms = Some(now_ms);
+        self.queued = 0;
         self.fetches = self.fetches.saturating_add(1);
         self.fetches
     }
@@ -195,13 +225,7 @@ impl State {
     /// lacks the key that was wanted and was fetched in vain then. Whether that
     /// ends the fetch.
     pub(super) fn end_adoption(&mut self, set: KnownSet, barren_at_ms: Option<u64>) -> bool {
-        let at_ms = set.fetched_at_ms;
-        let limit_ms = |purged: u64| purged.saturating_add(MAX_CLOCK_DIFFERENCE_MS);
-        let unpurged = self
-            .purged_at_ms
-            .is_none_or(|purged| at_ms > limit_ms(purged));
-        let known_ms = self.set.as_ref().map(|set| set.fetched_at_ms);
-        let newer = unpurged && known_ms.is_none_or(|known| at_ms > known);
+        let newer = self.is_newer(&set);
         if newer {
             self.absent.clear();
             self.failed_at_ms = None;
@@ -215,6 +239,24 @@ impl State {
         }
         self.fetching_since_ms = None;
         true
+    }
+
+    /// Takes over an older set of another instance: the fetch, which ended, has
+    /// failed, and that is how it stays.
+    pub(super) fn fall_back(&mut self, set: KnownSet) {
+        if self.is_newer(&set) {
+            self.set = Some(set);
+        }
+    }
+
+    fn is_newer(&self, set: &KnownSet) -> bool {
+        let at_ms = set.fetched_at_ms;
+        let limit_ms = |purged: u64| purged.saturating_add(MAX_CLOCK_DIFFERENCE_MS);
+        let unpurged = self
+            .purged_at_ms
+            .is_none_or(|purged| at_ms > limit_ms(purged));
+        let known_ms = self.set.as_ref().map(|set| set.fetched_at_ms);
+        unpurged && known_ms.is_none_or(|known| at_ms > known)
     }
 
     /// Whether newer keys were asked for in vain and those that serve grow old.
@@ -247,6 +289,7 @@ impl State {
             set,
             held_until_ms: std::mem::take(&mut self.held_until_ms),
             fetching_since_ms: self.fetching_since_ms,
+            queued: self.queued,
             fetches: self.fetches,
             purged_fetch: self.fetches,
             purged_at_ms: Some(at_ms),
@@ -255,5 +298,43 @@ impl State {
             ..Self::default()
         };
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sluis_token::sign::SigningKey;
+    use sluis_token::{Algorithm, IssuerRules, JwkSet, KeyRules};
+
+    use super::*;
+
+    fn with_one_key() -> State {
+        let key = SigningKey::generate(Algorithm::EdDsa).unwrap();
+        let set = format!("{{\"keys\":[{}]}}", key.public_jwk_json());
+        let set = JwkSet::parse(set.as_bytes(), &KeyRules::default()).unwrap();
+        let rules = IssuerRules::new("issuer", &[Algorithm::EdDsa], 300, 5).unwrap();
+        State {
+            set: Some(KnownSet {
+                keys: Rc::new(IssuerKeys::new(rules, set)),
+                fetch: 0,
+                fetched_at_ms: 1,
+            }),
+            barren_at_ms: Some(1),
+            ..State::default()
+        }
+    }
+
+    #[test]
+    fn a_key_for_which_nobody_could_ask_is_not_called_unknown() {
+        let mut state = with_one_key();
+        let look = |state: &mut State, number: usize| {
+            let key_id = KeyId::parse(&format!("new-{number}")).unwrap();
+            state.look(&key_id, 0, &mut 0, 2)
+        };
+        for number in 0..MAX_HELD_REQUESTS {
+            assert!(matches!(look(&mut state, number), Look::Hold(_)));
+        }
+        let one_more = look(&mut state, MAX_HELD_REQUESTS);
+        assert!(matches!(one_more, Look::Nothing), "{one_more:?}");
     }
 }
