@@ -70,9 +70,8 @@ impl SharedStore for KvStore {
         let outcome = Operation::begin(begin).await;
         match js::number(&outcome) {
             Some(js::TIMED_OUT) => Err(NotShared::Timeout { limit_ms }),
-            Some(_) => Err(NotShared::Refused),
             None if outcome.is_truthy() => Ok(()),
-            None => Err(NotShared::Refused),
+            Some(_) | None => Err(NotShared::Refused),
         }
     }
 }
