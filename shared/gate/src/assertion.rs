@@ -84,7 +84,7 @@ pub(crate) struct AssertionFacts<'a> {
 }
 
 /// Signs the assertion of a recorded allowance; there is none of another.
-pub(crate) async fn sign<P: Platform>(
+pub(crate) fn sign<P: Platform>(
     platform: &P,
     facts: &AssertionFacts<'_>,
     recorded: &RecordedAllowance,
@@ -141,7 +141,7 @@ pub(crate) async fn sign<P: Platform>(
     let mut token = part(&header)?;
     token.push('.');
     token.push_str(&part(&claims)?);
-    let signature = platform.sign(key, token.as_bytes()).await;
+    let signature = platform.sign(key, token.as_bytes());
     let signature = signature.map_err(|_| Fault::Assertion)?;
     token.push('.');
     token.push_str(&BASE64URL.encode(signature));

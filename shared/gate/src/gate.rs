@@ -222,7 +222,7 @@ impl Gate {
             trace_id: nonces.trace_id(),
             now_ms,
         };
-        let assertion = assertion::sign(platform, &facts, &recorded).await;
+        let assertion = assertion::sign(platform, &facts, &recorded);
         let assertion = assertion.map_err(|fault| Stopped::failed(fault, hides))?;
         let permit = ForwardPermit::issue(
             recorded,
@@ -340,7 +340,7 @@ impl Gate {
             Outcome::Allow(_) | Outcome::Deny(_) if let Err(stop) = status => Err(stop),
             Outcome::Deny(reason) => Err(Refusal::Denied(reason.clone()).into()),
             Outcome::Allow(_) => {
-                let key = &self.secrets.pseudonym_key;
+                let key = self.secrets.pseudonym_key.as_slice();
                 let limit = self.config.body_limit;
                 let timeout = platform.sleep(MAX_BODY_WAIT_MS);
                 let bound = subject::bind(found, token, key, source, limit, timeout).await;

@@ -29,6 +29,7 @@ use std::rc::Rc;
 
 use sluis_token::{IssuerKeys, IssuerRules, KeyId, KeyRules};
 
+use crate::age::since;
 use crate::config::{Config, IssuerConfig, KeyLocation, KeySource};
 use crate::error::Fault;
 use crate::platform::Platform;
@@ -40,7 +41,7 @@ pub use state::{
     FAILURE_COOL_DOWN_MS, MAX_FAILURE_COOL_DOWN_MS, MAX_HELD_REQUESTS, MAX_QUEUED_REQUESTS,
     MAX_REVALIDATE_MS, MAX_STALE_MS, SOFT_AGE_MS, UNKNOWN_KEY_COOL_DOWN_MS,
 };
-use state::{Look, State, since};
+use state::{Look, State};
 
 /// Longest wait for keys. Longer than a cool-down and a fetch that ends take
 /// together, shorter than a caller's patience.

@@ -13,6 +13,7 @@
 //! (`sluis-policy`), what an entry is (`sluis-log`), and every platform's own
 //! calls (the functions).
 
+mod age;
 mod assertion;
 mod certificate;
 mod challenge;

@@ -10,8 +10,7 @@
 //! can make nonces, and those alone open nothing: the proof is still to be signed.
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
+use sluis_log::hmac_sha256;
 use sluis_token::UnixTime;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
@@ -23,8 +22,6 @@ const KEY_DOMAIN: &[u8] = b"sluis dpop nonce key v1\0";
 const NONCE_DOMAIN: &[u8] = b"sluis dpop nonce v1\0";
 /// Bytes of a nonce: a guess succeeds once in 2^128.
 const NONCE_BYTES: usize = 16;
-/// Block length of SHA-256, to which HMAC pads its key (RFC 2104 §2).
-const BLOCK_BYTES: usize = 64;
 
 /// The key that makes the nonces.
 pub(crate) struct NonceKey(Zeroizing<[u8; 32]>);
@@ -40,8 +37,8 @@ pub(crate) enum Freshness {
 
 impl NonceKey {
     /// Derives the key from a secret of this deployment.
-    pub(crate) fn derive(secret: &[u8]) -> Self {
-        Self(Zeroizing::new(mac(secret, &[KEY_DOMAIN])))
+    pub(crate) fn derive(secret: &[u8; 32]) -> Self {
+        Self(Zeroizing::new(hmac_sha256(secret, KEY_DOMAIN)))
     }
 
     /// The nonce to give out now.
@@ -61,7 +58,8 @@ impl NonceKey {
     }
 
     fn of_step(&self, step: u64) -> String {
-        let tag = mac(&*self.0, &[NONCE_DOMAIN, &step.to_be_bytes()]);
+        let message = [NONCE_DOMAIN, &step.to_be_bytes()].concat();
+        let tag = hmac_sha256(&self.0, &message);
         let (nonce, _) = tag.split_at(NONCE_BYTES);
         Base64UrlUnpadded::encode_string(nonce)
     }
@@ -75,19 +73,6 @@ impl std::fmt::Debug for NonceKey {
 
 fn step(now: UnixTime) -> u64 {
     now.as_seconds() / NONCE_STEP_SECONDS
-}
-
-/// HMAC-SHA-256. Keys are 32 bytes here, so that none needs to be hashed first.
-fn mac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    let mut block = Zeroizing::new([0; BLOCK_BYTES]);
-    for (to, from) in block.iter_mut().zip(key) {
-        *to = *from;
-    }
-    let mut mac = Hmac::<Sha256>::new((&*block).into());
-    for part in parts {
-        mac.update(part);
-    }
-    mac.finalize().into_bytes().into()
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ pub trait Platform: Clone + 'static {
 
     /// Signs with the deployment's assertion key. In this program, unless the
     /// platform's own cryptography does it faster.
-    async fn sign(&self, key: &SigningKey, message: &[u8]) -> Result<Vec<u8>, SignError> {
+    fn sign(&self, key: &SigningKey, message: &[u8]) -> Result<Vec<u8>, SignError> {
         key.sign_bytes(message)
     }
 

@@ -239,6 +239,14 @@ pub(crate) fn aggregate(
     seal_event(gate, Nonces::draw()?.decision_entry(), now_ms, &event)
 }
 
+/// The trace of a request to the gate's own endpoints.
+fn unrelated(nonces: &Nonces) -> Trace {
+    Trace {
+        id: nonces.trace_id(),
+        related: None,
+    }
+}
+
 /// The record of an auditor's reading.
 pub(crate) fn reading(
     gate: &Gate,
@@ -248,10 +256,7 @@ pub(crate) fn reading(
 ) -> Result<PendingEntry, Fault> {
     let event = Event::LogRead(LogRead {
         auditor: AUDITOR,
-        trace: Trace {
-            id: nonces.trace_id(),
-            related: None,
-        },
+        trace: unrelated(nonces),
         from,
         limit,
     });
@@ -267,10 +272,7 @@ pub(crate) fn purge(
 ) -> Result<PendingEntry, Fault> {
     let event = Event::KeysPurged(KeysPurged {
         operator: OPERATOR,
-        trace: Trace {
-            id: nonces.trace_id(),
-            related: None,
-        },
+        trace: unrelated(nonces),
         verification_system,
     });
     seal_event(gate, nonces.decision_entry(), now_ms, &event)

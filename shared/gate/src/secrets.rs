@@ -36,7 +36,7 @@ pub struct RawSecrets {
 
 /// The secrets, parsed.
 pub struct Secrets {
-    pub(crate) pseudonym_key: Zeroizing<Vec<u8>>,
+    pub(crate) pseudonym_key: Zeroizing<[u8; KEY_BYTES]>,
     pub(crate) log_key: ReferenceKey,
     pub(crate) nonce_key: NonceKey,
     /// Seals what this instance leaves for the others.
@@ -94,9 +94,10 @@ impl TryFrom<RawSecrets> for Secrets {
                 return Err(SecretError::SameToken { name });
             }
         }
+        let log_key = parse_key("SLUIS_LOG_KEY", &raw.log_key)?;
         Ok(Self {
-            nonce_key: NonceKey::derive(&parse_key("SLUIS_LOG_KEY", &raw.log_key)?),
-            vault: Rc::new(Vault::derive(&parse_key("SLUIS_LOG_KEY", &raw.log_key)?)),
+            nonce_key: NonceKey::derive(&log_key),
+            vault: Rc::new(Vault::derive(&*log_key)),
             operator_digest: operator_token.map(|token| Sha256::digest(token.as_bytes()).into()),
             pseudonym_key: parse_key("SLUIS_PSEUDONYM_KEY", &raw.pseudonym_key)?,
             log_key: ReferenceKey::from_base64url(raw.log_key.trim()).map_err(|_| {
@@ -147,12 +148,12 @@ fn is_bearer(authorization: Option<&str>, expected: &[u8; 32]) -> bool {
     scheme.eq_ignore_ascii_case("bearer") && bool::from(digest.ct_eq(expected))
 }
 
-fn parse_key(name: &'static str, text: &str) -> Result<Zeroizing<Vec<u8>>, SecretError> {
+fn parse_key(name: &'static str, text: &str) -> Result<Zeroizing<[u8; KEY_BYTES]>, SecretError> {
     use base64ct::{Base64UrlUnpadded, Encoding as _};
     let bytes =
         Base64UrlUnpadded::decode_vec(text.trim()).map_err(|_| SecretError::Key { name })?;
-    if bytes.len() != KEY_BYTES {
-        return Err(SecretError::Key { name });
-    }
-    Ok(Zeroizing::new(bytes))
+    let bytes = Zeroizing::new(bytes);
+    let key = <[u8; KEY_BYTES]>::try_from(bytes.as_slice());
+    key.map(Zeroizing::new)
+        .map_err(|_| SecretError::Key { name })
 }

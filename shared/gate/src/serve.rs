@@ -14,6 +14,7 @@ use std::rc::Rc;
 use sluis_log::{EntryPage, MAX_PAGE_ENTRIES};
 use sluis_token::AuthorizationScheme;
 
+use crate::age::within;
 use crate::error::{Fault, Refusal, Stop};
 use crate::gate::{Admission, Gate};
 use crate::headers;
@@ -217,18 +218,11 @@ impl Gate {
     pub(crate) async fn log_answers<P: Platform>(&self, platform: &P) -> bool {
         let now_ms = platform.now_ms();
         // A log that can be read and not written to serves nobody.
-        let recent = |at: u64| {
-            now_ms
-                .checked_sub(at)
-                .is_some_and(|age| age < FAILED_WRITE_MS)
-        };
-        if self.failed_write_ms.get().is_some_and(recent) {
+        if within(self.failed_write_ms.get(), FAILED_WRITE_MS, now_ms) {
             return false;
         }
         if let Some((asked_ms, answered)) = self.health.get()
-            && now_ms
-                .checked_sub(asked_ms)
-                .is_some_and(|age| age < HEALTH_INTERVAL_MS)
+            && within(Some(asked_ms), HEALTH_INTERVAL_MS, now_ms)
         {
             return answered;
         }

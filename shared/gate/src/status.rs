@@ -23,6 +23,7 @@ use sluis_token::{
     StatusReference, TokenStatus, UntrustedStatusList, VerifiedAccessToken,
 };
 
+use crate::age::{since, within};
 use crate::config::IssuerConfig;
 use crate::error::{Fault, StatusError, Stop};
 use crate::gate::{Gate, unix_time};
@@ -193,32 +194,17 @@ impl Entry {
 
 impl Known {
     fn age_ms(&self, now_ms: u64) -> u64 {
-        // Of a clock that was set back: as old as can be.
-        now_ms.checked_sub(self.fetched_at_ms).unwrap_or(u64::MAX)
+        since(self.fetched_at_ms, now_ms)
     }
 
-    /// Whether the list may be used at all: young enough, and by a key that is
-    /// still its issuer's. (Of its `exp` it knows itself.)
+    /// Whether the list may be used at all: young enough, in force, and by a key
+    /// that is still its issuer's.
     fn is_usable(&self, keys: &IssuerKeys, now_ms: u64) -> bool {
         let signer = self.list.key_thumbprint();
-        let in_force = |known: &Self| {
-            let now = unix_time(now_ms).ok();
-            now.is_some_and(|now| {
-                !matches!(
-                    known.list.status(0, now),
-                    Err(StatusListError::Expired { .. })
-                )
-            })
-        };
         self.age_ms(now_ms) < MAX_STATUS_STALE_MS
             && keys.keys().iter().any(|key| key.thumbprint() == signer)
-            && in_force(self)
+            && unix_time(now_ms).is_ok_and(|now| self.list.is_in_force(now))
     }
-}
-
-fn within(at: Option<u64>, limit_ms: u64, now_ms: u64) -> bool {
-    let since = |at| now_ms.checked_sub(at).unwrap_or(u64::MAX);
-    at.is_some_and(|at| since(at) < limit_ms)
 }
 
 /// The entry of a list, made if there is none. None if all that its issuer may have are

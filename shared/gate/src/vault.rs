@@ -10,8 +10,8 @@
 
 use std::fmt::Write as _;
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
+use sluis_log::hmac_sha256;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
@@ -25,8 +25,6 @@ const KEY_DOMAIN: &[u8] = b"sluis shared store key v1\0";
 const VALUE_DOMAIN: &[u8] = b"sluis shared store value v1\0";
 const TAG_BYTES: usize = 32;
 const TIME_BYTES: usize = 8;
-/// Block length of SHA-256, to which HMAC pads its key (RFC 2104 §2).
-const BLOCK_BYTES: usize = 64;
 
 /// What a value is of: its kind, and the parts that name the thing.
 #[derive(Debug, Clone, Copy)]
@@ -68,11 +66,9 @@ impl Vault {
     /// Derives the sealing key from a secret of this deployment alone. Not the
     /// pseudonym key: verification systems hold that one too.
     pub(crate) fn derive(secret: &[u8]) -> Self {
-        let key = mac(&Zeroizing::new(Sha256::digest(secret).into()), |mac| {
-            mac.update(KEY_DOMAIN);
-        });
+        let secret = Zeroizing::new(Sha256::digest(secret).into());
         Self {
-            key: Zeroizing::new(key),
+            key: Zeroizing::new(hmac_sha256(&secret, KEY_DOMAIN)),
         }
     }
 
@@ -134,12 +130,11 @@ impl Vault {
     }
 
     fn tag(&self, label: Label<'_>, time: [u8; TIME_BYTES], content: &[u8]) -> [u8; TAG_BYTES] {
-        mac(&self.key, |mac| {
-            mac.update(VALUE_DOMAIN);
-            label.feed(|bytes| mac.update(bytes));
-            mac.update(&time);
-            mac.update(content);
-        })
+        let mut message = VALUE_DOMAIN.to_vec();
+        label.feed(|bytes| message.extend_from_slice(bytes));
+        message.extend_from_slice(&time);
+        message.extend_from_slice(content);
+        hmac_sha256(&self.key, &message)
     }
 }
 
@@ -163,18 +158,6 @@ impl Label<'_> {
             to(text.as_bytes());
         }
     }
-}
-
-fn mac(key: &[u8; 32], feed: impl FnOnce(&mut Hmac<Sha256>)) -> [u8; 32] {
-    // Padding a short key to the block here makes the constructor the
-    // infallible one (RFC 2104 §2).
-    let mut block = Zeroizing::new([0; BLOCK_BYTES]);
-    for (to, from) in block.iter_mut().zip(key) {
-        *to = *from;
-    }
-    let mut mac = Hmac::<Sha256>::new((&*block).into());
-    feed(&mut mac);
-    mac.finalize().into_bytes().into()
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use crate::http_uri::hex;
+
 /// Longest token that is looked at (token profile §2). Checked before anything
 /// is split, decoded or hashed (RFC 8725 §3; golang-jwt's CVE-2025-30204).
 pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
@@ -208,12 +210,6 @@ fn percent_decoded_equals(mut encoded: &[u8], expected: &[u8]) -> bool {
         encoded = rest;
     }
     encoded.is_empty()
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit)
-        .to_digit(16)
-        .and_then(|value| u8::try_from(value).ok())
 }
 
 fn is_form(content_type: &str) -> bool {

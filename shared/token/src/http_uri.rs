@@ -108,7 +108,8 @@ fn normal(text: &str, may_stand: impl Fn(u8) -> bool) -> Option<String> {
     Some(normal)
 }
 
-fn hex(digit: u8) -> Option<u8> {
+/// The value of a hexadecimal digit (RFC 3986 §2.1).
+pub(crate) fn hex(digit: u8) -> Option<u8> {
     char::from(digit)
         .to_digit(16)
         .and_then(|value| u8::try_from(value).ok())

@@ -391,6 +391,11 @@ impl StatusList {
         Ok(TokenStatus::of(byte >> (entry_in_byte * self.bits) & mask))
     }
 
+    /// Whether the list is in force still.
+    pub fn is_in_force(&self, now: UnixTime) -> bool {
+        check_expiry(self.in_force_until, self.clock_skew_seconds, now).is_ok()
+    }
+
     /// How many entries the list has; the last ones may stand for no token.
     pub fn entries(&self) -> u64 {
         let bytes = u64::try_from(self.statuses.len()).unwrap_or(u64::MAX);

@@ -82,7 +82,7 @@ impl<L: AuditLog + Clone + 'static> Platform for Workers<L> {
         &WebCrypto
     }
 
-    async fn sign(&self, key: &SigningKey, message: &[u8]) -> Result<Vec<u8>, SignError> {
+    fn sign(&self, key: &SigningKey, message: &[u8]) -> Result<Vec<u8>, SignError> {
         signer::sign(key, message)
     }
 
@@ -130,7 +130,12 @@ impl<L: AuditLog + Clone + 'static> Platform for Workers<L> {
     ) -> Result<WorkersResponse, UpstreamError> {
         let limit_ms = permit.timeout_ms();
         let passing = if permit.passes_as_it_came() {
-            format!("* {}", headers::NEVER_IN_SHADOW.join(" "))
+            let stopping = headers::never_in_shadow();
+            ["*"]
+                .into_iter()
+                .chain(stopping)
+                .collect::<Vec<_>>()
+                .join(" ")
         } else {
             permit.passing().collect::<Vec<_>>().join(" ")
         };

@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 
 use sluis_token::KeyId;
 
-use super::state::{UNKNOWN_KEY_COOL_DOWN_MS, since};
+use super::state::UNKNOWN_KEY_COOL_DOWN_MS;
+use crate::age::since;
 
 /// How long a key id counts as absent, in milliseconds: no longer than nobody
 /// asks again, so that an issuer that signs before it publishes is believed then.

@@ -5,9 +5,10 @@ use std::rc::Rc;
 use sluis_token::{IssuerKeys, JwkSet, MAX_JWKS_BYTES};
 
 use super::state::{
-    KnownSet, MAX_REVALIDATE_MS, MAX_STALE_MS, SOFT_AGE_MS, UNKNOWN_KEY_COOL_DOWN_MS, since,
+    KnownSet, MAX_REVALIDATE_MS, MAX_STALE_MS, SOFT_AGE_MS, UNKNOWN_KEY_COOL_DOWN_MS,
 };
 use super::{Source, Wanted};
+use crate::age::since;
 use crate::platform::Platform;
 use crate::shared_store::SHARED_PUT_MS;
 use crate::vault::{Label, MAX_CLOCK_DIFFERENCE_MS, Sealable};

@@ -10,8 +10,9 @@
 
 use std::rc::Rc;
 
-use super::state::{MAX_STALE_MS, since, within};
+use super::state::MAX_STALE_MS;
 use super::{KeyRing, Location, Source};
+use crate::age::{since, within};
 use crate::platform::Platform;
 use crate::shared_store::{MARK_PUT_MS, NotShared};
 use crate::vault::{Label, Sealable};

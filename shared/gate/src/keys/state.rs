@@ -6,6 +6,7 @@ use std::rc::Rc;
 use sluis_token::{IssuerKeys, KeyId};
 
 use super::absent::AbsentKeys;
+use crate::age::{since, within};
 use crate::vault::MAX_CLOCK_DIFFERENCE_MS;
 
 /// Age from which a set is refreshed, behind the request that finds it so old,
@@ -87,16 +88,6 @@ pub(super) struct State {
     purged_fetch: u64,
     pub(super) mark_read_at_ms: Option<u64>,
     pub(super) mark_reading_since_ms: Option<u64>,
-}
-
-/// Time since `at`. A time in the future is of a clock that was set back: as
-/// old as can be.
-pub(super) fn since(at_ms: u64, now_ms: u64) -> u64 {
-    now_ms.checked_sub(at_ms).unwrap_or(u64::MAX)
-}
-
-pub(super) fn within(at_ms: Option<u64>, limit_ms: u64, now_ms: u64) -> bool {
-    at_ms.is_some_and(|at| since(at, now_ms) < limit_ms)
 }
 
 impl State {
