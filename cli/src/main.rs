@@ -6,6 +6,7 @@ mod conformance;
 mod failure;
 mod files;
 mod keys;
+mod local_run;
 mod log;
 mod reason;
 mod token;

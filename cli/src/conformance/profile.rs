@@ -49,12 +49,10 @@ use zeroize::Zeroizing;
 
 use super::{ConformanceFailure, RunArguments};
 use crate::files::read_text;
+use crate::local_run::{self, NotOne};
 
 /// Where `cargo xtask dev` keeps the profile of a local run.
-const LOCAL_RUNS: [&str; 2] = [
-    ".sluis/dev/workerd/conformance.toml",
-    ".sluis/dev/spin/conformance.toml",
-];
+const PROFILE: &str = "conformance.toml";
 
 /// The months of a number of the bis type begin here (CBSS registers).
 const FIRST_BIS_MONTH: u8 = 20;
@@ -227,17 +225,12 @@ pub(super) fn read(arguments: &RunArguments) -> Result<Known, ConformanceFailure
     })
 }
 
-/// The profile of the one local run; a guess between two would attack the wrong one.
+/// The profile of the one local run.
 fn local_run() -> Result<PathBuf, ConformanceFailure> {
-    let mut found = LOCAL_RUNS
-        .iter()
-        .map(PathBuf::from)
-        .filter(|path| path.is_file());
-    match (found.next(), found.next()) {
-        (Some(path), None) => Ok(path),
-        (Some(_), Some(_)) => Err(ConformanceFailure::SeveralProfiles),
-        (None, _) => Err(ConformanceFailure::NoProfile),
-    }
+    local_run::file(PROFILE).map_err(|error| match error {
+        NotOne::None => ConformanceFailure::NoProfile,
+        NotOne::Several => ConformanceFailure::SeveralProfiles,
+    })
 }
 
 fn is_bis(ssin: &Ssin) -> bool {

@@ -13,12 +13,10 @@ use super::TokenFailure;
 use crate::clock;
 use crate::files::{FileFailure, read_text};
 use crate::keys::{parse_algorithm, read_key};
+use crate::local_run::{self, NotOne};
 
 /// Where `cargo xtask dev` keeps the secrets of a local run.
-const LOCAL_RUNS: [&str; 2] = [
-    ".sluis/dev/workerd/secrets.json",
-    ".sluis/dev/spin/secrets.json",
-];
+const SECRETS: &str = "secrets.json";
 
 #[derive(Debug, Args)]
 pub(crate) struct MintArguments {
@@ -118,17 +116,12 @@ fn simulation(arguments: &MintArguments) -> Result<Simulation, TokenFailure> {
     Simulation::try_from(raw).map_err(|error| TokenFailure::Settings { name, error })
 }
 
-/// The secrets of the one local run; a guess between two would mint tokens that the running one refuses.
+/// The secrets of the one local run.
 fn local_run() -> Result<PathBuf, TokenFailure> {
-    let mut found = LOCAL_RUNS
-        .iter()
-        .map(PathBuf::from)
-        .filter(|path| path.is_file());
-    match (found.next(), found.next()) {
-        (Some(path), None) => Ok(path),
-        (Some(_), Some(_)) => Err(TokenFailure::SeveralSecrets),
-        (None, _) => Err(TokenFailure::NoSecrets),
-    }
+    local_run::file(SECRETS).map_err(|error| match error {
+        NotOne::None => TokenFailure::NoSecrets,
+        NotOne::Several => TokenFailure::SeveralSecrets,
+    })
 }
 
 fn parse_defect(text: &str) -> Result<Defect, String> {

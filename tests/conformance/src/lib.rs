@@ -7,13 +7,14 @@
 //! |---|---|
 //! | [`case`], [`corpus`] | the data |
 //! | [`settings`], [`keys`] | what is known of a target |
-//! | [`token`], `forge`, [`request`] | build, the same from the same keys, time and seed |
+//! | [`token`], `forge` (with [`arithmetic`]), [`request`] | build, the same from the same keys, time and seed |
 //! | [`target`], [`memory`], [`http`] | what a case is sent to: the library, a server, or whatever implements [`target::Target`] |
 //! | [`run`] | sends and compares |
 //! | [`report`] | for a terminal, as JSON, as JUnit XML |
 //!
 //! Out of scope: a clock (`now` is the target's), and whatever starts servers.
 
+pub mod arithmetic;
 pub mod case;
 pub mod corpus;
 pub mod error;

@@ -61,6 +61,10 @@ fn every_case_gets_the_answer_and_the_reason_that_it_must_get() {
         .filter(|(_, case)| case.id.starts_with(&only))
         .map(|(theme, case)| run_case(&corpus, theme, case, &builder, &target))
         .collect();
+    assert!(
+        !results.is_empty(),
+        "SLUIS_CASE={only}: there is no such case"
+    );
     mark_oracles(&mut results);
     let report = Report {
         target: target.name(),

@@ -42,6 +42,10 @@ fn run(world: &mut World, wanted: impl Fn(&CorpusCase) -> bool) -> Result<Vec<Ca
         .filter(|(_, case)| wanted(case) && case.id.starts_with(&only))
         .map(|(theme, case)| run_case(&corpus, theme, case, &builder, &target))
         .collect();
+    ensure!(
+        !results.is_empty(),
+        "SLUIS_CASE={only}: there is no such case"
+    );
     mark_oracles(&mut results);
     let report = Report {
         target: sluis_conformance::target::Target::name(&target),

@@ -7,6 +7,7 @@ use rsa::signature::{RandomizedSigner, SignatureEncoding};
 use rsa::{BoxedUint, RsaPrivateKey};
 use serde_json::Value;
 use sha2::Sha256;
+use sluis_conformance::arithmetic::{minus, plus};
 use sluis_tests::issuer::{ALGORITHMS, AUDIENCE, now};
 use sluis_tests::world::World;
 use sluis_token::sign::SigningKey;
@@ -104,7 +105,7 @@ fn variants(algorithm: Algorithm, good: &[u8]) -> Result<Vec<(&'static str, Vec<
             let mut not_canonical = vec![0xff; 32];
             not_canonical[0] = 0xee;
             not_canonical[31] = 0x7f;
-            let beyond = plus(second, &unhex(ED25519_ORDER)?);
+            let beyond = plus_little_endian(second, &unhex(ED25519_ORDER)?);
             all.push(("R of small order", [&identity, second].concat()));
             all.push(("R of negative zero", [&negative_zero, second].concat()));
             all.push(("R not canonical", [&not_canonical, second].concat()));
@@ -158,34 +159,10 @@ fn der(r: &[u8], s: &[u8]) -> Vec<u8> {
     [vec![0x30, u8::try_from(body.len()).unwrap_or(0)], body].concat()
 }
 
-/// a − b, big-endian and of one length.
-fn minus(a: &[u8], b: &[u8]) -> Vec<u8> {
-    let mut borrow = 0;
-    let mut digits: Vec<u8> = a
-        .iter()
-        .zip(b)
-        .rev()
-        .map(|(a, b)| {
-            let difference = i16::from(*a) - i16::from(*b) - borrow;
-            borrow = i16::from(difference < 0);
-            u8::try_from(difference.rem_euclid(256)).unwrap_or(0)
-        })
-        .collect();
-    digits.reverse();
-    digits
-}
-
 /// a + b, little-endian and of one length.
-fn plus(a: &[u8], b: &[u8]) -> Vec<u8> {
-    let mut carry = 0;
-    a.iter()
-        .zip(b)
-        .map(|(a, b)| {
-            let sum = u16::from(*a) + u16::from(*b) + carry;
-            carry = sum >> 8;
-            u8::try_from(sum & 0xff).unwrap_or(0)
-        })
-        .collect()
+fn plus_little_endian(a: &[u8], b: &[u8]) -> Vec<u8> {
+    let reversed = |number: &[u8]| number.iter().rev().copied().collect::<Vec<u8>>();
+    reversed(&plus(&reversed(a), &reversed(b)))
 }
 
 fn unhex(text: &str) -> Result<Vec<u8>> {

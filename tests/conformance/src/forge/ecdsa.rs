@@ -3,7 +3,8 @@
 use p256::ecdsa::signature::hazmat::PrehashSigner as _;
 use sluis_token::Algorithm;
 
-use super::{der, hash, minus, plus};
+use super::{der, hash};
+use crate::arithmetic::{minus, plus};
 use crate::case::{EcdsaForm, Hash};
 use crate::error::BuildError;
 use crate::keys::PrivateKey;

@@ -2,7 +2,8 @@
 
 use rsa::BoxedUint;
 
-use super::{hash, plus};
+use super::hash;
+use crate::arithmetic::plus;
 use crate::case::{Ed25519Forgery, Hash};
 use crate::error::BuildError;
 use crate::keys::PrivateKey;

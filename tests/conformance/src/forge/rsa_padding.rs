@@ -3,7 +3,8 @@
 use rsa::traits::PublicKeyParts as _;
 use rsa::{BoxedUint, RsaPrivateKey, hazmat};
 
-use super::{der, hash, minus};
+use super::{der, hash};
+use crate::arithmetic::{minus, plus};
 use crate::case::{Hash, Pkcs1Forgery};
 use crate::error::BuildError;
 use crate::random::Seeded;
@@ -143,7 +144,7 @@ pub(crate) fn pkcs1(
         Pkcs1Forgery::PlusModulus => {
             let signature = fitted(&raw(key, &padded(&good))?, size + 1);
             let modulus = fitted(&key.n_bytes(), size + 1);
-            return Ok(super::plus(&signature, &modulus));
+            return Ok(plus(&signature, &modulus));
         }
         Pkcs1Forgery::Zero => return Ok(vec![0; size]),
         Pkcs1Forgery::One => return Ok(fitted(&[1], size)),

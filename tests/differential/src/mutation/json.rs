@@ -318,32 +318,14 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         name: "any byte of the payload",
         apply: |draft, random| {
             let (place, value) = (random.below(4096), random.below(256));
-            retext(draft, |text| {
-                let mut bytes = text.into_bytes();
-                let length = bytes.len().max(1);
-                if let (Some(byte), Ok(value)) =
-                    (bytes.get_mut(place % length), u8::try_from(value))
-                {
-                    *byte = value;
-                }
-                bytes
-            });
+            retext(draft, |text| with_byte(text, place, value));
         },
     },
     Mutation {
         name: "any byte of the header",
         apply: |draft, random| {
             let (place, value) = (random.below(4096), random.below(256));
-            retext_header(draft, |text| {
-                let mut bytes = text.into_bytes();
-                let length = bytes.len().max(1);
-                if let (Some(byte), Ok(value)) =
-                    (bytes.get_mut(place % length), u8::try_from(value))
-                {
-                    *byte = value;
-                }
-                bytes
-            });
+            retext_header(draft, |text| with_byte(text, place, value));
         },
     },
     Mutation {
@@ -359,6 +341,16 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         },
     },
 ];
+
+/// The text with another byte somewhere.
+fn with_byte(text: String, place: usize, value: usize) -> Vec<u8> {
+    let mut bytes = text.into_bytes();
+    let length = bytes.len().max(1);
+    if let (Some(byte), Ok(value)) = (bytes.get_mut(place % length), u8::try_from(value)) {
+        *byte = value;
+    }
+    bytes
+}
 
 fn nest(draft: &mut Draft, depth: usize) {
     draft
