@@ -38,8 +38,8 @@ use crate::vault::Vault;
 pub use absent::{ABSENT_KEY_MS, MAX_ABSENT_KEYS};
 pub use mark::{MARK_BACKGROUND_MS, MARK_DEADLINE_MS};
 pub use state::{
-    FAILURE_COOL_DOWN_MS, MAX_FAILURE_COOL_DOWN_MS, MAX_HELD_REQUESTS, MAX_QUEUED_REQUESTS,
-    MAX_REVALIDATE_MS, MAX_STALE_MS, SOFT_AGE_MS, UNKNOWN_KEY_COOL_DOWN_MS,
+    FAILURE_COOL_DOWN_MS, HELD_SPREAD_MS, MAX_FAILURE_COOL_DOWN_MS, MAX_HELD_REQUESTS,
+    MAX_QUEUED_REQUESTS, MAX_REVALIDATE_MS, MAX_STALE_MS, SOFT_AGE_MS, UNKNOWN_KEY_COOL_DOWN_MS,
 };
 use state::{Look, State};
 
@@ -200,7 +200,7 @@ impl KeyRing {
                     return known.ok_or(Fault::Keys);
                 }
                 Look::Wait(_) => WAIT_STEP_MS,
-                Look::Hold(milliseconds) => milliseconds,
+                Look::Hold(milliseconds) => milliseconds.saturating_add(spread_ms()?),
             };
             let wait_ms = u32::try_from(wait_ms).unwrap_or(u32::MAX);
             platform.sleep(wait_ms).await;
@@ -245,6 +245,13 @@ impl KeyRing {
     fn source(&self, issuer: &str) -> Option<&Rc<Source>> {
         self.sources.get(issuer)
     }
+}
+
+/// How much longer than others a request is held.
+fn spread_ms() -> Result<u64, Fault> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(|_| Fault::Random)?;
+    Ok(u64::from_le_bytes(random) % HELD_SPREAD_MS)
 }
 
 impl Source {

@@ -22,6 +22,9 @@ pub const MAX_STALE_MS: u64 = 60 * 60 * 1000;
 /// Time after a fetch that did not bring the key it was made for, before there
 /// is another one of that sort: made-up key ids cannot drive fetches.
 pub const UNKNOWN_KEY_COOL_DOWN_MS: u64 = 2 * 1000;
+/// Up to so much longer each request is held, by chance: instances end a
+/// cool-down that they share at one time, and the first to ask asks for all.
+pub const HELD_SPREAD_MS: u64 = 500;
 /// Requests that wait for the end of that time, an issuer. The others get 503
 /// at once: nobody asked whether their key is new.
 pub const MAX_HELD_REQUESTS: usize = 16;
