@@ -105,9 +105,6 @@ fn configuration_of(
         replay: surroundings.function == Function::Validator,
     };
     let mut services = worker.service()?;
-    if worker.replay {
-        services.push_str(&shared_service());
-    }
     if let Some(trouble) = worker.log.and_then(trouble) {
         services.push_str(&trouble_service(trouble));
     }
@@ -191,7 +188,7 @@ impl Worker<'_> {
                  \n      durableObjectStorage = (localDisk = \"objects\"),"
             );
         }
-        Ok(format!(
+        let mut services = format!(
             "    (name = \"{name}\", worker = (\n\
              \x20     compatibilityDate = \"{COMPATIBILITY_DATE}\",\n\
              \x20     modules = [\n\
@@ -202,7 +199,11 @@ impl Worker<'_> {
              \x20   )),\n",
             text(&script)?,
             text(&module)?,
-        ))
+        );
+        if self.replay {
+            services.push_str(&shared_service());
+        }
+        Ok(services)
     }
 }
 
