@@ -98,14 +98,13 @@ fn configuration_of(
             .iter()
             .map(|(name, _)| name.as_str())
             .collect(),
-        log: match surroundings.function {
-            Function::Validator => Some(surroundings.log),
-            Function::Simulation => None,
+        objects: match surroundings.function {
+            Function::Validator => Objects::Own(surroundings.log),
+            Function::Simulation => Objects::None,
         },
-        replay: surroundings.function == Function::Validator,
     };
-    let mut services = worker.service()?;
-    if let Some(trouble) = worker.log.and_then(trouble) {
+    let mut services = worker.service(worker.name)?;
+    if let Some(trouble) = trouble(surroundings.log) {
         services.push_str(&trouble_service(trouble));
     }
     serving(&services, worker.name, objects, address)
@@ -135,15 +134,24 @@ pub struct Worker<'a> {
     pub folder: PathBuf,
     /// Variables that it gets from the environment.
     pub variables: Vec<&'a str>,
-    /// How its log fares; none if it has no log.
-    pub log: Option<LogCondition>,
-    /// Whether it has the objects that remember what was used once, and the namespace that instances share.
-    pub replay: bool,
+    /// Its Durable Objects.
+    pub objects: Objects<'a>,
+}
+
+/// Where a Worker finds the objects that are its log and that remember what was used once.
+#[derive(Clone, Copy, Debug)]
+pub enum Objects<'a> {
+    /// It uses none.
+    None,
+    /// It has them itself, on the service `objects`, and the namespace that instances share; its log fares like this.
+    Own(LogCondition),
+    /// Another service has them, which is an isolate of its own, as objects mostly are on Cloudflare.
+    Of(&'a str),
 }
 
 impl Worker<'_> {
-    /// The service of this Worker. A log of its own is kept on the service `objects`.
-    pub fn service(&self) -> Result<String> {
+    /// The service of this Worker, by that name.
+    pub fn service(&self, service: &str) -> Result<String> {
         let Self { name, folder, .. } = self;
         let script = folder.join(format!("{name}.mjs"));
         let module = folder.join(format!("{name}_bg.wasm"));
@@ -161,35 +169,39 @@ impl Worker<'_> {
                 "(name = \"{variable}\", fromEnvironment = \"{variable}\"), "
             );
         }
-        let mut storage = String::new();
-        if let Some(condition) = self.log {
-            let class = match trouble(condition) {
-                None => "\"AuditLog\"".to_owned(),
-                Some(_) => "(className = \"AuditLog\", serviceName = \"trouble\")".to_owned(),
-            };
+        let of = |class: &str, service: &str| {
+            format!("(className = \"{class}\", serviceName = \"{service}\")")
+        };
+        let classes = match self.objects {
+            Objects::None => None,
+            Objects::Own(condition) => {
+                let log = match trouble(condition) {
+                    None => "\"AuditLog\"".to_owned(),
+                    Some(_) => of("AuditLog", "trouble"),
+                };
+                Some((log, "\"ReplayStore\"".to_owned()))
+            }
+            Objects::Of(owner) => Some((of("AuditLog", owner), of("ReplayStore", owner))),
+        };
+        if let Some((log, used)) = classes {
             let _ = write!(
                 bindings,
-                "(name = \"AUDIT_LOG\", durableObjectNamespace = {class}), "
-            );
-            let mut classes =
-                "(className = \"AuditLog\", uniqueKey = \"sluis-audit-log\", enableSql = true)"
-                    .to_owned();
-            if self.replay {
-                bindings.push_str(
-                    "(name = \"REPLAY_STORE\", durableObjectNamespace = \"ReplayStore\"), \
-                     (name = \"SLUIS_SHARED\", kvNamespace = \"shared\")",
-                );
-                classes.push_str(
-                    ", (className = \"ReplayStore\", uniqueKey = \"sluis-replay-store\", enableSql = true)",
-                );
-            }
-            storage = format!(
-                "\n      durableObjectNamespaces = [{classes}],\
-                 \n      durableObjectStorage = (localDisk = \"objects\"),"
+                "(name = \"AUDIT_LOG\", durableObjectNamespace = {log}), \
+                 (name = \"REPLAY_STORE\", durableObjectNamespace = {used}), \
+                 (name = \"SLUIS_SHARED\", kvNamespace = \"shared\")"
             );
         }
+        let has_objects = matches!(self.objects, Objects::Own(_));
+        let storage = if has_objects {
+            "\n      durableObjectNamespaces = [\
+             (className = \"AuditLog\", uniqueKey = \"sluis-audit-log\", enableSql = true), \
+             (className = \"ReplayStore\", uniqueKey = \"sluis-replay-store\", enableSql = true)],\
+             \n      durableObjectStorage = (localDisk = \"objects\"),"
+        } else {
+            ""
+        };
         let mut services = format!(
-            "    (name = \"{name}\", worker = (\n\
+            "    (name = \"{service}\", worker = (\n\
              \x20     compatibilityDate = \"{COMPATIBILITY_DATE}\",\n\
              \x20     modules = [\n\
              \x20       (name = \"{name}.mjs\", esModule = embed {}),\n\
@@ -200,7 +212,7 @@ impl Worker<'_> {
             text(&script)?,
             text(&module)?,
         );
-        if self.replay {
+        if has_objects {
             services.push_str(&shared_service());
         }
         Ok(services)

@@ -11,7 +11,7 @@ use base64ct::{Base64UrlUnpadded, Encoding as _};
 use sluis_tests::issuer::{Issuers, random_secret};
 use sluis_tests::runtime::{Function, Launch, LogCondition, Running, Runtime, Surroundings};
 use sluis_tests::spin::CompatibleHost;
-use sluis_tests::workerd::{COMPATIBILITY_DATE, Worker, Workerd, serving, text};
+use sluis_tests::workerd::{COMPATIBILITY_DATE, Objects, Worker, Workerd, serving, text};
 use sluis_token::Algorithm;
 use sluis_token::sign::SigningKey;
 
@@ -22,13 +22,15 @@ use crate::steps::run;
 
 /// Where everything that is only measured is built.
 const OUT: &str = "target/bench";
+/// The service that has the log's object.
+const LOG: &str = "log";
 
 /// A program to measure.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Contender {
     /// The validator's Worker over a log that keeps nothing.
     Forgetful,
-    /// The validator's Worker as it is deployed.
+    /// The validator's Worker as it is deployed, its log an isolate of its own.
     Durable,
     /// The peer with `jose`.
     Peer { log: bool },
@@ -120,12 +122,11 @@ impl Party {
         };
         let workerd = Workerd::find(&self.root).map_err(anyhow::Error::msg)?;
         let running = match contender {
-            Contender::Durable => Running::start(&workerd, &surroundings),
             Contender::Spin => {
                 let host = CompatibleHost::find().map_err(anyhow::Error::msg)?;
                 Running::start(&host, &surroundings)
             }
-            Contender::Forgetful | Contender::Peer { .. } => {
+            Contender::Forgetful | Contender::Durable | Contender::Peer { .. } => {
                 Running::start(&Measured { workerd, contender }, &surroundings)
             }
         }?;
@@ -156,31 +157,31 @@ impl Runtime for Measured {
         fs::create_dir_all(&objects)?;
         let names = || surroundings.variables.iter().map(|(name, _)| name.as_str());
         let folder = surroundings.root.join(OUT);
+        let validator = |objects| Worker {
+            name: "validator",
+            folder: surroundings.root.join("dist/cloudflare"),
+            variables: names().collect(),
+            objects,
+        };
+        // The very object that both append to, apart from either.
+        let log = || validator(Objects::Own(LogCondition::Well)).service(LOG);
         let (services, name) = match self.contender {
-            Contender::Peer { log } => {
-                let mut services = peer_service(&folder, names(), log)?;
-                if log {
-                    // The very Durable Object that ours appends to.
-                    let validator = Worker {
-                        name: "validator",
-                        folder: surroundings.root.join("dist/cloudflare"),
-                        variables: names().collect(),
-                        log: Some(LogCondition::Well),
-                        replay: true,
-                    };
-                    services.push_str(&validator.service()?);
-                }
-                (services, "peer")
+            Contender::Peer { log: false } => (peer_service(&folder, names(), false)?, "peer"),
+            Contender::Peer { log: true } => {
+                (peer_service(&folder, names(), true)? + &log()?, "peer")
             }
-            Contender::Forgetful | Contender::Durable | Contender::Spin => {
+            Contender::Durable => {
+                let worker = validator(Objects::Of(LOG));
+                (worker.service(worker.name)? + &log()?, worker.name)
+            }
+            Contender::Forgetful | Contender::Spin => {
                 let worker = Worker {
                     name: "bench",
                     folder,
                     variables: names().collect(),
-                    log: None,
-                    replay: false,
+                    objects: Objects::None,
                 };
-                (worker.service()?, "bench")
+                (worker.service(worker.name)?, worker.name)
             }
         };
         let configuration = state.join("bench.capnp");
@@ -209,7 +210,7 @@ fn peer_service<'a>(
     if log {
         bindings.push_str("(name = \"PEER_LOG\", text = \"1\"), ");
         bindings.push_str(
-            "(name = \"AUDIT_LOG\", durableObjectNamespace = (className = \"AuditLog\", serviceName = \"validator\"))",
+            "(name = \"AUDIT_LOG\", durableObjectNamespace = (className = \"AuditLog\", serviceName = \"log\"))",
         );
     }
     Ok(format!(
