@@ -1,6 +1,6 @@
 //! The two primitives everything here is made of, and their text forms.
 
-use base64ct::{Base64UrlUnpadded, Encoding};
+use base64ct::{Base64, Base64UrlUnpadded, Encoding};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -66,6 +66,25 @@ pub(crate) fn from_base64url(text: &str) -> Option<Vec<u8>> {
     (base64url(&bytes) == text).then_some(bytes)
 }
 
+/// base64 with padding (RFC 4648 §4), as C2SP's formats hold it.
+pub(crate) fn base64(bytes: &[u8]) -> String {
+    Base64::encode_string(bytes)
+}
+
+/// Strict reverse of [`base64`]: padded, no white space, canonical trailing bits.
+pub(crate) fn from_base64(text: &str) -> Option<Vec<u8>> {
+    let bytes = Base64::decode_vec(text).ok()?;
+    (base64(&bytes) == text).then_some(bytes)
+}
+
+/// Reads a decimal number as C2SP's formats write it: ASCII digits, no leading
+/// zero but in `0` itself.
+pub(crate) fn decimal(text: &str) -> Option<u64> {
+    let canonical = text == "0" || !text.starts_with('0');
+    let digits = text.bytes().all(|digit| digit.is_ascii_digit());
+    (canonical && digits).then(|| text.parse().ok()).flatten()
+}
+
 /// The two lower-case hexadecimal digits of a byte.
 pub(crate) const fn hex_digits(byte: u8) -> [u8; 2] {
     const fn digit(value: u8) -> u8 {
@@ -101,6 +120,37 @@ mod tests {
             hex(&HmacKey::new(&key).mac(&[b"Hi ", b"There"])),
             "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"
         );
+    }
+
+    #[test]
+    fn base64_is_strict() {
+        assert_eq!(from_base64("+/8="), Some(vec![0xfb, 0xff]));
+        assert_eq!(from_base64(""), Some(vec![]));
+        for text in [
+            "+/8", "+/9=", "-_8=", "+/8= ", "+/8=\n", "+/8=+/8=", "A", "====",
+        ] {
+            assert_eq!(from_base64(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_has_one_spelling() {
+        assert_eq!(decimal("0"), Some(0));
+        assert_eq!(decimal("18446744073709551615"), Some(u64::MAX));
+        for text in [
+            "",
+            "00",
+            "01",
+            "+1",
+            "-1",
+            " 1",
+            "1_0",
+            "0x1",
+            "٣",
+            "18446744073709551616",
+        ] {
+            assert_eq!(decimal(text), None, "{text}");
+        }
     }
 
     #[test]

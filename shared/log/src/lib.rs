@@ -6,10 +6,15 @@
 //! ([`verify_chain`]), the schema of the relational stores ([`sql`]) and a
 //! store in memory that the others are compared with ([`MemoryLog`]).
 //!
-//! Out of scope: doing the storage, a clock, randomness, HTTP. The bytes of an
-//! entry are the leaves of RFC 6962 §2.1 and of C2SP tlog-tiles; the tree over
-//! them, its checkpoints and the encryption of payloads are not made here, and
-//! change no entry when they come.
+//! Over the same entries stands a Merkle tree (RFC 6962), in the formats of
+//! C2SP: how it grows as tiles ([`integrate`], [`EdgeTiles`], tlog-tiles), its
+//! signed heads ([`Checkpoint`], tlog-checkpoint and signed-note), proofs
+//! ([`inclusion_proof`], [`ProofBundle`], tlog-proof), the word of witnesses
+//! ([`Cosignature`], [`AddCheckpoint`], tlog-cosignature and tlog-witness), and
+//! how a reader verifies all of it ([`TreeCheck`], [`VerifiedCheckpoint`]).
+//!
+//! Out of scope: doing the storage, a clock, randomness, HTTP, and the
+//! encryption of payloads, which changes no entry when it comes.
 
 mod chain;
 mod checks;
@@ -21,12 +26,14 @@ mod export;
 mod hash;
 mod id;
 mod memory;
+mod note;
 mod payload;
 mod pending;
 mod reference;
 pub mod sql;
 mod stored;
 mod time;
+mod tree;
 mod verify;
 
 pub use chain::{ChainHash, ChainHead, MAX_ORIGIN_BYTES, Origin, OriginError, link};
@@ -44,6 +51,15 @@ pub use export::ExportHeader;
 pub use hash::{HASH_BYTES, HmacSha256, hmac_sha256};
 pub use id::{ENTRY_ID_BYTES, EntryId, EntryIdError};
 pub use memory::{AppendError, MemoryLog};
+pub use note::{
+    AddCheckpoint, AddCheckpointError, Advance, BundleFault, Checkpoint, CheckpointError,
+    Cosignature, CosignatureError, CosignatureSigner, CosignatureVerifier, KEY_ID_BYTES, KeyName,
+    KeyNameError, MAX_EXTENSION_LINES, MAX_EXTRA_BYTES, MAX_KEY_NAME_BYTES, MAX_NOTE_BYTES,
+    MAX_NOTE_SIGNATURES, NoteError, NoteKeyId, NoteSignature, NoteSigner, NoteVerifier,
+    ProofBundle, ProofBundleError, Quorum, QuorumError, SignatureFault, SignatureType, SignedNote,
+    SignerError, VerifiedBundle, VerifiedCheckpoint, VerifierKeyError, WitnessRefusal,
+    WitnessedLog,
+};
 pub use payload::{EventSource, MAX_PAYLOAD_BYTES, PayloadError};
 pub use pending::{Envelope, PendingEntry, PendingError, Receipt, ReceiptError, seal, seal_with};
 pub use reference::{
@@ -55,4 +71,11 @@ pub use stored::{
     StoredError,
 };
 pub use time::{Minute, TimeError, UnixMillis};
+pub use tree::{
+    BundleError, EdgeTiles, EntryBundle, Extension, Included, Integrated, MAX_BUNDLE_BYTES,
+    MAX_PROOF_HASHES, MAX_TILE_BYTES, MAX_TILE_PATH_BYTES, MAX_TREE_SIZE, ProofError, TILE_WIDTH,
+    TileId, TileKind, TilePath, TilePathError, TreeCheck, TreeError, TreeFault, TreeHash, TreeHead,
+    consistency_proof, consistency_tiles, inclusion_proof, inclusion_tiles, integrate,
+    verify_consistency, verify_inclusion,
+};
 pub use verify::{ChainVerifier, Fault, FsckError, IdCheck, LogSummary, RECENT_IDS, verify_chain};

@@ -1,0 +1,30 @@
+//! Signed notes (C2SP signed-note), and what is made of them: checkpoints
+//! (tlog-checkpoint), cosignatures of witnesses (tlog-cosignature), proof
+//! bundles (tlog-proof) and the question to a witness (tlog-witness).
+
+mod add_checkpoint;
+mod checkpoint;
+mod cosignature;
+mod key;
+mod proof_bundle;
+mod signed;
+mod signer;
+
+pub use add_checkpoint::{
+    AddCheckpoint, AddCheckpointError, Advance, WitnessRefusal, WitnessedLog,
+};
+pub use checkpoint::{Checkpoint, CheckpointError, MAX_EXTENSION_LINES, VerifiedCheckpoint};
+pub use cosignature::{
+    Cosignature, CosignatureError, CosignatureSigner, CosignatureVerifier, Quorum, QuorumError,
+};
+pub use key::{
+    KEY_ID_BYTES, KeyName, KeyNameError, MAX_KEY_NAME_BYTES, NoteKeyId, NoteVerifier,
+    SignatureType, VerifierKeyError,
+};
+pub use proof_bundle::{
+    BundleFault, MAX_EXTRA_BYTES, ProofBundle, ProofBundleError, VerifiedBundle,
+};
+pub use signed::{
+    MAX_NOTE_BYTES, MAX_NOTE_SIGNATURES, NoteError, NoteSignature, SignatureFault, SignedNote,
+};
+pub use signer::{NoteSigner, SignerError};
