@@ -1,7 +1,7 @@
 //! The catalogue file: what it says, and that every way to get it wrong is refused with its place.
 
 use crate::mistakes::{refusal, with};
-use crate::support::{CATALOGUE, extended_text, time};
+use crate::support::{CATALOGUE, extended, extended_text, time};
 use sha2::{Digest, Sha256};
 use sluis_policy::{
     Basis, Catalogue, CivilDate, Deliberation, Granularity, HolderIdentity, LONGEST_MANDATE_DAYS,
@@ -330,6 +330,19 @@ fn operations_are_checked_against_the_catalogue() {
         Err(OperationError::DuplicateDataCategory { .. })
     ));
     assert!(catalogue.admits_verification_system("any", VerificationSystemKind::Cbss));
+}
+
+/// M-15.4, M-17.3: all that is known of a token is who issued it.
+#[test]
+fn a_system_hides_its_holders_by_its_kind_or_by_a_type_that_it_attests() {
+    use VerificationSystemKind::{Cbss, SecondaryNetwork};
+    // Any type may come from a secondary network; none of the project's own from this one.
+    assert!(golden().hides_holders_of("sim-hiding", SecondaryNetwork));
+    assert!(!golden().hides_holders_of("sim-hiding", Cbss));
+    // A type with a hidden holder that it may attest, and nobody else.
+    assert!(extended().hides_holders_of("sim-hiding", Cbss));
+    assert!(!extended().hides_holders_of("sim-cbss", Cbss));
+    assert!(extended().hides_holders_of("sim-cbss", SecondaryNetwork));
 }
 
 #[test]
