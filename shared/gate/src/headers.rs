@@ -134,6 +134,34 @@ mod tests {
         assert!(may_be_configured("prefer"));
     }
 
+    /// Named one by one: what leaves this list is one more that a caller can send on.
+    #[test]
+    fn in_shadow_these_do_not_pass_and_everything_else_does() {
+        for name in [
+            "connection",
+            "http2-settings",
+            "keep-alive",
+            "proxy-authenticate",
+            "proxy-authorization",
+            "proxy-connection",
+            "te",
+            "trailer",
+            "transfer-encoding",
+            "upgrade",
+            "host",
+            "sluis-assertion",
+            "belgov-trace-id",
+        ] {
+            assert!(!passes_in_shadow(name, None), "{name}");
+            assert!(never_in_shadow().any(|never| never == name), "{name}");
+        }
+        assert_eq!(never_in_shadow().count(), 13);
+        for name in ["authorization", "cookie", "x-hop"] {
+            assert!(passes_in_shadow(name, Some("close")), "{name}");
+        }
+        assert!(!passes_in_shadow("x-hop", Some("close , X-Hop")));
+    }
+
     #[test]
     fn the_fixed_list_is_itself_admissible() {
         assert!(FORWARDED.iter().all(|name| may_be_configured(name)));

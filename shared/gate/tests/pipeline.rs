@@ -199,6 +199,63 @@ fn a_refusal_after_the_signature_has_an_entry_of_its_own() {
 }
 
 #[test]
+fn a_record_lists_each_rule_that_was_reached_with_what_came_of_it() {
+    let bench = Bench::new();
+    bench.serve(bench.request(&bench.mint(json!({}))));
+    let wrong = bench.mint(json!({"purposes": ["simBenefitAdvice"]}));
+    bench.serve(bench.request(&wrong));
+    let checks = |at: usize| bench.events()[at]["data"]["checks"].clone();
+    let (granted, refused) = (checks(0), checks(2));
+    assert_eq!(granted.as_array().unwrap().len(), 1);
+    assert_eq!(granted[0]["by"], "sluis");
+    assert!(granted[0].get("failed").is_none(), "{granted}");
+    assert!(granted[0].get("failedInShadow").is_none(), "{granted}");
+    let held = granted[0]["held"].as_array().unwrap();
+    assert!(held.contains(&json!("M-5.2 purposeCovered")), "{granted}");
+    assert!(held.contains(&json!("M-23.1 termsAccepted")), "{granted}");
+    // The rule that refused, and none after it.
+    assert_eq!(refused[0]["failed"], json!(["M-5.2 purposeCovered"]));
+    let held = refused[0]["held"].as_array().unwrap();
+    assert!(held.contains(&json!("M-12.1 mandateTypeKnown")));
+    assert!(!held.contains(&json!("M-23.1 termsAccepted")), "{refused}");
+}
+
+#[test]
+fn each_token_has_references_of_its_own_also_the_second_time() {
+    let bench = Bench::new();
+    let other = {
+        let mut details = bench.claims(false, json!({}))["authorization_details"].clone();
+        details[0]["mandateId"] = json!("6f2c1f0e-0000-4000-8000-000000000003");
+        details[0]["holder"]["enterpriseNumber"] = json!("0123456749");
+        bench.mint(json!({"authorization_details": details, "jti": "another"}))
+    };
+    let tokens = [bench.mint(json!({})), other];
+    for token in tokens.iter().chain(&tokens) {
+        assert_eq!(bench.serve(bench.request(token)).status, 200);
+    }
+    let named: Vec<[String; 3]> = bench
+        .events()
+        .iter()
+        .filter(|event| event["data"]["decision"] == "granted")
+        .map(|event| {
+            let data = &event["data"];
+            [
+                &data["mandateRef"],
+                &data["actor"]["holderRef"],
+                &data["subjectRef"],
+            ]
+            .map(|reference| reference.as_str().unwrap().to_owned())
+        })
+        .collect();
+    let [first, second, first_again, second_again] = named.try_into().unwrap();
+    assert_ne!(first[0], second[0]);
+    assert_ne!(first[1], second[1]);
+    // Both are about one person.
+    assert_eq!(first[2], second[2]);
+    assert_eq!((first, second), (first_again, second_again));
+}
+
+#[test]
 fn a_flood_before_the_signature_costs_two_entries_a_reason() {
     let bench = Bench::new();
     let token = bench.mint(json!({}));

@@ -393,6 +393,22 @@ mod tests {
         }
     }
 
+    /// RFC 9110 §11.2, a byte at a time.
+    #[test]
+    fn the_characters_of_a_token68_are_these() {
+        const ALL: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/";
+        for byte in 0..=u8::MAX {
+            assert_eq!(is_token68(byte), ALL.contains(&byte), "{byte:#04x}");
+        }
+        for token in ["a/b+c", "a==", "-._~+/="] {
+            assert_eq!(AccessToken::parse(token).unwrap().as_str(), token);
+        }
+        for token in ["=a", "a=b=", "a\u{80}", "\u{ff}"] {
+            let refused = AccessToken::parse(token);
+            assert_eq!(refused, Err(BearerError::NotToken68), "{token:?}");
+        }
+    }
+
     #[test]
     fn size_is_capped_at_the_constant() {
         let longest = "a".repeat(MAX_TOKEN_BYTES);

@@ -254,6 +254,24 @@ fn a_nonce_is_given_in_shadow_too_or_no_proof_would_ever_hold() {
         200
     );
     assert_eq!(last_decision(&bench)["decision"], "granted");
+    // And through a proxy that asks.
+    let target = format!("/pension/v1/persons/{SSIN}/rights");
+    let ask = |proven: &str| {
+        let changes = json!({"nonce": null, "htm": "GET", "htu": format!("{PUBLIC}{proven}")});
+        let asked = MemoryRequest::new("GET", "/decide")
+            .header("authorization", &format!("DPoP {token}"))
+            .header("dpop", &client.proof(&bench, &token, "", &changes))
+            .header("x-original-method", "GET")
+            .header("x-original-uri", &target);
+        bench.serve(asked)
+    };
+    let lacking = ask(&target);
+    assert_eq!(header(&lacking, "sluis-enforcement"), Some("shadow"));
+    assert!(header(&lacking, "dpop-nonce").is_some());
+    // A proof for another address does not only lack a nonce.
+    let wrong = ask("/elsewhere");
+    assert_eq!(header(&wrong, "sluis-enforcement"), Some("shadow"));
+    assert_eq!(header(&wrong, "dpop-nonce"), None);
 }
 
 fn last_decision(bench: &Bench) -> Value {
