@@ -11,6 +11,8 @@ mod edwards;
 mod jose;
 mod ported;
 mod primitives;
+mod proofs;
+mod status_lists;
 
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -61,6 +63,8 @@ fn trials() -> Result<(Vec<Trial>, Counts)> {
             .iter()
             .chain(jose::SOURCES)
             .chain(edwards::SOURCES)
+            .chain(proofs::SOURCES)
+            .chain(status_lists::SOURCES)
             .chain(ported::SOURCES)
     };
     for set in divergences.sets() {
