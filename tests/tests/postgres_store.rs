@@ -36,7 +36,7 @@ fn server() -> PostgresServer {
         .collect();
     assert_eq!(
         grants.len(),
-        4,
+        5,
         "the header of the schema says what a validator needs"
     );
     server

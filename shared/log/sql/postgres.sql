@@ -4,9 +4,11 @@
 -- A validator needs no more than this (the role is yours to name):
 --   GRANT USAGE ON SCHEMA sluis TO validator;
 --   GRANT EXECUTE ON FUNCTION sluis.append TO validator;
+--   GRANT EXECUTE ON FUNCTION sluis.publish TO validator;
 --   GRANT SELECT ON ALL TABLES IN SCHEMA sluis TO validator;
 --   ALTER ROLE validator SET idle_in_transaction_session_timeout = '5s';
--- It then can append and read, and not change what stands.
+-- It then can append, publish and read, and not change what stands. The place of
+-- the heads that may be signed is apart: postgres-trusted.sql.
 
 BEGIN;
 
@@ -112,6 +114,89 @@ $$;
 
 REVOKE ALL ON FUNCTION sluis.append FROM PUBLIC;
 
+-- The Merkle tree over the entries (C2SP tlog-tiles): a row a tile, with as many
+-- hashes as there are. A partial tile is read as a prefix of its row.
+CREATE TABLE IF NOT EXISTS sluis.tiles (
+    level  smallint NOT NULL CHECK (level BETWEEN 0 AND 7),
+    idx    bigint NOT NULL CHECK (idx >= 0),
+    hashes bytea NOT NULL
+           CHECK (octet_length(hashes) BETWEEN 32 AND 8192 AND octet_length(hashes) % 32 = 0),
+    PRIMARY KEY (level, idx)
+);
+
+-- The published checkpoint, a signed note over size and root.
+CREATE TABLE IF NOT EXISTS sluis.checkpoint (
+    one  boolean PRIMARY KEY DEFAULT true CHECK (one),
+    size bigint NOT NULL CHECK (size > 0),
+    root bytea NOT NULL CHECK (octet_length(root) = 32),
+    note text NOT NULL
+);
+
+-- Writes tiles and the checkpoint over them, if the head of p_old_size and
+-- p_old_root still stands (size 0: none does). Whether it did. p_tiles is JSON,
+-- [[level, index, "hashes in hexadecimal digits"], …], since some drivers have no
+-- arrays of bytea.
+--
+-- SQLSTATE SL004: a tile would lose or change a hash. SL005: a checkpoint beyond
+-- the entries. 55P03: the lock was not had in time.
+CREATE OR REPLACE FUNCTION sluis.publish(
+    p_old_size bigint,
+    p_old_root bytea,
+    p_size     bigint,
+    p_root     bytea,
+    p_note     text,
+    p_tiles    text
+)
+RETURNS boolean
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '3s'
+AS $$
+DECLARE
+    v_size bigint;
+    v_root bytea;
+    v_tile record;
+BEGIN
+    -- Publishers wait for each other, and never for an append.
+    PERFORM pg_advisory_xact_lock(8317151707610836072);
+
+    IF current_setting('synchronous_commit') = 'off' THEN
+        PERFORM set_config('synchronous_commit', 'on', true);
+    END IF;
+
+    SELECT c.size, c.root INTO v_size, v_root FROM sluis.checkpoint c;
+    IF NOT FOUND THEN
+        v_size := 0;
+        v_root := p_old_root;
+    END IF;
+    IF v_size IS DISTINCT FROM p_old_size OR v_root IS DISTINCT FROM p_old_root
+       OR p_size <= p_old_size THEN
+        RETURN false;
+    END IF;
+    IF NOT EXISTS (SELECT 1 FROM sluis.entries e WHERE e.idx = p_size - 1) THEN
+        RAISE EXCEPTION 'a checkpoint beyond the entries' USING ERRCODE = 'SL005';
+    END IF;
+
+    FOR v_tile IN
+        SELECT (t.value ->> 0)::smallint AS level, (t.value ->> 1)::bigint AS idx,
+               decode(t.value ->> 2, 'hex') AS hashes
+          FROM jsonb_array_elements(p_tiles::jsonb) AS t
+    LOOP
+        INSERT INTO sluis.tiles AS old (level, idx, hashes)
+            VALUES (v_tile.level, v_tile.idx, v_tile.hashes)
+            ON CONFLICT (level, idx) DO UPDATE SET hashes = excluded.hashes;
+    END LOOP;
+
+    INSERT INTO sluis.checkpoint (size, root, note) VALUES (p_size, p_root, p_note)
+        ON CONFLICT (one) DO UPDATE
+            SET size = excluded.size, root = excluded.root, note = excluded.note;
+    RETURN true;
+END
+$$;
+
+REVOKE ALL ON FUNCTION sluis.publish FROM PUBLIC;
+
 -- Against accidents. Who owns the database can do anything; the chain tells.
 CREATE OR REPLACE FUNCTION sluis.refuse_change() RETURNS trigger
 LANGUAGE plpgsql AS $$
@@ -127,6 +212,30 @@ CREATE OR REPLACE TRIGGER entries_stay
 
 CREATE OR REPLACE TRIGGER payloads_keep
     BEFORE UPDATE ON sluis.payloads
+    FOR EACH STATEMENT EXECUTE FUNCTION sluis.refuse_change();
+
+CREATE OR REPLACE FUNCTION sluis.only_grow() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF substr(NEW.hashes, 1, octet_length(OLD.hashes)) IS DISTINCT FROM OLD.hashes THEN
+        RAISE EXCEPTION 'a tile only grows' USING ERRCODE = 'SL004';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER tiles_grow
+    BEFORE UPDATE ON sluis.tiles
+    FOR EACH ROW EXECUTE FUNCTION sluis.only_grow();
+
+CREATE OR REPLACE TRIGGER tiles_stay
+    BEFORE DELETE OR TRUNCATE ON sluis.tiles
+    FOR EACH STATEMENT EXECUTE FUNCTION sluis.refuse_change();
+
+CREATE OR REPLACE TRIGGER checkpoint_stays
+    BEFORE DELETE OR TRUNCATE ON sluis.checkpoint
     FOR EACH STATEMENT EXECUTE FUNCTION sluis.refuse_change();
 
 COMMIT;

@@ -61,3 +61,61 @@ CREATE TRIGGER IF NOT EXISTS sluis_payloads_keep BEFORE UPDATE ON sluis_payloads
 BEGIN
     SELECT RAISE(ABORT, 'sluis: payloads are erased, never changed');
 END;
+
+-- The Merkle tree over the entries (C2SP tlog-tiles): a row a tile, with as
+-- many hashes as there are. A partial tile is read as a prefix of its row.
+CREATE TABLE IF NOT EXISTS sluis_tiles (
+    level  INTEGER NOT NULL CHECK (level BETWEEN 0 AND 7),
+    idx    INTEGER NOT NULL CHECK (idx >= 0),
+    hashes BLOB NOT NULL CHECK (length(hashes) BETWEEN 32 AND 8192 AND length(hashes) % 32 = 0),
+    PRIMARY KEY (level, idx)
+) STRICT;
+
+-- The published checkpoint, a signed note over size and root.
+CREATE TABLE IF NOT EXISTS sluis_checkpoint (
+    one  INTEGER PRIMARY KEY CHECK (one = 1),
+    size INTEGER NOT NULL CHECK (size > 0),
+    root BLOB NOT NULL CHECK (length(root) = 32),
+    note TEXT NOT NULL
+) STRICT;
+
+-- Publishing is an insert into this view: a compare-and-swap, as an append is.
+-- The tiles are written before it.
+CREATE VIEW IF NOT EXISTS sluis_publish (old_size, old_root, size, root, note)
+AS SELECT NULL, NULL, NULL, NULL, NULL WHERE FALSE;
+
+CREATE TRIGGER IF NOT EXISTS sluis_publish_checkpoint INSTEAD OF INSERT ON sluis_publish
+BEGIN
+    SELECT RAISE(ABORT, 'sluis: the checkpoint has moved')
+        WHERE NEW.old_size IS NOT (SELECT coalesce(max(size), 0) FROM sluis_checkpoint)
+           OR (NEW.old_size > 0 AND NEW.old_root IS NOT (SELECT root FROM sluis_checkpoint))
+           OR NEW.size <= NEW.old_size;
+    SELECT RAISE(ABORT, 'sluis: a checkpoint beyond the entries')
+        WHERE NEW.size > (SELECT coalesce(max(idx) + 1, 0) FROM sluis_entries);
+    INSERT INTO sluis_checkpoint (one, size, root, note)
+        VALUES (1, NEW.size, NEW.root, NEW.note)
+        ON CONFLICT (one) DO UPDATE
+            SET size = excluded.size, root = excluded.root, note = excluded.note;
+END;
+
+CREATE TRIGGER IF NOT EXISTS sluis_tiles_stay BEFORE DELETE ON sluis_tiles
+BEGIN
+    SELECT RAISE(ABORT, 'sluis: tiles are never deleted');
+END;
+
+CREATE TRIGGER IF NOT EXISTS sluis_checkpoint_stays BEFORE DELETE ON sluis_checkpoint
+BEGIN
+    SELECT RAISE(ABORT, 'sluis: the checkpoint is never deleted');
+END;
+
+CREATE TRIGGER IF NOT EXISTS sluis_checkpoint_grows BEFORE UPDATE ON sluis_checkpoint
+BEGIN
+    SELECT RAISE(ABORT, 'sluis: the checkpoint only grows')
+        WHERE NEW.size <= OLD.size;
+END;
+
+CREATE TRIGGER IF NOT EXISTS sluis_tiles_grow BEFORE UPDATE ON sluis_tiles
+BEGIN
+    SELECT RAISE(ABORT, 'sluis: a tile only grows')
+        WHERE substr(NEW.hashes, 1, length(OLD.hashes)) IS NOT OLD.hashes;
+END;

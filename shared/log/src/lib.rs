@@ -30,6 +30,7 @@ mod note;
 mod payload;
 mod pending;
 mod reference;
+pub mod sequencer;
 pub mod sql;
 mod stored;
 mod time;

@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use thiserror::Error;
 
 use crate::chain::{ChainHash, ChainHead, Origin, link};
+use crate::entry::LeafHash;
 use crate::id::EntryId;
 use crate::pending::{PendingEntry, Receipt};
+use crate::sequencer::MemoryTree;
 use crate::stored::{Opening, StoredEntry};
 
 /// Why a store refused an entry for what it is; a store that fails has errors
@@ -30,6 +32,7 @@ pub struct MemoryLog {
     head: ChainHead,
     entries: Vec<StoredEntry>,
     by_id: HashMap<EntryId, Receipt>,
+    tree: MemoryTree,
 }
 
 impl MemoryLog {
@@ -41,12 +44,23 @@ impl MemoryLog {
             head,
             entries: Vec::new(),
             by_id: HashMap::new(),
+            tree: MemoryTree::default(),
         }
     }
 
     /// The log's origin.
     pub const fn origin(&self) -> &Origin {
         &self.origin
+    }
+
+    /// Its tiles and its checkpoint.
+    pub const fn tree(&self) -> &MemoryTree {
+        &self.tree
+    }
+
+    /// The same, to write to.
+    pub const fn tree_mut(&mut self) -> &mut MemoryTree {
+        &mut self.tree
     }
 
     /// The log's end.
@@ -101,6 +115,28 @@ impl MemoryLog {
             .take(limit)
             .cloned()
             .collect()
+    }
+
+    /// The log as it was when it had `size` entries and no tree: what a store's
+    /// owner could put back.
+    #[must_use]
+    pub fn cut(&self, size: u64) -> Self {
+        let mut earlier = Self::new(self.origin.clone());
+        let kept = usize::try_from(size).unwrap_or(usize::MAX);
+        for stored in self.entries.iter().take(kept) {
+            let leaf = LeafHash::of(&stored.entry);
+            let previous = earlier.head.hash;
+            let (index, chain) = (stored.index, link(previous, leaf));
+            let receipt = Receipt {
+                index,
+                previous,
+                chain,
+            };
+            earlier.by_id.insert(stored.id, receipt);
+            earlier.head = earlier.head.followed_by(leaf);
+            earlier.entries.push(stored.clone());
+        }
+        earlier
     }
 
     /// Erases the payload of an entry and its random; the entry stays. Whether

@@ -14,9 +14,17 @@
 //! its own and never inside `BEGIN … COMMIT`: a client that dies in between
 //! would keep the lock.
 //!
+//! Publishing (see [`crate::sequencer`]) is the same in both: tiles that only
+//! grow and a checkpoint that moves by compare-and-swap. In SQLite the tiles
+//! ([`sqlite::PUT_TILE`]) and the checkpoint ([`sqlite::PUBLISH`]) are one
+//! transaction, the checkpoint last; in `PostgreSQL` one call
+//! ([`postgres::PUBLISH`]).
+//!
 //! Both return the columns of [`Row`] in its order from `READ`.
 //!
 //! [`Row`]: crate::Row
+
+use std::fmt::Write as _;
 
 use thiserror::Error;
 
@@ -24,6 +32,7 @@ use crate::chain::{ChainHash, ChainHead, Origin, link};
 use crate::hash::HASH_BYTES;
 use crate::memory::AppendError;
 use crate::pending::{PendingEntry, Receipt};
+use crate::tree::{TileId, TreeHash, TreeHead};
 
 /// `SQLite`, 3.37 or later (strict tables).
 pub mod sqlite {
@@ -48,6 +57,26 @@ pub mod sqlite {
     pub const READ: &str = "SELECT e.idx, e.id, e.stream, e.entry, e.chain, p.random, p.payload \
          FROM sluis_entries e LEFT JOIN sluis_payloads p ON p.idx = e.idx \
          WHERE e.idx >= ? ORDER BY e.idx LIMIT ?";
+    /// Sequenced entries without their payloads. Parameters: first index, limit.
+    /// Columns: `idx`, `entry`, `chain`.
+    pub const LEAVES: &str =
+        "SELECT idx, entry, chain FROM sluis_entries WHERE idx >= ? ORDER BY idx LIMIT ?";
+    /// The checkpoint, or none. Columns: `size`, `root`, `note`.
+    pub const CHECKPOINT: &str = "SELECT size, root, note FROM sluis_checkpoint";
+    /// A tile, or none. Parameters: `level`, `idx`. Column: `hashes`.
+    pub const TILE: &str = "SELECT hashes FROM sluis_tiles WHERE level = ? AND idx = ?";
+    /// Writes a tile, which may only grow. Parameters: `level`, `idx`, `hashes`.
+    pub const PUT_TILE: &str = "INSERT INTO sluis_tiles (level, idx, hashes) VALUES (?, ?, ?) \
+         ON CONFLICT (level, idx) DO UPDATE SET hashes = excluded.hashes";
+    /// Publishes a checkpoint, after its tiles. Parameters: `old_size`, `old_root`,
+    /// `size`, `root`, `note`.
+    pub const PUBLISH: &str = "INSERT INTO sluis_publish \
+         (old_size, old_root, size, root, note) VALUES (?, ?, ?, ?, ?)";
+    /// The last thing that [`SCHEMA`] makes: a row once the schema is there.
+    pub const IS_PREPARED: &str =
+        "SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND name = 'sluis_tiles_grow'";
+    /// What the message contains when another checkpoint stood there.
+    pub const CHECKPOINT_HAS_MOVED: &str = "sluis: the checkpoint has moved";
     /// What the database's message contains when another writer was first; try
     /// again. (Drivers put words of their own around it.)
     pub const HEAD_HAS_MOVED: &str = "sluis: the head has moved";
@@ -75,6 +104,27 @@ pub mod postgres {
     pub const READ: &str = "SELECT e.idx, e.id, e.stream, e.entry, e.chain, p.random, p.payload \
          FROM sluis.entries e LEFT JOIN sluis.payloads p ON p.idx = e.idx \
          WHERE e.idx >= $1 ORDER BY e.idx LIMIT $2";
+    /// Sequenced entries without their payloads. Parameters: first index bigint,
+    /// limit bigint. Columns: `idx`, `entry`, `chain`.
+    pub const LEAVES: &str =
+        "SELECT idx, entry, chain FROM sluis.entries WHERE idx >= $1 ORDER BY idx LIMIT $2";
+    /// The checkpoint, or none. Columns: `size` bigint, `root` bytea, `note` text.
+    pub const CHECKPOINT: &str = "SELECT size, root, note FROM sluis.checkpoint";
+    /// A tile, or none. Parameters: `level` smallint, `idx` bigint. Column: `hashes`.
+    pub const TILE: &str = "SELECT hashes FROM sluis.tiles WHERE level = $1 AND idx = $2";
+    /// Writes tiles and a checkpoint. Parameters: old size bigint, old root bytea,
+    /// size bigint, root bytea, note text, tiles text ([`super::tiles_json`]).
+    /// Column: boolean, whether the old one stood there.
+    pub const PUBLISH: &str = "SELECT sluis.publish($1, $2, $3, $4, $5, $6)";
+    /// The trusted place, in this database or another one: the last head that may be
+    /// signed, and the function that moves it.
+    pub const TRUSTED_SCHEMA: &str = include_str!("../sql/postgres-trusted.sql");
+    /// The trusted head of a log, or none. Parameter: `origin` text. Columns: `size`
+    /// bigint, `root` bytea.
+    pub const TRUSTED: &str = "SELECT size, root FROM sluis_trusted.heads WHERE origin = $1";
+    /// Moves it. Parameters: `origin` text, old size bigint, old root bytea, size
+    /// bigint, root bytea. Column: boolean, whether the old one stood there.
+    pub const ADVANCE_TRUSTED: &str = "SELECT sluis_trusted.advance($1, $2, $3, $4, $5)";
     /// SQLSTATE of an id that stands for another entry.
     pub const CONFLICT: &str = "SL001";
     /// SQLSTATE of a database that holds the log of another origin.
@@ -88,6 +138,22 @@ pub fn statements(script: &str) -> impl Iterator<Item = &str> {
             .lines()
             .any(|line| !line.is_empty() && !line.starts_with("--"))
     })
+}
+
+/// Tiles as [`postgres::PUBLISH`] takes them.
+pub fn tiles_json(tiles: &[(TileId, Vec<u8>)]) -> String {
+    let mut json = String::from("[");
+    for (at, (id, hashes)) in tiles.iter().enumerate() {
+        let comma = if at == 0 { "" } else { "," };
+        // Writing to a string never fails.
+        let _ = write!(json, "{comma}[{},{},\"", id.level, id.index);
+        for byte in hashes {
+            let _ = write!(json, "{byte:02x}");
+        }
+        json.push_str("\"]");
+    }
+    json.push(']');
+    json
 }
 
 /// A row of a store is not what this crate writes: it must not be built upon.
@@ -104,6 +170,12 @@ pub enum DamagedRow {
         /// The length found.
         length: usize,
     },
+    /// The checkpoint's size is negative, or its root has another length.
+    #[error("the checkpoint of size {size} is no tree head")]
+    Checkpoint {
+        /// The size found.
+        size: i64,
+    },
     /// The row's chain value does not follow from its entry and the row before.
     #[error("the chain value of index {index} does not follow")]
     Link {
@@ -119,6 +191,15 @@ fn chain_hash(index: i64, bytes: &[u8]) -> Result<ChainHash, DamagedRow> {
             index,
             length: bytes.len(),
         })
+}
+
+/// The tree head of a row with `size` and `root`: a checkpoint's or a trusted one's.
+pub fn tree_head(size: i64, root: &[u8]) -> Result<TreeHead, DamagedRow> {
+    let damaged = DamagedRow::Checkpoint { size };
+    Ok(TreeHead {
+        size: u64::try_from(size).map_err(|_| damaged)?,
+        root: TreeHash(root.try_into().map_err(|_| damaged)?),
+    })
 }
 
 impl ChainHead {
