@@ -340,7 +340,7 @@ impl Gate {
             Outcome::Allow(_) | Outcome::Deny(_) if let Err(stop) = status => Err(stop),
             Outcome::Deny(reason) => Err(Refusal::Denied(reason.clone()).into()),
             Outcome::Allow(_) => {
-                let key = self.secrets.pseudonym_key.as_slice();
+                let key = &self.secrets.pseudonym_key;
                 let limit = self.config.body_limit;
                 let timeout = platform.sleep(MAX_BODY_WAIT_MS);
                 let bound = subject::bind(found, token, key, source, limit, timeout).await;

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use sha2::{Digest, Sha256};
 use sluis_log::ReferenceKey;
+use sluis_token::PseudonymKey;
 use sluis_token::sign::SigningKey;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -36,7 +37,7 @@ pub struct RawSecrets {
 
 /// The secrets, parsed.
 pub struct Secrets {
-    pub(crate) pseudonym_key: Zeroizing<[u8; KEY_BYTES]>,
+    pub(crate) pseudonym_key: PseudonymKey,
     pub(crate) log_key: ReferenceKey,
     pub(crate) nonce_key: NonceKey,
     /// Seals what this instance leaves for the others.
@@ -99,7 +100,7 @@ impl TryFrom<RawSecrets> for Secrets {
             nonce_key: NonceKey::derive(&log_key),
             vault: Rc::new(Vault::derive(&*log_key)),
             operator_digest: operator_token.map(|token| Sha256::digest(token.as_bytes()).into()),
-            pseudonym_key: parse_key("SLUIS_PSEUDONYM_KEY", &raw.pseudonym_key)?,
+            pseudonym_key: pseudonym_key(&raw.pseudonym_key)?,
             log_key: ReferenceKey::from_base64url(raw.log_key.trim()).map_err(|_| {
                 SecretError::Key {
                     name: "SLUIS_LOG_KEY",
@@ -146,6 +147,12 @@ fn is_bearer(authorization: Option<&str>, expected: &[u8; 32]) -> bool {
     };
     let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
     scheme.eq_ignore_ascii_case("bearer") && bool::from(digest.ct_eq(expected))
+}
+
+fn pseudonym_key(text: &str) -> Result<PseudonymKey, SecretError> {
+    let name = "SLUIS_PSEUDONYM_KEY";
+    let key = parse_key(name, text)?;
+    PseudonymKey::new(key.as_slice()).map_err(|_| SecretError::Key { name })
 }
 
 fn parse_key(name: &'static str, text: &str) -> Result<Zeroizing<[u8; KEY_BYTES]>, SecretError> {

@@ -9,7 +9,7 @@ use std::pin::pin;
 use std::task::Poll;
 
 use sha2::{Digest, Sha256};
-use sluis_token::{Ssin, SubjectPseudonym, VerifiedAccessToken};
+use sluis_token::{PseudonymKey, Ssin, VerifiedAccessToken};
 
 use crate::error::{Stop, SubjectError};
 use crate::platform::{BodyError, InboundRequest};
@@ -35,7 +35,7 @@ pub(crate) enum SubjectSource<'a, R> {
 pub(crate) async fn bind<R: InboundRequest>(
     found: &RouteMatch<'_>,
     token: &VerifiedAccessToken,
-    key: &[u8],
+    key: &PseudonymKey,
     source: SubjectSource<'_, R>,
     body_limit: usize,
     timeout: impl Future<Output = ()>,
@@ -75,10 +75,11 @@ pub(crate) async fn bind<R: InboundRequest>(
             name: name(),
         })
     })?;
-    match SubjectPseudonym::derive(key, &ssin) {
-        // The comparison takes the same time wherever the two differ.
-        Ok(pseudonym) if pseudonym == *token.subject() => Ok(body_sha256),
-        Ok(_) | Err(_) => Err(refused(SubjectError::Mismatch)),
+    // The comparison takes the same time wherever the two differ.
+    if key.pseudonym(&ssin) == *token.subject() {
+        Ok(body_sha256)
+    } else {
+        Err(refused(SubjectError::Mismatch))
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use thiserror::Error;
 
-use crate::chain::{ChainHash, ChainHead, Origin, link};
+use crate::chain::{ChainHead, Origin, link};
 use crate::entry::LeafHash;
 use crate::id::EntryId;
 use crate::pending::{PendingEntry, Receipt};
@@ -82,13 +82,7 @@ impl MemoryLog {
                 })
             };
         }
-        let previous: ChainHash = self.head.hash;
-        let leaf = pending.leaf_hash();
-        let receipt = Receipt {
-            index: self.head.size,
-            previous,
-            chain: link(previous, leaf),
-        };
+        let receipt = self.head.receipt_for(pending);
         self.entries.push(StoredEntry {
             index: receipt.index,
             id,
@@ -100,7 +94,7 @@ impl MemoryLog {
                 payload: pending.payload().to_owned(),
             }),
         });
-        self.head = self.head.followed_by(leaf);
+        self.head = receipt.head();
         self.by_id.insert(id, receipt);
         Ok(receipt)
     }
@@ -133,7 +127,7 @@ impl MemoryLog {
                 chain,
             };
             earlier.by_id.insert(stored.id, receipt);
-            earlier.head = earlier.head.followed_by(leaf);
+            earlier.head = receipt.head();
             earlier.entries.push(stored.clone());
         }
         earlier

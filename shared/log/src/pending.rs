@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::chain::{ChainHash, link};
+use crate::chain::{ChainHash, ChainHead, link};
 use crate::commitment::{Commitment, CommitmentRandom};
 use crate::entry::{ENTRY_BYTES, Entry, EntryError, LeafHash, PolicyDigest, Stream};
 use crate::event::Event;
@@ -34,6 +34,8 @@ pub struct Envelope<'a> {
 pub struct PendingEntry {
     id: EntryId,
     entry: Entry,
+    /// Of the entry, hashed once: store, chain and receipt all ask for it.
+    leaf: LeafHash,
     random: CommitmentRandom,
     payload: String,
 }
@@ -69,6 +71,7 @@ pub fn seal_with(
     };
     Ok(PendingEntry {
         id,
+        leaf: entry.leaf_hash(),
         entry,
         random,
         payload,
@@ -92,8 +95,8 @@ impl PendingEntry {
     }
 
     /// The leaf hash.
-    pub fn leaf_hash(&self) -> LeafHash {
-        self.entry.leaf_hash()
+    pub const fn leaf_hash(&self) -> LeafHash {
+        self.leaf
     }
 
     /// The stream.
@@ -193,6 +196,7 @@ impl TryFrom<PendingJson> for PendingEntry {
         }
         Ok(Self {
             id,
+            leaf: entry.leaf_hash(),
             entry,
             random,
             payload,
@@ -217,6 +221,14 @@ impl Receipt {
     /// entry's receipt has not made this one durable.
     pub fn is_for(&self, pending: &PendingEntry) -> bool {
         link(self.previous, pending.leaf_hash()) == self.chain
+    }
+
+    /// The end of the chain with the entry.
+    pub const fn head(&self) -> ChainHead {
+        ChainHead {
+            size: self.index.saturating_add(1),
+            hash: self.chain,
+        }
     }
 }
 

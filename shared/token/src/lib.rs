@@ -124,7 +124,7 @@ pub use mandate::{
 pub use mandate_detail::{
     MAX_AUTHORIZATION_DETAILS, MAX_MANDATE_CODES, MAX_MANDATE_TEXT_BYTES, MandateError,
 };
-pub use pseudonym::{MIN_PSEUDONYM_KEY_BYTES, PseudonymError, SubjectPseudonym};
+pub use pseudonym::{MIN_PSEUDONYM_KEY_BYTES, PseudonymError, PseudonymKey, SubjectPseudonym};
 pub use public_key::{
     MAX_RSA_BITS, MAX_RSA_EXPONENT_BYTES, MIN_RSA_BITS, PublicKey, PublicKeyError,
 };

@@ -35,6 +35,41 @@ pub enum PseudonymError {
     Form,
 }
 
+/// The institution's key for pseudonyms, its two first blocks hashed already:
+/// every request derives one. Its memory is wiped when it is dropped.
+#[derive(Clone)]
+pub struct PseudonymKey(Hmac<Sha256>);
+
+impl PseudonymKey {
+    /// Takes a key of [`MIN_PSEUDONYM_KEY_BYTES`] or more.
+    pub fn new(key: &[u8]) -> Result<Self, PseudonymError> {
+        let too_short = PseudonymError::KeyTooShort {
+            bytes: key.len(),
+            minimum: MIN_PSEUDONYM_KEY_BYTES,
+        };
+        if key.len() < MIN_PSEUDONYM_KEY_BYTES {
+            return Err(too_short);
+        }
+        // HMAC takes a key of any length; the error of the interface never comes.
+        let mac = Hmac::<Sha256>::new_from_slice(key).map_err(|_| too_short)?;
+        Ok(Self(mac))
+    }
+
+    /// The pseudonym of `ssin`.
+    pub fn pseudonym(&self, ssin: &Ssin) -> SubjectPseudonym {
+        let mut mac = self.0.clone();
+        mac.update(DOMAIN);
+        mac.update(ssin.as_str().as_bytes());
+        SubjectPseudonym(mac.finalize().into_bytes().into())
+    }
+}
+
+impl fmt::Debug for PseudonymKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("PseudonymKey([redacted])")
+    }
+}
+
 /// HMAC-SHA-256 of an SSIN under the institution's key.
 ///
 /// Equality takes the same time wherever the first difference stands. `Debug`
@@ -45,18 +80,7 @@ pub struct SubjectPseudonym([u8; PSEUDONYM_BYTES]);
 impl SubjectPseudonym {
     /// The pseudonym of `ssin` for the institution that holds `key`.
     pub fn derive(key: &[u8], ssin: &Ssin) -> Result<Self, PseudonymError> {
-        let too_short = PseudonymError::KeyTooShort {
-            bytes: key.len(),
-            minimum: MIN_PSEUDONYM_KEY_BYTES,
-        };
-        if key.len() < MIN_PSEUDONYM_KEY_BYTES {
-            return Err(too_short);
-        }
-        // HMAC takes a key of any length; the error of the interface never comes.
-        let mut mac = Hmac::<Sha256>::new_from_slice(key).map_err(|_| too_short)?;
-        mac.update(DOMAIN);
-        mac.update(ssin.as_str().as_bytes());
-        Ok(Self(mac.finalize().into_bytes().into()))
+        Ok(PseudonymKey::new(key)?.pseudonym(ssin))
     }
 
     /// Reads the `sub` of a token: 43 characters.

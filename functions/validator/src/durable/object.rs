@@ -130,7 +130,7 @@ impl AuditLog {
         // Whatever the write did, what is believed of the storage is read again.
         *self.opened.borrow_mut() = None;
         self.sql.exec(sqlite::APPEND, values)?;
-        let head = opened.head.followed_by(pending.leaf_hash());
+        let head = receipt.head();
         *self.opened.borrow_mut() = Some(Opened { head, ..opened });
         Ok(receipt)
     }

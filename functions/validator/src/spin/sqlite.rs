@@ -55,7 +55,7 @@ impl SqliteLog {
             let appended = run(&connection, sqlite::APPEND, self.row(entry, &receipt)?).await;
             receipts.push(match appended {
                 Ok(()) => {
-                    head = head.followed_by(entry.leaf_hash());
+                    head = receipt.head();
                     Ok(receipt)
                 }
                 // Refused: because it stands there already, or for no good reason.

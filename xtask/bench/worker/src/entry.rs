@@ -29,8 +29,9 @@ impl AuditLog for ForgetfulLog {
                 let origin = instance::log_origin().map_err(|_| LogError::Unavailable)?;
                 ChainHead::genesis(&origin)
             };
-            *head = Some(before.followed_by(entry.leaf_hash()));
-            Ok(before.receipt_for(entry))
+            let receipt = before.receipt_for(entry);
+            *head = Some(receipt.head());
+            Ok(receipt)
         })
     }
 
