@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use sluis_log::{CosignatureSigner, KeyName, NoteSigner};
 use sluis_token::sign::{SignError, SigningKey, jwks_json};
 use sluis_token::{Algorithm, KeyId};
 use thiserror::Error;
@@ -23,6 +24,8 @@ pub(crate) enum KeysCommand {
     Public(PublicArguments),
     /// Make a random key or credential of 32 bytes, in base64url
     Random(RandomArguments),
+    /// Print the verifier key of a log's or a witness's private key
+    Verifier(VerifierArguments),
 }
 
 #[derive(Debug, Args)]
@@ -52,6 +55,19 @@ pub(crate) struct RandomArguments {
     out: Option<PathBuf>,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct VerifierArguments {
+    /// Whose key it is: the log's origin, or the witness's name
+    #[arg(long, value_name = "NAME", value_parser = KeyName::parse)]
+    name: KeyName,
+    /// A witness's key, for cosignatures; by default a log's, for checkpoints
+    #[arg(long)]
+    witness: bool,
+    /// The file with the private key, as `sluis keys random` writes it; - for standard input
+    #[arg(value_name = "FILE")]
+    key: PathBuf,
+}
+
 /// Why a keys command failed. Never says anything of a key.
 #[derive(Debug, Error)]
 pub(crate) enum KeysFailure {
@@ -59,6 +75,15 @@ pub(crate) enum KeysFailure {
     File(#[from] FileFailure),
     #[error("{name}: expected a private JWK as `sluis keys generate` writes it: {error}")]
     NotAKey { name: String, error: SignError },
+    #[error(
+        "{name}: expected {RANDOM_BYTES} bytes in base64url, as `sluis keys random` writes them"
+    )]
+    NotASeed { name: String },
+    #[error("{name}: {error}")]
+    Unusable {
+        name: String,
+        error: sluis_log::SignerError,
+    },
     #[error("no key could be made: {0}")]
     NotMade(SignError),
     #[error("the system gives no random bytes")]
@@ -71,7 +96,10 @@ impl KeysFailure {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::File(_) | Self::NotMade(_) | Self::NoRandomness => FileFailure::EXIT_CODE,
-            Self::NotAKey { .. } | Self::SameKeyId { .. } => 4,
+            Self::NotAKey { .. }
+            | Self::NotASeed { .. }
+            | Self::Unusable { .. }
+            | Self::SameKeyId { .. } => 4,
         }
     }
 }
@@ -82,6 +110,7 @@ pub(crate) fn run(command: &KeysCommand, out: &mut impl Write) -> Result<(), Key
         KeysCommand::Generate(arguments) => generate(arguments, out),
         KeysCommand::Public(arguments) => public(arguments, out),
         KeysCommand::Random(arguments) => random(arguments, out),
+        KeysCommand::Verifier(arguments) => verifier(arguments, out),
     }
 }
 
@@ -126,6 +155,38 @@ fn random(arguments: &RandomArguments, out: &mut impl Write) -> Result<(), KeysF
     getrandom::fill(bytes.as_mut()).map_err(|_| KeysFailure::NoRandomness)?;
     let text = Zeroizing::new(Base64UrlUnpadded::encode_string(bytes.as_ref()));
     Ok(write_secret(arguments.out.as_ref(), &text, out)?)
+}
+
+fn verifier(arguments: &VerifierArguments, out: &mut impl Write) -> Result<(), KeysFailure> {
+    let seed = read_seed(&arguments.key)?;
+    let (name, path) = (arguments.name.clone(), &arguments.key);
+    let unusable = |error| KeysFailure::Unusable {
+        name: name_of(path),
+        error,
+    };
+    let key = if arguments.witness {
+        let signer = CosignatureSigner::new(name, &seed).map_err(unusable)?;
+        signer.verifier().to_string()
+    } else {
+        let signer = NoteSigner::new(name, &seed).map_err(unusable)?;
+        signer.verifier().to_string()
+    };
+    Ok(writeln!(out, "{key}").map_err(FileFailure::Output)?)
+}
+
+/// The 32 bytes in a file, from which an Ed25519 key is made.
+pub(crate) fn read_seed(path: &Path) -> Result<Zeroizing<[u8; RANDOM_BYTES]>, KeysFailure> {
+    use base64ct::{Base64UrlUnpadded, Encoding as _};
+    let text = read_text(path)?;
+    let mut seed = Zeroizing::new([0; RANDOM_BYTES]);
+    let decoded = Base64UrlUnpadded::decode(text.trim(), seed.as_mut());
+    if decoded.map(<[u8]>::len) == Ok(RANDOM_BYTES) {
+        Ok(seed)
+    } else {
+        Err(KeysFailure::NotASeed {
+            name: name_of(path),
+        })
+    }
 }
 
 /// The algorithm of that name; on a command line case does not count.

@@ -1,32 +1,47 @@
-//! `sluis log`: show, verify and export the audit log, by URL or from an export.
+//! `sluis log`: read the audit log and find it whole, prove what stands in it, and witness it.
 
 mod export;
 mod failure;
+mod fsck;
 mod line;
+mod progress;
+mod prove;
 mod remote;
 mod show;
 mod source;
+mod strays;
 #[cfg(test)]
 mod tests;
+mod tree_source;
+mod trust;
 mod verify;
+mod witness;
 
 use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use sluis_log::Origin;
+use sluis_log::{NoteVerifier, Origin};
 
 pub(crate) use failure::LogFailure;
+use trust::Witnesses;
 
 /// What to do with a log.
 #[derive(Debug, Subcommand)]
 pub(crate) enum LogCommand {
     /// Print entries, one a line
     Show(ShowArguments),
-    /// Check the chain and every commitment; names the first bad index
+    /// Check a whole log: entries, tiles, root, signature, chain, commitments; names the first bad index
+    Fsck(FsckArguments),
+    /// Make a proof, in one file, that an entry stands in the log
+    Prove(ProveArguments),
+    /// Verify such a proof, without any network
     Verify(VerifyArguments),
-    /// Save the whole log to a file that `verify --file` takes
+    /// Save the whole log, to a file or a folder that `fsck` takes
     Export(ExportArguments),
+    /// Be a witness of logs, or have a checkpoint cosigned by one
+    #[command(subcommand)]
+    Witness(witness::WitnessCommand),
 }
 
 /// Where the log is served.
@@ -56,50 +71,126 @@ pub(crate) struct ShowArguments {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct VerifyArguments {
+pub(crate) struct FsckArguments {
     #[command(flatten)]
-    from: VerifySource,
+    from: FsckSource,
     /// The file that holds the auditor token, for --url
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "url",
-        required_unless_present = "file"
-    )]
+    #[arg(long, value_name = "FILE", requires = "url", required_unless_present_any = ["file", "dir"])]
     auditor_token_file: Option<PathBuf>,
-    /// The log's origin, as you know it; by default what the log says it is
+    /// The log's verifier key, `<origin>+<id>+<key>`; may be repeated
+    #[arg(long = "key", value_name = "KEY", value_parser = NoteVerifier::parse, required_unless_present_any = ["file", "chain_only"])]
+    keys: Vec<NoteVerifier>,
+    #[command(flatten)]
+    witnesses: Witnesses,
+    /// The log's origin, as you know it; by default that of the key, or what an export says
     #[arg(long, value_parser = Origin::parse)]
     origin: Option<Origin>,
-    /// An earlier head, as an earlier verification printed it: the log must have grown from it
-    #[arg(long, value_name = "SIZE:CHAIN", value_parser = verify::KnownHead::parse)]
-    extends: Option<verify::KnownHead>,
+    /// An earlier head, as an earlier fsck printed it: the log must have grown from it
+    #[arg(long, value_name = "SIZE:CHAIN", value_parser = fsck::KnownHead::parse)]
+    extends: Option<fsck::KnownHead>,
+    /// With --url: the records and their chain alone, without the tree and its signature
+    #[arg(long, requires = "url", conflicts_with_all = ["keys", "witnesses"])]
+    chain_only: bool,
 }
 
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
-struct VerifySource {
+struct FsckSource {
     /// The validator, such as <https://validator.example.be>; http only on this machine
     #[arg(long, value_name = "URL")]
     url: Option<String>,
-    /// An export
-    #[arg(long, value_name = "FILE")]
+    /// A file of `export --out`: records and their chain
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["keys", "witnesses"])]
     file: Option<PathBuf>,
+    /// A folder with `checkpoint`, `tile/…` and, if there are any, `records.jsonl`, as `export --dir` writes it
+    #[arg(long, value_name = "FOLDER")]
+    dir: Option<PathBuf>,
+}
+
+/// Where checkpoint and tiles are.
+#[derive(Debug, Args)]
+pub(crate) struct TreeFrom {
+    /// The validator, such as <https://validator.example.be>; http only on this machine
+    #[arg(
+        long,
+        value_name = "URL",
+        requires = "auditor_token_file",
+        required_unless_present = "dir"
+    )]
+    url: Option<String>,
+    /// The file that holds the auditor token, for --url
+    #[arg(long, value_name = "FILE", requires = "url")]
+    auditor_token_file: Option<PathBuf>,
+    /// A folder with `checkpoint` and `tile/…`
+    #[arg(long, value_name = "FOLDER", conflicts_with = "url")]
+    dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProveArguments {
+    #[command(flatten)]
+    from: TreeFrom,
+    /// Which entry
+    #[arg(long, value_name = "N")]
+    index: u64,
+    /// The log's verifier key, `<origin>+<id>+<key>`; may be repeated
+    #[arg(long = "key", value_name = "KEY", value_parser = NoteVerifier::parse, required = true)]
+    keys: Vec<NoteVerifier>,
+    #[command(flatten)]
+    witnesses: Witnesses,
+    /// The file to write, `….tlog-proof` by custom; it must not exist. By default standard output
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArguments {
+    /// The bundle that `sluis log prove` wrote
+    #[arg(value_name = "BUNDLE")]
+    bundle: PathBuf,
+    /// The log's verifier key, `<origin>+<id>+<key>`; may be repeated
+    #[arg(long = "key", value_name = "KEY", value_parser = NoteVerifier::parse, required = true)]
+    keys: Vec<NoteVerifier>,
+    #[command(flatten)]
+    witnesses: Witnesses,
+    /// The log's origin, as you know it; by default that of the key
+    #[arg(long, value_parser = Origin::parse)]
+    origin: Option<Origin>,
+    /// The entry's record, a line of an export: it must be the one that the entry commits to
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ExportArguments {
     #[command(flatten)]
     server: Server,
-    /// The file to write; it must not exist
+    #[command(flatten)]
+    to: ExportTarget,
+    /// For --dir: the log's verifier key, `<origin>+<id>+<key>`; may be repeated
+    #[arg(long = "key", value_name = "KEY", value_parser = NoteVerifier::parse, requires = "dir")]
+    keys: Vec<NoteVerifier>,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct ExportTarget {
+    /// The file to write, with the records; it must not exist
     #[arg(long, value_name = "FILE")]
-    out: PathBuf,
+    out: Option<PathBuf>,
+    /// The folder to make, with the records, the checkpoint and every tile
+    #[arg(long, value_name = "FOLDER", requires = "keys")]
+    dir: Option<PathBuf>,
 }
 
 /// Runs the command and writes what it has to say.
 pub(crate) fn run(command: &LogCommand, out: &mut impl Write) -> Result<(), LogFailure> {
     match command {
         LogCommand::Show(arguments) => show::show(arguments, out),
+        LogCommand::Fsck(arguments) => fsck::fsck(arguments, out),
+        LogCommand::Prove(arguments) => prove::prove(arguments, out),
         LogCommand::Verify(arguments) => verify::verify(arguments, out),
         LogCommand::Export(arguments) => export::export(arguments, out),
+        LogCommand::Witness(command) => witness::run(command, out),
     }
 }

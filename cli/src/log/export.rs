@@ -1,33 +1,76 @@
-//! `sluis log export`: the whole log in a file, complete or not at all.
+//! `sluis log export`: the whole log in a file or a folder, complete or not at all.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use sluis_log::{ChainVerifier, ExportHeader, FsckError, IdCheck};
+use sluis_log::{
+    ChainVerifier, ExportHeader, FsckError, IdCheck, NoteVerifier, Quorum, TilePath, TreeCheck,
+};
 
 use super::ExportArguments;
 use super::failure::LogFailure;
+use super::fsck::RECORDS;
+use super::progress::Progress;
 use super::remote::RemoteLog;
 use super::source::{Announced, RemoteEntries};
+use super::tree_source::{CHECKPOINT, Copying, TreeSource};
+use super::trust;
 
 pub(crate) fn export(arguments: &ExportArguments, out: &mut impl Write) -> Result<(), LogFailure> {
-    let ExportArguments { server, out: path } = arguments;
+    let ExportArguments { server, to, keys } = arguments;
+    let log = RemoteLog::new(&server.url, &server.auditor_token_file)?;
+    match (&to.out, &to.dir) {
+        (Some(path), _) => {
+            // A log that does not verify is exported all the same: it is evidence.
+            let size = records(&log, path)??;
+            writeln!(out, "{}: {size} entries, all verify", path.display())
+        }
+        (None, Some(folder)) => {
+            let size = tree(&log, folder, keys)?;
+            writeln!(out, "{}: {size} entries, all verify", folder.display())
+        }
+        // INVARIANT: clap asks for one of the two.
+        (None, None) => Ok(()),
+    }
+    .map_err(LogFailure::Output)
+}
+
+/// The records, in a file.
+fn records(log: &RemoteLog, path: &Path) -> Result<Result<u64, FsckError>, LogFailure> {
     let failed = |error| LogFailure::File {
-        path: path.clone(),
+        path: path.to_owned(),
         error,
     };
     if path.exists() {
         return Err(failed(io::Error::from(io::ErrorKind::AlreadyExists)));
     }
-    let log = RemoteLog::new(&server.url, &server.auditor_token_file)?;
-    let entries = RemoteEntries::begin(&log)?;
+    let entries = RemoteEntries::begin(log)?;
     let partial = Partial::create(path).map_err(failed)?;
     let verdict = write(entries, &partial, path)?;
     partial.complete(path).map_err(failed)?;
-    // A log that does not verify is exported all the same: it is evidence.
-    let size = verdict?;
-    writeln!(out, "{}: {size} entries, all verify", path.display()).map_err(LogFailure::Output)
+    Ok(verdict)
+}
+
+/// Everything, in a folder: what a verification of the whole tree reads is kept as it is read.
+fn tree(log: &RemoteLog, folder: &Path, keys: &[NoteVerifier]) -> Result<u64, LogFailure> {
+    let origin = trust::origin_of(keys, None)?;
+    let source = TreeSource::Server(log);
+    let bytes = source.checkpoint()?;
+    let trusted = trust::checkpoint(&bytes, &origin, keys, &Quorum::none())?;
+    let head = trusted.checkpoint.head();
+    let made = NewFolder::create(folder)?;
+    let copying = Copying::new(&source, &made.path);
+    let progress = Progress::of(head.size);
+    let mut check = TreeCheck::new(head);
+    let mut read = |path: &TilePath| copying.tile(path);
+    while check.next(&mut read)?.is_some() {
+        progress.at(check.checked());
+    }
+    records(log, &made.path.join(RECORDS))??;
+    copying.keep(CHECKPOINT, &bytes)?;
+    made.complete(folder)?;
+    Ok(head.size)
 }
 
 /// Writes every entry, and tells whether they verify.
@@ -93,5 +136,41 @@ impl Partial {
 impl Drop for Partial {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// A folder that goes by another name until it is complete, and goes away if it never is.
+struct NewFolder {
+    path: PathBuf,
+}
+
+impl NewFolder {
+    fn create(folder: &Path) -> Result<Self, LogFailure> {
+        let failed = |path: &Path, error| LogFailure::File {
+            path: path.to_owned(),
+            error,
+        };
+        if folder.exists() {
+            return Err(failed(folder, io::ErrorKind::AlreadyExists.into()));
+        }
+        let mut name = folder.as_os_str().to_owned();
+        name.push(".partial");
+        let path = PathBuf::from(name);
+        fs::create_dir(&path).map_err(|error| failed(&path, error))?;
+        Ok(Self { path })
+    }
+
+    fn complete(&self, folder: &Path) -> Result<(), LogFailure> {
+        // A folder with files in it is not replaced by a rename.
+        fs::rename(&self.path, folder).map_err(|error| LogFailure::File {
+            path: folder.to_owned(),
+            error,
+        })
+    }
+}
+
+impl Drop for NewFolder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.path);
     }
 }

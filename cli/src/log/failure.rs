@@ -3,8 +3,13 @@
 use std::io;
 use std::path::PathBuf;
 
-use sluis_log::{ChainHash, FsckError, Origin};
+use sluis_log::{
+    BundleFault, ChainHash, CheckpointError, CommitmentError, FsckError, KeyName, NoteError,
+    Origin, ProofBundleError, QuorumError, TilePathError, TreeError, TreeFault,
+};
 use thiserror::Error;
+
+use crate::keys::KeysFailure;
 
 /// Why a log command failed. Each is one line.
 #[derive(Debug, Error)]
@@ -12,6 +17,89 @@ pub(crate) enum LogFailure {
     /// The log is damaged or was tampered with.
     #[error("the log does not verify: {0}")]
     Fsck(#[from] FsckError),
+    /// The tree is damaged or was tampered with.
+    #[error("the log does not verify: {0}")]
+    Tree(#[from] TreeFault),
+    /// The checkpoint is not one of the log.
+    #[error("the log does not verify: {0}")]
+    Checkpoint(#[from] CheckpointError),
+    /// Too few witnesses.
+    #[error("{0}")]
+    Quorum(#[from] QuorumError),
+    /// A record is of another entry than the one in the tree.
+    #[error(
+        "the log does not verify: entry {index}: the record is of another entry than the tree has"
+    )]
+    OtherEntry { index: u64 },
+    /// The records end before the tree does.
+    #[error(
+        "the log does not verify: entry {records}: there are records of {records} entries only, and the tree has {size}"
+    )]
+    FewerRecords { records: u64, size: u64 },
+    /// A file among the log's that the tree does not vouch for.
+    #[error("the log does not verify: {}: not part of the log of {size} entries", .path.display())]
+    Stray { path: PathBuf, size: u64 },
+    /// A bundle that proves nothing.
+    #[error("{0}")]
+    Bundle(#[from] BundleFault),
+    /// A proof that cannot be made.
+    #[error("{0}")]
+    Proof(TreeError),
+    /// A tile that has no path.
+    #[error("{0}")]
+    Path(TilePathError),
+    /// The file is no proof bundle.
+    #[error("{}: no proof bundle: {error}", .path.display())]
+    NoBundle {
+        path: PathBuf,
+        error: ProofBundleError,
+    },
+    /// The bundle has no entry of this log's format with it.
+    #[error("{}: the bundle does not come with an entry of this format", .path.display())]
+    NoEntry { path: PathBuf },
+    /// The record is of another entry.
+    #[error("{}: this record is not of the entry that is proven", .path.display())]
+    OtherRecord { path: PathBuf },
+    /// The record does not open the entry's commitment.
+    #[error("{}: {error}", .path.display())]
+    Record {
+        path: PathBuf,
+        error: CommitmentError,
+    },
+    /// A key is of another log than the others.
+    #[error("the key of {key} is not one of {origin}")]
+    OtherKey { key: KeyName, origin: Origin },
+    /// No key to verify with.
+    #[error("a verifier key of the log is wanted: --key")]
+    NoKey,
+    /// A witness answered otherwise than a witness does.
+    #[error("{url}: {problem}")]
+    Witness { url: String, problem: String },
+    /// A witness refuses.
+    #[error("{url}: answered {status}: {why}")]
+    WitnessRefused {
+        url: String,
+        status: u16,
+        why: String,
+    },
+    /// What is cosigned cannot be put together.
+    #[error("the cosigned checkpoint: {0}")]
+    Note(NoteError),
+    /// The witness's own store is not what it wrote.
+    #[error("{}: {problem}", .path.display())]
+    State { path: PathBuf, problem: String },
+    /// No private key in the file.
+    #[error(transparent)]
+    Key(KeysFailure),
+    /// The witness's key cannot be used.
+    #[error("{}: {problem}", .path.display())]
+    SigningKey { path: PathBuf, problem: String },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        address: std::net::SocketAddr,
+        error: io::Error,
+    },
     /// It is another log than the one expected.
     #[error("this is the log of {found}, not of {expected}")]
     OtherOrigin { expected: Origin, found: Origin },
@@ -69,16 +157,52 @@ impl LogFailure {
     /// The exit code. 2 is clap's, for wrong usage.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::File { .. } | Self::Output(_) | Self::Token(_) | Self::Url { .. } => 1,
+            Self::File { .. }
+            | Self::Output(_)
+            | Self::Token(_)
+            | Self::Url { .. }
+            | Self::Listen { .. }
+            | Self::Path(_) => 1,
+            Self::NoKey
+            | Self::Quorum(QuorumError::Impossible { .. } | QuorumError::Repeated(_)) => 2,
             Self::Fsck(_)
+            | Self::Tree(_)
+            | Self::Quorum(QuorumError::NotReached { .. } | QuorumError::Signature(_))
+            | Self::OtherEntry { .. }
+            | Self::FewerRecords { .. }
+            | Self::Stray { .. }
+            | Self::Bundle(_)
+            | Self::OtherRecord { .. }
+            | Self::Record { .. }
+            | Self::OtherKey { .. }
             | Self::OtherOrigin { .. }
             | Self::Rewritten { .. }
             | Self::RolledBack { .. } => 3,
-            Self::TruncatedExport { .. }
+            Self::Checkpoint(error) => match error {
+                CheckpointError::Note(_)
+                | CheckpointError::Lines
+                | CheckpointError::TooManyExtensions
+                | CheckpointError::Origin(_)
+                | CheckpointError::Size
+                | CheckpointError::Root => 4,
+                CheckpointError::OtherOrigin { .. }
+                | CheckpointError::Signature(_)
+                | CheckpointError::NotSigned(_)
+                | CheckpointError::OtherName { .. } => 3,
+            },
+            Self::Proof(_)
+            | Self::NoBundle { .. }
+            | Self::NoEntry { .. }
+            | Self::Note(_)
+            | Self::State { .. }
+            | Self::SigningKey { .. }
+            | Self::Witness { .. }
+            | Self::TruncatedExport { .. }
             | Self::OverlongExport { .. }
             | Self::Line { .. }
             | Self::Answer { .. } => 4,
-            Self::Refused { .. } => 5,
+            Self::Key(failure) => failure.exit_code(),
+            Self::Refused { .. } | Self::WitnessRefused { .. } => 5,
             Self::Unreachable { .. } => 6,
         }
     }
@@ -87,7 +211,7 @@ impl LogFailure {
 fn hint(status: u16) -> &'static str {
     match status {
         401 | 403 => ": the auditor token is not accepted",
-        404 => ": no log is served there",
+        404 => ": no such thing is served there",
         _ => "",
     }
 }

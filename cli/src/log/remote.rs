@@ -22,34 +22,44 @@ const MAX_TOKEN_BYTES: usize = 4 * 1024;
 /// A log that a validator serves.
 pub(crate) struct RemoteLog {
     agent: Agent,
+    /// Below this the log is served.
+    prefix: String,
     endpoint: String,
     authorization: String,
+}
+
+/// What asks over HTTP, of a server at a URL that was checked.
+pub(crate) fn agent(url: &str) -> Result<Agent, LogFailure> {
+    let loopback = check_url(url)?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    // The operating system's roots: an institution's own authority is among them.
+    let tls = TlsConfig::builder()
+        .root_certs(RootCerts::PlatformVerifier)
+        .unversioned_rustls_crypto_provider(provider)
+        .build();
+    let mut config = Agent::config_builder()
+        .tls_config(tls)
+        .http_status_as_error(false)
+        // The token goes to the URL that was given and nowhere else.
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .timeout_global(Some(PAGE_TIMEOUT));
+    if loopback {
+        config = config.proxy(None);
+    }
+    Ok(config.build().new_agent())
 }
 
 impl RemoteLog {
     /// Prepares to read the log of the validator at `url` with the token in a file.
     pub(crate) fn new(url: &str, token_file: &Path) -> Result<Self, LogFailure> {
-        let loopback = check_url(url)?;
+        let agent = agent(url)?;
         let token = read_token(token_file)?;
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        // The operating system's roots: an institution's own authority is among them.
-        let tls = TlsConfig::builder()
-            .root_certs(RootCerts::PlatformVerifier)
-            .unversioned_rustls_crypto_provider(provider)
-            .build();
-        let mut config = Agent::config_builder()
-            .tls_config(tls)
-            .http_status_as_error(false)
-            // The token goes to the URL that was given and nowhere else.
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .timeout_global(Some(PAGE_TIMEOUT));
-        if loopback {
-            config = config.proxy(None);
-        }
+        let prefix = format!("{}/log", url.trim_end_matches('/'));
         Ok(Self {
-            agent: config.build().new_agent(),
-            endpoint: format!("{}/log/entries", url.trim_end_matches('/')),
+            agent,
+            endpoint: format!("{prefix}/entries"),
+            prefix,
             authorization: format!("Bearer {token}"),
         })
     }
@@ -96,6 +106,38 @@ impl RemoteLog {
             return Err(self.bad_answer("its next page is not further on".to_owned()));
         }
         Ok(page)
+    }
+
+    /// A file of the log, such as its checkpoint or a tile, of at most so many bytes; nothing if it is not there.
+    pub(crate) fn file(&self, name: &str, most: usize) -> Result<Option<Vec<u8>>, LogFailure> {
+        let url = format!("{}/{name}", self.prefix);
+        let unreachable = |error: &ureq::Error| LogFailure::Unreachable {
+            url: url.clone(),
+            problem: error.to_string(),
+        };
+        let response = self
+            .agent
+            .get(&url)
+            .header("authorization", &self.authorization)
+            .call()
+            .map_err(|error| unreachable(&error))?;
+        match response.status().as_u16() {
+            200 => {
+                let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+                let body = response.into_body().into_with_config().limit(limit);
+                let body = body.read_to_vec().map_err(|error| unreachable(&error))?;
+                Ok(Some(body))
+            }
+            404 => Ok(None),
+            status => Err(self.refused(name, status)),
+        }
+    }
+
+    pub(crate) fn refused(&self, name: &str, status: u16) -> LogFailure {
+        LogFailure::Refused {
+            url: format!("{}/{name}", self.prefix),
+            status,
+        }
     }
 
     fn bad_answer(&self, problem: String) -> LogFailure {

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sluis_log::{ExportHeader, MAX_PAGE_ENTRIES, MAX_PAYLOAD_BYTES, Origin, StoredEntry};
 
@@ -167,7 +168,7 @@ struct Lines {
 
 impl Lines {
     /// The next line, or none at the end of the file.
-    fn read<T: DeserializeOwned>(&mut self) -> Result<Option<T>, LogFailure> {
+    fn read<T: DeserializeOwned + Serialize>(&mut self) -> Result<Option<T>, LogFailure> {
         self.line += 1;
         let mut text = Vec::new();
         (&mut self.reader)
@@ -186,9 +187,16 @@ impl Lines {
             }
             self.cut_off = true;
         }
-        serde_json::from_slice(&text)
-            .map(Some)
-            .map_err(|error| self.bad(error.to_string()))
+        let value: T =
+            serde_json::from_slice(&text).map_err(|error| self.bad(error.to_string()))?;
+        // A line has one spelling, so that no byte of a file can be another and nobody sees it.
+        let mut written =
+            serde_json::to_vec(&value).map_err(|error| self.bad(error.to_string()))?;
+        written.push(b'\n');
+        if written != text {
+            return Err(self.bad("not as an export is written".to_owned()));
+        }
+        Ok(Some(value))
     }
 
     fn bad(&self, problem: String) -> LogFailure {

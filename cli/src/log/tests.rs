@@ -1,5 +1,9 @@
 //! The commands against a log served by a thread, and against files that are not what they should be.
 
+mod tree;
+mod witness;
+mod written;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -166,7 +170,15 @@ fn a_log_is_shown_verified_and_exported() {
 
     // The first reading has made the served log grow by entries that do not verify; a new one is served.
     let url = serve(log_of(250));
-    let said = sluis(&["verify", "--url", &url, "--auditor-token-file", &token]).unwrap();
+    let said = sluis(&[
+        "fsck",
+        "--chain-only",
+        "--url",
+        &url,
+        "--auditor-token-file",
+        &token,
+    ])
+    .unwrap();
     assert!(
         said.starts_with("validator.example.be/log: 250 entries, all verify\n"),
         "{said}"
@@ -182,7 +194,7 @@ fn a_log_is_shown_verified_and_exported() {
 
     let (file, said) = exported(&folder, log_of(250));
     assert_eq!(said.unwrap(), format!("{file}: 250 entries, all verify\n"));
-    let verified = sluis(&["verify", "--file", &file, "--extends", &head]).unwrap();
+    let verified = sluis(&["fsck", "--file", &file, "--extends", &head]).unwrap();
     assert!(verified.ends_with(&format!("head {head}\n")), "{verified}");
     #[cfg(unix)]
     {
@@ -206,7 +218,7 @@ fn an_empty_log_verifies() {
     let (file, said) = exported(&folder, Vec::new());
     assert!(said.unwrap().ends_with("0 entries, all verify\n"));
     assert!(
-        sluis(&["verify", "--file", &file])
+        sluis(&["fsck", "--file", &file])
             .unwrap()
             .contains("0 entries")
     );
@@ -221,7 +233,7 @@ fn a_log_that_was_changed_is_named_by_its_first_bad_index() {
     let fault = Fault::WrongCommitment(CommitmentError::Mismatch);
     for failure in [
         said.unwrap_err(),
-        sluis(&["verify", "--file", &file]).unwrap_err(),
+        sluis(&["fsck", "--file", &file]).unwrap_err(),
     ] {
         assert!(
             matches!(failure, LogFailure::Fsck(FsckError { index: 120, fault: f }) if f == fault),
@@ -234,7 +246,15 @@ fn a_log_that_was_changed_is_named_by_its_first_bad_index() {
     gap.remove(130);
     let url = serve(gap);
     let token = folder.path("token");
-    let failure = sluis(&["verify", "--url", &url, "--auditor-token-file", &token]).unwrap_err();
+    let failure = sluis(&[
+        "fsck",
+        "--chain-only",
+        "--url",
+        &url,
+        "--auditor-token-file",
+        &token,
+    ])
+    .unwrap_err();
     assert_eq!(
         failure.to_string(),
         "the log does not verify: entry 130: missing; index 131 follows instead"
@@ -256,7 +276,7 @@ fn a_log_that_was_changed_is_named_by_its_first_bad_index() {
 fn a_log_that_did_not_only_grow_is_found() {
     let folder = Folder::new();
     let (file, _) = exported(&folder, log_of(20));
-    let said = sluis(&["verify", "--file", &file]).unwrap();
+    let said = sluis(&["fsck", "--file", &file]).unwrap();
     let head = said
         .lines()
         .last()
@@ -265,18 +285,12 @@ fn a_log_that_did_not_only_grow_is_found() {
         .unwrap()
         .to_owned();
     for (known, ok) in [(format!("20:{head}"), true), (format!("19:{head}"), false)] {
-        let verdict = sluis(&["verify", "--file", &file, "--extends", &known]);
+        let verdict = sluis(&["fsck", "--file", &file, "--extends", &known]);
         assert_eq!(verdict.is_ok(), ok);
         assert!(ok || matches!(verdict, Err(LogFailure::Rewritten { size: 19, .. })));
     }
-    let failure = sluis(&[
-        "verify",
-        "--file",
-        &file,
-        "--extends",
-        &format!("21:{head}"),
-    ])
-    .unwrap_err();
+    let failure =
+        sluis(&["fsck", "--file", &file, "--extends", &format!("21:{head}")]).unwrap_err();
     assert!(matches!(
         failure,
         LogFailure::RolledBack {
@@ -286,14 +300,8 @@ fn a_log_that_did_not_only_grow_is_found() {
     ));
     assert_eq!(failure.exit_code(), 3);
 
-    let failure = sluis(&[
-        "verify",
-        "--file",
-        &file,
-        "--origin",
-        "other.example.be/log",
-    ])
-    .unwrap_err();
+    let failure =
+        sluis(&["fsck", "--file", &file, "--origin", "other.example.be/log"]).unwrap_err();
     assert!(matches!(failure, LogFailure::OtherOrigin { .. }));
     assert_eq!(failure.exit_code(), 3);
 }
@@ -306,7 +314,7 @@ fn files_that_are_no_whole_export_are_called_so() {
     let lines: Vec<_> = whole.split_inclusive('\n').collect();
     let verify = |text: &str| {
         let file = folder.write("other.jsonl", text);
-        let failure = sluis(&["verify", "--file", &file]).unwrap_err();
+        let failure = sluis(&["fsck", "--file", &file]).unwrap_err();
         assert_eq!(failure.exit_code(), 4, "{failure}");
         failure.to_string().replacen(&format!("{file}: "), "", 1)
     };
@@ -331,7 +339,7 @@ fn files_that_are_no_whole_export_are_called_so() {
     let long = format!("{}{}\n", lines[0], "x".repeat(1_000_000));
     assert_eq!(verify(&long), "line 2: longer than 790528 bytes");
 
-    let failure = sluis(&["verify", "--file", &folder.path("none")]).unwrap_err();
+    let failure = sluis(&["fsck", "--file", &folder.path("none")]).unwrap_err();
     assert_eq!(failure.exit_code(), 1);
 }
 
@@ -340,7 +348,15 @@ fn the_token_goes_where_it_belongs_only() {
     let folder = Folder::new();
     let token = folder.path("token");
     let verify = |url: &str, token: &str| {
-        sluis(&["verify", "--url", url, "--auditor-token-file", token]).unwrap_err()
+        sluis(&[
+            "fsck",
+            "--chain-only",
+            "--url",
+            url,
+            "--auditor-token-file",
+            token,
+        ])
+        .unwrap_err()
     };
     for url in [
         "http://validator.example.be",

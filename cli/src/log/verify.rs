@@ -1,112 +1,100 @@
-//! `sluis log verify`: the chain, every commitment, and that the log only grew.
+//! `sluis log verify`: a proof bundle, off line.
 
 use std::io::Write;
+use std::path::Path;
 
-use base64ct::{Base64UrlUnpadded, Encoding};
-use sluis_log::{ChainHash, ChainHead, ChainVerifier, HASH_BYTES, IdCheck, StoredEntry};
-use thiserror::Error;
+use sluis_log::{Entry, LeafHash, MAX_EXTRA_BYTES, MAX_NOTE_BYTES, ProofBundle, StoredEntry};
+use sluis_log::{MAX_PAYLOAD_BYTES, UnixMillis};
 
 use super::VerifyArguments;
 use super::failure::LogFailure;
-use super::remote::RemoteLog;
-use super::source::{Announced, ExportedEntries, RemoteEntries};
+use super::line::line;
+use super::tree_source::read_file;
+use super::trust;
 
-/// A head that was verified before, `<size>:<chain>`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct KnownHead(ChainHead);
-
-/// The text is no head.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("expected <size>:<chain>, as `sluis log verify` prints it")]
-pub(crate) struct KnownHeadError;
-
-impl KnownHead {
-    pub(crate) fn parse(text: &str) -> Result<Self, KnownHeadError> {
-        let (size, chain) = text.split_once(':').ok_or(KnownHeadError)?;
-        let mut hash = [0; HASH_BYTES];
-        let bytes = Base64UrlUnpadded::decode(chain, &mut hash).map_err(|_| KnownHeadError)?;
-        if bytes.len() != HASH_BYTES {
-            return Err(KnownHeadError);
-        }
-        let size = size.parse().map_err(|_| KnownHeadError)?;
-        Ok(Self(ChainHead {
-            size,
-            hash: ChainHash(hash),
-        }))
-    }
-}
+/// Longest bundle read; the parser has its own, lower limit.
+const MAX_BUNDLE_BYTES: usize = MAX_NOTE_BYTES + 2 * MAX_EXTRA_BYTES;
+/// Longest record: a line of an export.
+const MAX_RECORD_BYTES: usize = 6 * MAX_PAYLOAD_BYTES + 4_096;
 
 pub(crate) fn verify(arguments: &VerifyArguments, out: &mut impl Write) -> Result<(), LogFailure> {
-    let source = &arguments.from;
-    match (&source.url, &source.file, &arguments.auditor_token_file) {
-        (Some(url), _, Some(token)) => {
-            let log = RemoteLog::new(url, token)?;
-            let entries = RemoteEntries::begin(&log)?;
-            let announced = entries.announced().clone();
-            verify_entries(&announced, entries, arguments, out)
+    let path = &arguments.bundle;
+    let bundle = ProofBundle::parse(&read(path, MAX_BUNDLE_BYTES)?).map_err(|error| {
+        LogFailure::NoBundle {
+            path: path.clone(),
+            error,
         }
-        (_, Some(file), _) => {
-            let entries = ExportedEntries::open(file)?;
-            let announced = entries.announced().clone();
-            verify_entries(&announced, entries, arguments, out)
-        }
-        // INVARIANT: clap asks for --file, or --url with its token.
-        (_, None, _) => Ok(()),
-    }
+    })?;
+    let origin = trust::origin_of(&arguments.keys, arguments.origin.as_ref())?;
+    let quorum = arguments.witnesses.quorum()?;
+    let no_entry = || LogFailure::NoEntry { path: path.clone() };
+    let bytes = bundle.extra.as_deref().ok_or_else(no_entry)?;
+    let leaf = LeafHash::of(bytes);
+    // The entry comes with the bundle, from whoever made it; the proof shows that it is the log's.
+    let verified = bundle.verify(leaf, &origin, &arguments.keys, &quorum)?;
+    let entry = Entry::decode(bytes).map_err(|_| no_entry())?;
+    let record = match &arguments.record {
+        Some(path) => Some(record(path, bytes)?),
+        None => None,
+    };
+    let included = verified.included();
+    let head = included.head();
+    writeln!(
+        out,
+        "{origin}: entry {} of {}, verified\n{} {} {}, policy {}",
+        included.index(),
+        head.size,
+        entry.minute,
+        entry.stream().as_str(),
+        entry.outcome.as_str(),
+        entry.policy
+    )
+    .and_then(|()| {
+        verified.cosignatures().iter().try_for_each(|cosignature| {
+            let time = moment(cosignature.time());
+            writeln!(out, "cosigned by {} at {time}", cosignature.witness())
+        })
+    })
+    .and_then(|()| match &record {
+        Some(record) => writeln!(out, "{}", line(record).trim_start()),
+        None => Ok(()),
+    })
+    .map_err(LogFailure::Output)
 }
 
-fn verify_entries(
-    announced: &Announced,
-    entries: impl Iterator<Item = Result<StoredEntry, LogFailure>>,
-    arguments: &VerifyArguments,
-    out: &mut impl Write,
-) -> Result<(), LogFailure> {
-    let Announced { origin, size } = announced;
-    if let Some(expected) = &arguments.origin
-        && expected != origin
-    {
-        let (expected, found) = (expected.clone(), origin.clone());
-        return Err(LogFailure::OtherOrigin { expected, found });
-    }
-    let mut verifier = ChainVerifier::new(origin, IdCheck::All);
-    let known = arguments.extends.map(|KnownHead(head)| head);
-    grew(known, verifier.summary().head)?;
-    for entry in entries {
-        verifier.next(&entry?)?;
-        grew(known, verifier.summary().head)?;
-    }
-    let summary = verifier.finish(*size)?;
-    if let Some(known) = known
-        && summary.head.size < known.size
-    {
-        return Err(LogFailure::RolledBack {
-            known: known.size,
-            found: summary.head.size,
+/// The record of that entry: a line of an export that opens its commitment.
+fn record(path: &Path, entry: &[u8]) -> Result<StoredEntry, LogFailure> {
+    let bytes = read(path, MAX_RECORD_BYTES)?;
+    let record: StoredEntry = serde_json::from_slice(&bytes).map_err(|error| LogFailure::Line {
+        path: path.to_owned(),
+        line: 1,
+        problem: error.to_string(),
+    })?;
+    if record.entry != entry {
+        return Err(LogFailure::OtherRecord {
+            path: path.to_owned(),
         });
     }
-    let head = summary.head;
-    writeln!(out, "{origin}: {} entries, all verify", head.size)
-        .and_then(|()| {
-            writeln!(
-                out,
-                "{} granted, {} refused; {} payloads opened, {} erased",
-                summary.granted, summary.refused, summary.opened, summary.erased
-            )
-        })
-        .and_then(|()| writeln!(out, "head {}:{}", head.size, head.hash))
-        .map_err(LogFailure::Output)
+    record
+        .verify_commitment()
+        .map_err(|error| LogFailure::Record {
+            path: path.to_owned(),
+            error,
+        })?;
+    Ok(record)
 }
 
-/// At the size of the known head the chain must have its value.
-fn grew(known: Option<ChainHead>, head: ChainHead) -> Result<(), LogFailure> {
-    match known {
-        Some(known) if known.size == head.size && known.hash != head.hash => {
-            Err(LogFailure::Rewritten {
-                size: known.size,
-                known: known.hash,
-                found: head.hash,
-            })
-        }
-        Some(_) | None => Ok(()),
+fn read(path: &Path, most: usize) -> Result<Vec<u8>, LogFailure> {
+    read_file(path, most)?.ok_or_else(|| LogFailure::File {
+        path: path.to_owned(),
+        error: std::io::Error::from(std::io::ErrorKind::NotFound),
+    })
+}
+
+/// A witness's time for people.
+pub(crate) fn moment(seconds: u64) -> String {
+    match seconds.checked_mul(1_000).map(UnixMillis::new) {
+        Some(Ok(millis)) => millis.to_string(),
+        Some(Err(_)) | None => format!("{seconds} s since 1970"),
     }
 }

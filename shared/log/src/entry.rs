@@ -18,10 +18,12 @@
 //! party's log to tell which holder asked about whom (M-9.1, M-22.1) after both
 //! payloads are gone. The exact instant is in the payload, and goes with it.
 
+use std::fmt;
+
 use thiserror::Error;
 
 use crate::commitment::Commitment;
-use crate::hash::{HASH_BYTES, sha256};
+use crate::hash::{HASH_BYTES, hex, sha256};
 use crate::time::Minute;
 
 /// The version this code writes, and the only one it reads.
@@ -169,6 +171,13 @@ impl OutcomeCode {
 /// The catalogue that decided: SHA-256 of its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PolicyDigest(pub [u8; HASH_BYTES]);
+
+/// Lower-case hexadecimal, as `sha256sum` prints it.
+impl fmt::Display for PolicyDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex(&self.0))
+    }
+}
 
 /// The hash of an entry as a leaf of a Merkle tree (RFC 6962 §2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

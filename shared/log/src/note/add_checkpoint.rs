@@ -6,7 +6,7 @@ use std::fmt;
 use thiserror::Error;
 
 use crate::chain::Origin;
-use crate::hash::decimal;
+use crate::hash::{decimal, hex, sha256};
 use crate::note::checkpoint::{CheckpointError, VerifiedCheckpoint};
 use crate::note::key::NoteVerifier;
 use crate::note::signed::{MAX_NOTE_BYTES, NoteError, SignedNote};
@@ -61,6 +61,14 @@ pub struct WitnessedLog {
     pub origin: Origin,
     /// Its keys.
     pub keys: Vec<NoteVerifier>,
+}
+
+impl WitnessedLog {
+    /// Under which name a witness shows the log's last checkpoint: the SHA-256 of the origin, in hexadecimal
+    /// (tlog-witness, Monitor Retrieval Mechanism).
+    pub fn origin_hash(&self) -> String {
+        hex(&sha256(&[self.origin.as_str().as_bytes()]))
+    }
 }
 
 /// A checkpoint that extends the one that was cosigned last, and may be cosigned once it is stored in its place.

@@ -1,0 +1,414 @@
+//! The signed tree: checked whole, proven from, verified off line.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sluis_log::{BundleFault, CheckpointError, QuorumError, TreeFault};
+
+use super::written::{key, leave_earlier, signer, write};
+use super::{Folder, LogFailure, sluis};
+
+fn fsck(folder: &Path) -> Result<String, LogFailure> {
+    sluis(&["fsck", "--dir", folder.to_str().unwrap(), "--key", &key()])
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn whole_logs_verify() {
+    for size in [0, 1, 256, 700] {
+        let folder = Folder::new();
+        write(&folder.0.join("log"), size, size != 256);
+        let said = fsck(&folder.0.join("log")).unwrap();
+        let lines: Vec<_> = said.lines().collect();
+        assert_eq!(
+            lines[0],
+            format!("validator.example.be/log: {size} entries, all verify")
+        );
+        assert!(lines[1].ends_with(", signed"), "{said}");
+        match size {
+            256 => assert_eq!(
+                lines[2],
+                "no records: neither chain nor payloads were checked"
+            ),
+            700 => assert!(
+                lines[2].ends_with("693 payloads opened, 7 erased"),
+                "{said}"
+            ),
+            _ => assert!(lines[3].starts_with(&format!("head {size}:")), "{said}"),
+        }
+    }
+}
+
+#[test]
+fn any_one_changed_byte_of_any_file_is_found() {
+    let folder = Folder::new();
+    let log = folder.0.join("log");
+    write(&log, 2, true);
+    let files = files(&log);
+    assert_eq!(files.len(), 4, "{files:?}");
+    for file in files {
+        let whole = fs::read(&file).unwrap();
+        for place in 0..whole.len() {
+            // Bit 5 is the case of a letter.
+            for bit in [5, place % 5] {
+                let mut changed = whole.clone();
+                changed[place] ^= 1 << bit;
+                fs::write(&file, &changed).unwrap();
+                let failure = fsck(&log).expect_err(&format!("{file:?}, byte {place}, bit {bit}"));
+                assert!(matches!(failure.exit_code(), 3 | 4), "{failure}");
+                assert_eq!(failure.to_string().lines().count(), 1, "{failure}");
+            }
+        }
+        // And a byte too many or too few.
+        for changed in [&[&whole[..], b"\n"].concat(), &whole[..whole.len() - 1]] {
+            fs::write(&file, changed).unwrap();
+            assert!(fsck(&log).is_err(), "{file:?}");
+        }
+        fs::write(&file, whole).unwrap();
+    }
+    assert!(fsck(&log).is_ok());
+}
+
+#[test]
+fn a_changed_byte_of_a_larger_log_is_found_wherever_it_is() {
+    let folder = Folder::new();
+    let log = folder.0.join("log");
+    write(&log, 600, true);
+    leave_earlier(&log, 77);
+    assert!(fsck(&log).is_ok());
+    let files = files(&log);
+    assert_eq!(files.len(), 3 + 3 + 1 + 2 + 2, "{files:?}");
+    for (number, file) in files.iter().enumerate() {
+        let whole = fs::read(file).unwrap();
+        for step in 0..6 {
+            let place = (whole.len() / 6) * step + number;
+            let Some(byte) = whole.get(place) else {
+                continue;
+            };
+            let mut changed = whole.clone();
+            changed[place] = byte ^ 0x10;
+            fs::write(file, &changed).unwrap();
+            assert!(fsck(&log).is_err(), "{file:?}, byte {place}");
+        }
+        fs::write(file, whole).unwrap();
+    }
+}
+
+#[test]
+fn the_first_bad_index_is_named() {
+    let folder = Folder::new();
+    let log = folder.0.join("log");
+    write(&log, 600, true);
+    let change = |name: &str, place: usize| {
+        let file = log.join(name);
+        let whole = fs::read(&file).unwrap();
+        let mut changed = whole.clone();
+        changed[place] ^= 1;
+        fs::write(&file, changed).unwrap();
+        let failure = fsck(&log).unwrap_err();
+        fs::write(&file, whole).unwrap();
+        (failure.exit_code(), failure.to_string())
+    };
+    assert_eq!(
+        change("tile/entries/001", 73 * 5 + 40),
+        (
+            3,
+            "the log does not verify: entry 261: tile/0/001 has another hash over the 1 entries from there".to_owned()
+        )
+    );
+    let (_, said) = change("tile/0/002.p/88", 32 * 10);
+    assert!(said.contains("entry 522: "), "{said}");
+    let (_, said) = change("tile/1/000.p/2", 32);
+    assert!(
+        said.contains("entry 256: tile/1/000.p/2 has another hash over the 256 entries"),
+        "{said}"
+    );
+    let missing = log.join("tile/0/001");
+    fs::remove_file(&missing).unwrap();
+    let said = fsck(&log).unwrap_err().to_string();
+    assert!(said.contains("entry 256: tile/0/001 is missing"), "{said}");
+}
+
+#[test]
+fn what_does_not_belong_to_the_log_is_found() {
+    let folder = Folder::new();
+    let log = folder.0.join("log");
+    write(&log, 300, false);
+    leave_earlier(&log, 9);
+    assert!(fsck(&log).is_ok());
+    for stray in [
+        "tile/0/002",
+        "tile/0/001.p/45",
+        "tile/0/0",
+        "tile/entries/000.p/300",
+        "tile/2/000.p/1",
+        "notes.txt",
+        "tile/checkpoint",
+    ] {
+        let path = log.join(stray);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, [0; 32]).unwrap();
+        let failure = fsck(&log).unwrap_err();
+        assert!(
+            matches!(failure, LogFailure::Stray { size: 300, .. }),
+            "{stray}: {failure}"
+        );
+        assert_eq!(failure.exit_code(), 3);
+        fs::remove_file(path).unwrap();
+    }
+    assert!(fsck(&log).is_ok());
+}
+
+#[test]
+fn another_key_origin_or_head_is_refused() {
+    let folder = Folder::new();
+    let log = folder.0.join("log");
+    write(&log, 5, true);
+    let dir = log.to_str().unwrap();
+    let wrong = signer(2).verifier().to_string();
+    let failure = sluis(&["fsck", "--dir", dir, "--key", &wrong]).unwrap_err();
+    assert!(matches!(
+        failure,
+        LogFailure::Checkpoint(CheckpointError::NotSigned(_))
+    ));
+    assert_eq!(failure.exit_code(), 3);
+    // With the right one beside it, as while keys change, it verifies.
+    assert!(sluis(&["fsck", "--dir", dir, "--key", &wrong, "--key", &key()]).is_ok());
+    let failure = sluis(&[
+        "fsck",
+        "--dir",
+        dir,
+        "--key",
+        &key(),
+        "--origin",
+        "other.example.be",
+    ]);
+    assert_eq!(failure.unwrap_err().exit_code(), 3);
+    let known = format!("5:{}", "A".repeat(43));
+    let failure = sluis(&["fsck", "--dir", dir, "--key", &key(), "--extends", &known]);
+    assert!(matches!(
+        failure,
+        Err(LogFailure::Rewritten { size: 5, .. })
+    ));
+    // A checkpoint that is none, and none at all.
+    fs::write(log.join("checkpoint"), "validator.example.be/log\n5\n").unwrap();
+    assert_eq!(fsck(&log).unwrap_err().exit_code(), 4);
+    fs::remove_file(log.join("checkpoint")).unwrap();
+    assert_eq!(fsck(&log).unwrap_err().exit_code(), 1);
+}
+
+#[test]
+fn records_of_another_log_or_too_few_are_found() {
+    let folder = Folder::new();
+    let (one, other) = (folder.0.join("one"), folder.0.join("other"));
+    write(&one, 5, true);
+    write(&other, 4, true);
+    let records = one.join("records.jsonl");
+    let whole = fs::read(&records).unwrap();
+    fs::copy(other.join("records.jsonl"), &records).unwrap();
+    let failure = fsck(&one).unwrap_err();
+    assert!(matches!(
+        failure,
+        LogFailure::FewerRecords {
+            records: 4,
+            size: 5
+        }
+    ));
+    // A log that has gone on since its checkpoint: the rest is checked by the chain.
+    fs::copy(one.join("records.jsonl"), folder.0.join("x")).unwrap();
+    fs::write(other.join("records.jsonl"), &whole).unwrap();
+    let said = fsck(&other).unwrap();
+    assert!(
+        said.contains(": 4 entries") && said.contains("head 5:"),
+        "{said}"
+    );
+}
+
+#[test]
+fn an_entry_is_proven_and_the_proof_verified_off_line() {
+    let folder = Folder::new();
+    let log = folder.0.join("log");
+    write(&log, 600, true);
+    let dir = log.to_str().unwrap();
+    let bundle = folder.path("entry.tlog-proof");
+    let prove = |index: &str, out: &str| {
+        sluis(&[
+            "prove",
+            "--dir",
+            dir,
+            "--key",
+            &key(),
+            "--index",
+            index,
+            "--out",
+            out,
+        ])
+    };
+    let said = prove("300", &bundle).unwrap();
+    assert_eq!(said, format!("{bundle}: entry 300 of 600\n"));
+    // Nothing is overwritten.
+    assert!(matches!(
+        prove("301", &bundle),
+        Err(LogFailure::File { .. })
+    ));
+    let beyond = prove("600", &folder.path("beyond")).unwrap_err();
+    assert_eq!(
+        (beyond.exit_code(), beyond.to_string()),
+        (4, "no entry 600: the tree has 600".to_owned())
+    );
+    fs::remove_dir_all(&log).unwrap();
+
+    let verify = |more: &[&str]| sluis(&[&["verify", &bundle, "--key", &key()], more].concat());
+    assert_eq!(
+        verify(&[]).unwrap(),
+        format!(
+            "validator.example.be/log: entry 300 of 600, verified\n\
+             2026-01-01T00:05Z refusals refusalsCounted, policy {}\n",
+            "5a".repeat(32)
+        )
+    );
+    let wrong = signer(2).verifier().to_string();
+    let failure = sluis(&["verify", &bundle, "--key", &wrong]).unwrap_err();
+    assert!(matches!(
+        failure,
+        LogFailure::Bundle(BundleFault::Checkpoint(_))
+    ));
+    assert_eq!(failure.exit_code(), 3);
+
+    // Every byte counts.
+    let text = fs::read_to_string(&bundle).unwrap();
+    let changed = folder.path("changed");
+    for place in 0..text.len() {
+        let mut bytes = text.clone().into_bytes();
+        bytes[place] ^= 4;
+        fs::write(&changed, bytes).unwrap();
+        let failure = sluis(&["verify", &changed, "--key", &key()]).unwrap_err();
+        assert!(
+            matches!(failure.exit_code(), 3 | 4),
+            "byte {place}: {failure}"
+        );
+    }
+    fs::write(&changed, text.replacen("extra ", "index ", 1)).unwrap();
+    let failure = sluis(&["verify", &changed, "--key", &key()]).unwrap_err();
+    assert_eq!(failure.exit_code(), 4);
+    let without = text.lines().filter(|line| !line.starts_with("extra "));
+    let without: Vec<_> = without.collect();
+    fs::write(&changed, without.join("\n") + "\n").unwrap();
+    let failure = sluis(&["verify", &changed, "--key", &key()]).unwrap_err();
+    assert!(matches!(failure, LogFailure::NoEntry { .. }));
+}
+
+#[test]
+fn a_record_is_shown_to_be_the_one_that_was_proven() {
+    let folder = Folder::new();
+    let log = folder.0.join("log");
+    write(&log, 3, true);
+    let dir = log.to_str().unwrap();
+    let bundle = folder.path("bundle");
+    sluis(&[
+        "prove",
+        "--dir",
+        dir,
+        "--key",
+        &key(),
+        "--index",
+        "1",
+        "--out",
+        &bundle,
+    ])
+    .unwrap();
+    let records = fs::read_to_string(log.join("records.jsonl")).unwrap();
+    let lines: Vec<_> = records.lines().collect();
+    let verify = |record: &str| {
+        let record = folder.write("record", record);
+        sluis(&["verify", &bundle, "--key", &key(), "--record", &record])
+    };
+    let said = verify(lines[2]).unwrap();
+    assert!(
+        said.lines()
+            .last()
+            .unwrap()
+            .starts_with("1 2026-01-01T00:00:01.000Z"),
+        "{said}"
+    );
+    let failure = verify(lines[1]).unwrap_err();
+    assert!(matches!(failure, LogFailure::OtherRecord { .. }));
+    let failure = verify(&lines[2].replace("\\\"sample\\\"", "\\\"simple\\\"")).unwrap_err();
+    assert!(matches!(failure, LogFailure::Record { .. }), "{failure}");
+    assert_eq!(failure.exit_code(), 3);
+    assert_eq!(verify("{}").unwrap_err().exit_code(), 4);
+}
+
+#[test]
+fn a_quorum_that_is_not_reached_is_said() {
+    let folder = Folder::new();
+    let log = folder.0.join("log");
+    write(&log, 3, false);
+    let dir = log.to_str().unwrap();
+    let witness = super::witness::verifier(1);
+    let failure =
+        sluis(&["fsck", "--dir", dir, "--key", &key(), "--witness", &witness]).unwrap_err();
+    assert_eq!(
+        failure.to_string(),
+        "cosigned by 0 of the known witnesses; 1 are wanted"
+    );
+    assert_eq!(failure.exit_code(), 3);
+    let failure = sluis(&[
+        "fsck",
+        "--dir",
+        dir,
+        "--key",
+        &key(),
+        "--witness",
+        &witness,
+        "--quorum",
+        "2",
+    ]);
+    assert!(matches!(
+        failure,
+        Err(LogFailure::Quorum(QuorumError::Impossible { .. }))
+    ));
+}
+
+#[test]
+fn a_tree_whose_files_fit_each_other_but_not_the_checkpoint_is_found() {
+    let folder = Folder::new();
+    let (one, other) = (folder.0.join("one"), folder.0.join("other"));
+    write(&one, 5, false);
+    write(&other, 6, false);
+    // The same files under a checkpoint of the same size that was signed over other entries.
+    let checkpoint = fs::read_to_string(one.join("checkpoint")).unwrap();
+    let root = checkpoint.lines().nth(2).unwrap();
+    let forged = sluis_log::Checkpoint::parse(&format!("validator.example.be/log\n6\n{root}\n"));
+    let forged = forged.unwrap().sign(&signer(1)).unwrap();
+    fs::write(other.join("checkpoint"), forged.note().to_string()).unwrap();
+    let failure = fsck(&other).unwrap_err();
+    assert!(
+        matches!(failure, LogFailure::Tree(TreeFault::Root { size: 6, .. })),
+        "{failure}"
+    );
+}
+
+/// Writes the log on which `fsck` is measured (BENCHMARKS.md): `SLUIS_LOG_FOLDER` is made, with
+/// `SLUIS_LOG_ENTRIES` entries.
+#[test]
+#[ignore = "writes a log for a measurement"]
+fn a_log_to_measure_with() {
+    let folder = std::env::var("SLUIS_LOG_FOLDER").unwrap();
+    let size = std::env::var("SLUIS_LOG_ENTRIES").unwrap().parse().unwrap();
+    write(Path::new(&folder), size, true);
+    fs::write(Path::new(&folder).with_extension("key"), key()).unwrap();
+}

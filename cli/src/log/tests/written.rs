@@ -1,0 +1,108 @@
+//! A log in a folder, as `sluis log export --dir` leaves it, written entry by entry.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use sluis_log::{
+    ChainHead, Checkpoint, EdgeTiles, EntryBundle, ExportHeader, KeyName, LeafHash, NoteSigner,
+    Opening, Origin, StoredEntry, TILE_WIDTH, TileId, TilePath, conformance, integrate,
+};
+
+/// The origin of every log here.
+pub(super) const ORIGIN: &str = "validator.example.be/log";
+
+/// The key of the log with that seed.
+pub(super) fn signer(seed: u8) -> NoteSigner {
+    NoteSigner::new(KeyName::parse(ORIGIN).unwrap(), &[seed; 32]).unwrap()
+}
+
+/// The log's verifier key.
+pub(super) fn key() -> String {
+    signer(1).verifier().to_string()
+}
+
+/// Writes a log of so many sample entries, of which each hundredth is erased; with its records, or without.
+pub(super) fn write(folder: &Path, size: u64, with_records: bool) {
+    fs::create_dir_all(folder).unwrap();
+    let origin = Origin::parse(ORIGIN).unwrap();
+    let mut records = with_records.then(|| {
+        let file = File::create(folder.join("records.jsonl")).unwrap();
+        let mut file = BufWriter::new(file);
+        let header = ExportHeader {
+            origin: origin.clone(),
+            size,
+        };
+        serde_json::to_writer(&mut file, &header).unwrap();
+        file.write_all(b"\n").unwrap();
+        file
+    });
+    let mut chain = ChainHead::genesis(&origin);
+    let mut edge = EdgeTiles::empty();
+    while edge.size() < size {
+        let first = edge.size();
+        let last = size.min(first + u64::from(TILE_WIDTH));
+        let mut entries = Vec::new();
+        for number in first..last {
+            let pending = conformance::sample(number, 0).unwrap();
+            chain = chain.followed_by(pending.leaf_hash());
+            entries.push(pending.entry_bytes().to_vec());
+            let opening = (number % 100 != 99).then(|| Opening {
+                random: pending.random().as_bytes().to_vec(),
+                payload: pending.payload().to_owned(),
+            });
+            if let Some(records) = &mut records {
+                let stored = StoredEntry {
+                    index: number,
+                    id: pending.id(),
+                    stream: pending.stream(),
+                    entry: pending.entry_bytes().to_vec(),
+                    chain: chain.hash.0.to_vec(),
+                    opening,
+                };
+                serde_json::to_writer(&mut *records, &stored).unwrap();
+                records.write_all(b"\n").unwrap();
+            }
+        }
+        let leaves: Vec<LeafHash> = entries.iter().map(|entry| LeafHash::of(entry)).collect();
+        let width = u16::try_from(entries.len()).unwrap();
+        let bundle = EntryBundle::new(entries).unwrap();
+        let path = TilePath::of_entries(first / 256, width).unwrap();
+        put(folder, &path, &bundle.encode());
+        let grown = integrate(&edge, &leaves).unwrap();
+        for (tile, row) in &grown.tiles {
+            let width = tile.width_in(grown.head.size);
+            if width == TILE_WIDTH {
+                put(folder, &tile.path(width).unwrap(), row);
+            }
+        }
+        edge = grown.edge;
+    }
+    for (tile, row) in edge.tiles() {
+        put(folder, &tile.path(tile.width_in(size)).unwrap(), &row);
+    }
+    if let Some(mut records) = records {
+        records.flush().unwrap();
+    }
+    let checkpoint = Checkpoint::new(origin, edge.head())
+        .sign(&signer(1))
+        .unwrap();
+    fs::write(folder.join("checkpoint"), checkpoint.note().to_string()).unwrap();
+}
+
+fn put(folder: &Path, path: &TilePath, bytes: &[u8]) {
+    let file = folder.join(path.to_string());
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(file, bytes).unwrap();
+}
+
+/// Writes the partial tile and bundle that an earlier, smaller log had at its edge.
+pub(super) fn leave_earlier(folder: &Path, width: u16) {
+    let tile = TileId { level: 0, index: 0 };
+    let whole = fs::read(folder.join(tile.path(TILE_WIDTH).unwrap().to_string())).unwrap();
+    let path = tile.path(width).unwrap();
+    put(folder, &path, &whole[..usize::from(width) * 32]);
+    let whole = fs::read(folder.join("tile/entries/000")).unwrap();
+    let path = TilePath::of_entries(0, width).unwrap();
+    put(folder, &path, &whole[..usize::from(width) * 73]);
+}
