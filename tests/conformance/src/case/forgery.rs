@@ -210,6 +210,8 @@ pub enum WeakKey {
     RsaEvenModulus,
     /// A modulus of 16384 bits, to cost time.
     RsaHuge,
+    /// A modulus whose primes can be found: CVE-2017-15361.
+    RsaFingerprint,
     /// An Ed25519 key of small order, under which one signature fits all.
     Ed25519SmallOrder,
     /// An Ed25519 key that is not canonically encoded.

@@ -129,15 +129,17 @@ mod tests {
     }
 
     #[test]
-    fn a_short_rsa_key_signs() {
+    fn a_weak_rsa_key_signs() {
         let attacker = Attacker::new(b"seed");
         let mut random = attacker.random("x");
-        let jwk = weak::jwk(WeakKey::Rsa1024, &attacker).unwrap();
-        let signature = weak::signature(WeakKey::Rsa1024, &attacker, b"m", &mut random).unwrap();
-        let key = RsaPublicKey::new_unchecked(number(&jwk, "n"), number(&jwk, "e"));
-        let key = pkcs1v15::VerifyingKey::<Sha256>::new(key);
-        let signature = pkcs1v15::Signature::try_from(signature.as_slice()).unwrap();
-        assert!(key.verify(b"m", &signature).is_ok());
+        for which in [WeakKey::Rsa1024, WeakKey::RsaFingerprint] {
+            let jwk = weak::jwk(which, &attacker).unwrap();
+            let signature = weak::signature(which, &attacker, b"m", &mut random).unwrap();
+            let key = RsaPublicKey::new_unchecked(number(&jwk, "n"), number(&jwk, "e"));
+            let key = pkcs1v15::VerifyingKey::<Sha256>::new(key);
+            let signature = pkcs1v15::Signature::try_from(signature.as_slice()).unwrap();
+            assert!(key.verify(b"m", &signature).is_ok(), "{which:?}");
+        }
     }
 
     #[test]
