@@ -6,6 +6,7 @@
 
 pub mod backend;
 pub mod client;
+pub mod comparing;
 pub mod corpus;
 pub mod issuer;
 pub mod postgres;

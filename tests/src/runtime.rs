@@ -42,6 +42,25 @@ impl Function {
     }
 }
 
+/// A configuration that the validator is built with. Each build has a folder of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Build {
+    /// `simulation.toml`.
+    Simulation,
+    /// The same, with candidates that are compared with what decides.
+    Comparing,
+}
+
+impl Build {
+    /// The folder of its artefacts, from the root.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Self::Simulation => "dist",
+            Self::Comparing => "dist/comparing",
+        }
+    }
+}
+
 /// The state that the durable log is in, from the point of view of the validator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogCondition {
@@ -62,6 +81,8 @@ pub enum LogCondition {
 pub struct Surroundings {
     /// The repository; built functions are in its `dist/`.
     pub root: PathBuf,
+    /// Which build of the validator; of the simulation there is one.
+    pub build: Build,
     /// A directory of this run's own. It survives a restart, and so does the log in it.
     pub state: PathBuf,
     /// What to serve.
@@ -70,6 +91,16 @@ pub struct Surroundings {
     pub variables: Vec<(String, String)>,
     /// How the log fares.
     pub log: LogCondition,
+}
+
+impl Surroundings {
+    /// The folder from the root with the built function in it, for every platform.
+    pub fn artefacts(&self) -> &'static str {
+        match self.function {
+            Function::Validator => self.build.folder(),
+            Function::Simulation => Build::Simulation.folder(),
+        }
+    }
 }
 
 /// A command that serves a function, and whatever must live as long as it does (a held lock, a helper process).

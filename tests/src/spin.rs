@@ -10,7 +10,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::runtime::{Function, Launch, LogCondition, Runtime, Surroundings};
+use crate::runtime::{Build, Function, Launch, LogCondition, Runtime, Surroundings};
 
 /// The compatible host.
 #[derive(Debug)]
@@ -141,18 +141,41 @@ fn fault(log: LogCondition) -> &'static str {
 
 fn manifest(surroundings: &Surroundings) -> Result<PathBuf> {
     let root = &surroundings.root;
-    let (manifest, component) = match surroundings.function {
-        Function::Validator => ("spin.toml", "dist/spin/validator.wasm"),
+    let (manifest, name, source) = match surroundings.function {
+        Function::Validator => ("spin.toml", "validator.wasm", "dist/spin/validator.wasm"),
         Function::Simulation => (
             "functions/simulation/spin.toml",
-            "dist/spin/simulation.wasm",
+            "simulation.wasm",
+            "../../dist/spin/simulation.wasm",
         ),
     };
+    let component = root.join(surroundings.artefacts()).join("spin").join(name);
     ensure!(
-        root.join(component).is_file(),
-        "{component} is not built: cargo xtask build spin"
+        component.is_file(),
+        "{} is not built: cargo xtask build --tests",
+        component.display()
     );
-    Ok(root.join(manifest))
+    let manifest = root.join(manifest);
+    if surroundings.artefacts() == Build::Simulation.folder() {
+        return Ok(manifest);
+    }
+    // The project's own manifest, of another component.
+    let text =
+        fs::read_to_string(&manifest).with_context(|| format!("reading {}", manifest.display()))?;
+    let source = format!("source = \"{source}\"");
+    ensure!(
+        text.contains(&source),
+        "{}: no {source}",
+        manifest.display()
+    );
+    let component = component.to_str().context("a path that is no text")?;
+    let other = surroundings.state.join("spin.toml");
+    fs::write(
+        &other,
+        text.replace(&source, &format!("source = {component:?}")),
+    )
+    .with_context(|| format!("writing {}", other.display()))?;
+    Ok(other)
 }
 
 /// Variables go by the environment: arguments can be read by everyone on the machine.

@@ -92,7 +92,10 @@ fn configuration_of(
 ) -> Result<String> {
     let worker = Worker {
         name: surroundings.function.name(),
-        folder: surroundings.root.join("dist/cloudflare"),
+        folder: surroundings
+            .root
+            .join(surroundings.artefacts())
+            .join("cloudflare"),
         variables: surroundings
             .variables
             .iter()
@@ -159,7 +162,7 @@ impl Worker<'_> {
             let named = file.display();
             ensure!(
                 file.is_file(),
-                "{named} is not built: cargo xtask build cloudflare"
+                "{named} is not built: cargo xtask build --tests"
             );
         }
         let mut bindings = String::new();

@@ -15,7 +15,7 @@ use sluis_token::sign::SigningKey;
 use crate::backend::{Answer, Backend, Behaviour, Seen, lock};
 use crate::client::{Request, Response};
 use crate::issuer::{self, Issuers, SSIN};
-use crate::runtime::{Function, LogCondition, Running, Runtime, Surroundings};
+use crate::runtime::{Build, Function, LogCondition, Running, Runtime, Surroundings};
 
 /// The origin of the log in `simulation.toml`.
 const LOG_ORIGIN: &str = "gate.simulation.sluis.invalid/log";
@@ -89,7 +89,18 @@ pub struct World {
 impl World {
     /// Starts everything, with an empty log in `state`.
     pub fn start(runtime: Arc<dyn Runtime>, root: &Path, state: PathBuf) -> Result<Self> {
-        Self::start_with(runtime, root, state, &[])
+        Self::start_with(runtime, root, state, Build::Simulation, &[])
+    }
+
+    /// A world of its own on the same runtime, of another build of the validator.
+    pub fn beside(&self, build: Build) -> Result<Self> {
+        let Surroundings { root, state, .. } = &self.surroundings;
+        let mut name = state.file_name().unwrap_or_default().to_owned();
+        name.push(format!("-{build:?}").to_ascii_lowercase());
+        let state = state.with_file_name(name);
+        let mut world = Self::start_with(Arc::clone(&self.runtime), root, state, build, &[])?;
+        world.reset()?;
+        Ok(world)
     }
 
     /// The same with further variables, by their upper-case names.
@@ -97,6 +108,7 @@ impl World {
         runtime: Arc<dyn Runtime>,
         root: &Path,
         state: PathBuf,
+        build: Build,
         further: &[(&str, &str)],
     ) -> Result<Self> {
         if state.exists() {
@@ -131,6 +143,7 @@ impl World {
             runtime,
             surroundings: Surroundings {
                 root: root.to_owned(),
+                build,
                 state,
                 function: Function::Validator,
                 variables: variables
@@ -184,6 +197,11 @@ impl World {
             self.restart()?;
         }
         Ok(())
+    }
+
+    /// The repository.
+    pub fn root(&self) -> &Path {
+        &self.surroundings.root
     }
 
     /// The backend.

@@ -25,6 +25,7 @@ use sluis_log::sql::postgres as sql;
 use sluis_tests::client::{Connection, Request};
 use sluis_tests::issuer::{SSIN, set};
 use sluis_tests::postgres::PostgresServer;
+use sluis_tests::runtime::Build;
 use sluis_tests::runtimes::named;
 use sluis_tests::spin::{set_fault, sqlite_file};
 use sluis_tests::world::World;
@@ -56,7 +57,14 @@ fn state(name: &str) -> PathBuf {
 
 fn world(name: &str, further: &[(&str, &str)]) -> World {
     let host = named(&root(), "spin").unwrap();
-    World::start_with(host.into(), &root(), state(name), further).unwrap()
+    World::start_with(
+        host.into(),
+        &root(),
+        state(name),
+        Build::Simulation,
+        further,
+    )
+    .unwrap()
 }
 
 /// A server with the schema, an account for the validator, and the variables that lead there.

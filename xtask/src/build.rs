@@ -13,9 +13,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use sha2::{Digest, Sha256};
-use sluis_tests::runtime::Function;
+use sluis_tests::runtime::{Build, Function};
 use wasm_bindgen_cli_support::Bindgen;
 
+use crate::comparing;
 use crate::node;
 use crate::setup::cargo;
 use crate::steps::run as run_command;
@@ -50,6 +51,44 @@ pub(crate) struct Arguments {
     /// Skip wasm-opt.
     #[arg(long)]
     fast: bool,
+    /// Everything that the end-to-end suite runs, and nothing else.
+    #[arg(long, conflicts_with_all = ["platform", "config", "function", "fast"])]
+    tests: bool,
+}
+
+/// What is built in, and where the result goes.
+#[derive(Debug)]
+pub(crate) struct Configured {
+    /// The configuration, from the root or as a whole path.
+    config: PathBuf,
+    /// A folder from the root; each platform has one of its own in it.
+    folder: &'static str,
+    /// What is spent on it, unless told otherwise.
+    pub(crate) effort: Effort,
+}
+
+impl Configured {
+    /// The configuration of a deployment.
+    fn deployment(config: PathBuf) -> Self {
+        Self {
+            config,
+            folder: Build::Simulation.folder(),
+            effort: Effort::Release,
+        }
+    }
+
+    /// One of the builds of local runs and tests.
+    pub(crate) fn of(root: &Path, build: Build) -> Result<Self> {
+        let (config, effort) = match build {
+            Build::Simulation => (SIMULATION_CONFIG.into(), Effort::Release),
+            Build::Comparing => (comparing::write(root)?, Effort::Fast),
+        };
+        Ok(Self {
+            config,
+            folder: build.folder(),
+            effort,
+        })
+    }
 }
 
 /// A platform to build for.
@@ -83,6 +122,10 @@ pub(crate) struct Artifacts {
 
 /// `cargo xtask build`.
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
+    if arguments.tests {
+        crate::setup::setup(root)?;
+        return for_tests(root);
+    }
     let effort = if arguments.fast {
         Effort::Fast
     } else {
@@ -98,6 +141,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
         .clone()
         .or_else(|| std::env::var_os("SLUIS_CONFIG").map(PathBuf::from))
         .unwrap_or_else(|| DEFAULT_CONFIG.into());
+    let config = Configured::deployment(config);
     crate::setup::setup(root)?;
     for function in functions {
         for platform in [Platform::Cloudflare, Platform::Spin] {
@@ -110,12 +154,21 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Both functions on both platforms, with the simulation's configuration.
+/// Both functions on both platforms, with the simulation's configuration, and the validator with
+/// that of comparing.
 pub(crate) fn for_tests(root: &Path) -> Result<()> {
-    let config = Path::new(SIMULATION_CONFIG);
-    for function in [Function::Validator, Function::Simulation] {
+    let (comparing, simulation) = (
+        Configured::of(root, Build::Comparing)?,
+        Configured::of(root, Build::Simulation)?,
+    );
+    // The simulation's last: what is built next is most likely of it, and cargo keeps one.
+    for (config, function) in [
+        (&comparing, Function::Validator),
+        (&simulation, Function::Validator),
+        (&simulation, Function::Simulation),
+    ] {
         for platform in [Platform::Cloudflare, Platform::Spin] {
-            let artifacts = build(root, config, function, platform, Effort::Release)?;
+            let artifacts = build(root, config, function, platform, config.effort)?;
             report(root, &artifacts)?;
         }
     }
@@ -125,7 +178,7 @@ pub(crate) fn for_tests(root: &Path) -> Result<()> {
 /// Builds one function for one platform.
 pub(crate) fn build(
     root: &Path,
-    config: &Path,
+    config: &Configured,
     function: Function,
     platform: Platform,
     effort: Effort,
@@ -139,7 +192,7 @@ pub(crate) fn build(
 /// A function as a Worker.
 pub(crate) fn cloudflare(
     root: &Path,
-    config: &Path,
+    config: &Configured,
     function: Function,
     effort: Effort,
 ) -> Result<Artifacts> {
@@ -147,16 +200,17 @@ pub(crate) fn cloudflare(
         name: function.name(),
         package: package(function),
         scripts: PathBuf::from("functions").join(function.name()).join("js"),
-        out: PathBuf::from("dist/cloudflare"),
+        out: Path::new(config.folder).join("cloudflare"),
     };
-    worker(root, config, &recipe, effort)
+    worker(root, &config.config, &recipe, effort)
 }
 
 /// A function as a Spin component.
-pub(crate) fn spin(root: &Path, config: &Path, function: Function) -> Result<Artifacts> {
-    let module = compile(root, config, package(function), "wasm32-wasip2")?;
+pub(crate) fn spin(root: &Path, config: &Configured, function: Function) -> Result<Artifacts> {
+    let module = compile(root, &config.config, package(function), "wasm32-wasip2")?;
     let to = root
-        .join("dist/spin")
+        .join(config.folder)
+        .join("spin")
         .join(format!("{}.wasm", function.name()));
     copy_if_changed(&module, &to)?;
     Ok(Artifacts { files: vec![to] })
@@ -183,7 +237,10 @@ pub(crate) fn worker(
     effort: Effort,
 ) -> Result<Artifacts> {
     let module = compile(root, config, recipe.package, "wasm32-unknown-unknown")?;
-    let work = root.join("target/xtask").join(recipe.name);
+    let work = root
+        .join("target/xtask")
+        .join(&recipe.out)
+        .join(recipe.name);
     fs::create_dir_all(&work).with_context(|| format!("creating {}", work.display()))?;
     let out = root.join(&recipe.out);
     fs::create_dir_all(&out).with_context(|| format!("creating {}", out.display()))?;

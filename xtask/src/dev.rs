@@ -9,14 +9,18 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
-use sluis_tests::runtime::{Function, LogCondition, Running, Runtime, Surroundings};
+use sluis_tests::runtime::{Build, Function, LogCondition, Running, Runtime, Surroundings};
 use sluis_tests::runtimes;
 
-use crate::build::{self, Effort, Platform, SIMULATION_CONFIG};
+use crate::attempts::{self, Attempt, Expected, Places};
+use crate::build::{self, Configured, Platform};
 use crate::conformance;
 use crate::secrets::Secrets;
 use crate::setup::{self, cargo};
 use crate::steps::run as run_command;
+
+/// The validator has a candidate beside it, so that a comparison can be seen.
+const BUILD: Build = Build::Comparing;
 
 /// Arguments of `cargo xtask dev`.
 #[derive(Debug, clap::Args)]
@@ -87,14 +91,12 @@ fn build_for(root: &Path, runtime: RuntimeName) -> Result<()> {
         RuntimeName::Spin => Platform::Spin,
     };
     println!("Building the functions (minutes the first time, seconds after that)");
-    for function in [Function::Validator, Function::Simulation] {
-        build::build(
-            root,
-            Path::new(SIMULATION_CONFIG),
-            function,
-            platform,
-            Effort::Release,
-        )?;
+    for (function, built) in [
+        (Function::Validator, BUILD),
+        (Function::Simulation, Build::Simulation),
+    ] {
+        let config = Configured::of(root, built)?;
+        build::build(root, &config, function, platform, config.effort)?;
     }
     // What one of the printed lines runs.
     run_command(&mut cargo(root, ["build", "--quiet", "-p", "sluis-cli"]))?;
@@ -152,20 +154,6 @@ fn from_root<'a>(root: &Path, path: &'a Path) -> &'a Path {
     path.strip_prefix(root).unwrap_or(path)
 }
 
-/// A line to paste, and what comes of it.
-struct Attempt {
-    what: &'static str,
-    line: String,
-    expected: Expected,
-}
-
-enum Expected {
-    /// The first answer printed has this status.
-    Status(u16),
-    /// It succeeds and prints all of these.
-    Prints(&'static [&'static str]),
-}
-
 impl Site {
     fn start(root: &Path, state: &Path, runtime: RuntimeName, port: u16) -> Result<Self> {
         let secrets = Secrets::load_or_generate(state)?;
@@ -181,6 +169,7 @@ impl Site {
         let (gate, simulation) = (address(0)?, address(1)?);
         let surroundings = |function: Function, variables| Surroundings {
             root: root.to_owned(),
+            build: BUILD,
             state: state.join(function.name()),
             function,
             variables,
@@ -211,87 +200,18 @@ impl Site {
 
     /// What to try, in the order in which a newcomer would.
     fn attempts(&self) -> Vec<Attempt> {
-        let gate = format!("http://{}", self.validator.address());
-        let simulation = format!("http://{}", self.simulation.address());
-        let rights = format!("{gate}/pension/v1/rights/get");
-        let auditor = self.secrets.auditor_token_file();
-        let auditor = auditor
-            .strip_prefix(&self.root)
-            .unwrap_or(auditor)
-            .display();
-        let person = r#"-H 'Content-Type: application/json' -d '{"ssin":"53480200724"}'"#;
-        let mint = |body: &str| {
-            format!(
-                "TOKEN=$(curl -s {simulation}/simulation/token -H 'Accept: text/plain' -d '{body}')"
-            )
-        };
-        let call = format!(r#"curl -si {rights} -H "Authorization: Bearer $TOKEN" {person}"#);
-        let then = |body: &str| format!("{}; {call}", mint(body));
-        vec![
-            Attempt {
-                what: "The gate is up",
-                line: format!("curl -si {gate}/health"),
-                expected: Expected::Status(200),
-            },
-            Attempt {
-                what: "A mandate holder gets a token from the simulation and calls: allowed",
-                line: then("{}"),
-                expected: Expected::Status(200),
-            },
-            Attempt {
-                what: "Without a token: refused",
-                line: format!("curl -si {rights} {person}"),
-                expected: Expected::Status(401),
-            },
-            Attempt {
-                what: "With an expired token: refused",
-                line: then(r#"{"defect":"expired"}"#),
-                expected: Expected::Status(401),
-            },
-            Attempt {
-                what: "With a token for another purpose: refused",
-                line: then(r#"{"defect":"wrongPurpose"}"#),
-                expected: Expected::Status(403),
-            },
-            Attempt {
-                what: "With a mandate type whose deliberation has ended: refused",
-                line: then(r#"{"defect":"endedDeliberation"}"#),
-                expected: Expected::Status(403),
-            },
-            Attempt {
-                what: "With a token for one use, the second time: refused",
-                line: format!(
-                    "{}; {call} -o /dev/null; {call}",
-                    mint(r#"{"singleUse":true}"#)
-                ),
-                expected: Expected::Status(401),
-            },
-            Attempt {
-                what: "With a token that was revoked: refused",
-                line: format!(
-                    r#"curl -s -o /dev/null {simulation}/simulation/cbss/status/1 -d '{{"index":7,"status":"revoked"}}'; {}"#,
-                    then(r#"{"status":{"index":7}}"#)
-                ),
-                expected: Expected::Status(401),
-            },
-            Attempt {
-                what: "A part of the attack corpus; leave --case out for all of it",
-                line: format!(
-                    "{} conformance --profile {} --case A0",
-                    self.sluis.display(),
-                    self.conformance.display()
-                ),
-                expected: Expected::Prints(&["algorithms", "passed"]),
-            },
-            Attempt {
-                what: "What the auditor sees of it, the chain verified",
-                line: format!(
-                    "{} log show --url {gate} --auditor-token-file {auditor}",
-                    self.sluis.display()
-                ),
-                expected: Expected::Prints(&["granted", "refused"]),
-            },
-        ]
+        let shown = |file: &Path| from_root(&self.root, file).display().to_string();
+        let secrets = self.secrets.file();
+        attempts::all(&Places {
+            gate: format!("http://{}", self.validator.address()),
+            simulation: format!("http://{}", self.simulation.address()),
+            sluis: shown(&self.sluis),
+            secrets: shown(secrets),
+            client: shown(&secrets.with_file_name("client.jwk")),
+            auditor: shown(self.secrets.auditor_token_file()),
+            operator: shown(self.secrets.operator_token_file()),
+            conformance: shown(&self.conformance),
+        })
     }
 
     fn print(&self) {

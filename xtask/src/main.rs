@@ -5,8 +5,10 @@
     reason = "a command line tool talks to the person who started it"
 )]
 
+mod attempts;
 mod bench;
 mod build;
+mod comparing;
 mod conformance;
 mod dev;
 mod fuzz;

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value};
 use sluis_tests::issuer::{ALGORITHMS, random_secret};
 use sluis_token::Algorithm;
@@ -15,6 +15,7 @@ const PSEUDONYM_KEY: &str = "SLUIS_PSEUDONYM_KEY";
 const LOG_KEY: &str = "SLUIS_LOG_KEY";
 const ASSERTION_KEY: &str = "SLUIS_ASSERTION_KEY";
 const AUDITOR_TOKEN: &str = "SLUIS_AUDITOR_TOKEN";
+const OPERATOR_TOKEN: &str = "SLUIS_OPERATOR_TOKEN";
 const KEYS_CBSS: &str = "SLUIS_SIMULATION_KEYS_CBSS";
 const KEYS_NIC: &str = "SLUIS_SIMULATION_KEYS_NIC";
 
@@ -25,7 +26,9 @@ type Variables = Vec<(String, String)>;
 #[derive(Debug)]
 pub(crate) struct Secrets {
     values: Map<String, Value>,
+    file: PathBuf,
     auditor_token_file: PathBuf,
+    operator_token_file: PathBuf,
 }
 
 impl Secrets {
@@ -33,22 +36,48 @@ impl Secrets {
     pub(crate) fn load_or_generate(state: &Path) -> Result<Self> {
         let file = state.join("secrets.json");
         let auditor_token_file = state.join("auditor-token");
-        if file.is_file() && auditor_token_file.is_file() {
+        let operator_token_file = state.join("operator-token");
+        let files = [&file, &auditor_token_file, &operator_token_file];
+        if files.iter().all(|file| file.is_file()) {
             let values = serde_json::from_str(&fs::read_to_string(&file)?)
                 .with_context(|| format!("{} is damaged: start with --fresh", file.display()))?;
             return Ok(Self {
                 values,
+                file,
                 auditor_token_file,
+                operator_token_file,
             });
         }
+        // Of an older version, perhaps: other keys would not fit the log beside them.
+        ensure!(
+            !file.is_file(),
+            "{} is not whole: start with --fresh",
+            state.display()
+        );
         fs::create_dir_all(state).with_context(|| format!("creating {}", state.display()))?;
         let secrets = Self {
             values: generate()?,
+            file,
             auditor_token_file,
+            operator_token_file,
         };
-        write_private(&file, &serde_json::to_string_pretty(&secrets.values)?)?;
         write_private(&secrets.auditor_token_file, secrets.value(AUDITOR_TOKEN))?;
+        write_private(&secrets.operator_token_file, secrets.value(OPERATOR_TOKEN))?;
+        write_private(
+            &secrets.file,
+            &serde_json::to_string_pretty(&secrets.values)?,
+        )?;
         Ok(secrets)
+    }
+
+    /// All of them, as the command line reads them.
+    pub(crate) fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// The file with the credential of the operators.
+    pub(crate) fn operator_token_file(&self) -> &Path {
+        &self.operator_token_file
     }
 
     /// The file with the credential that reads the log.
@@ -73,7 +102,13 @@ impl Secrets {
 
     /// What the validator gets; the simulation is at `origin`.
     pub(crate) fn for_validator(&self, origin: &str) -> Variables {
-        let mut variables = self.pairs(&[PSEUDONYM_KEY, LOG_KEY, ASSERTION_KEY, AUDITOR_TOKEN]);
+        let mut variables = self.pairs(&[
+            PSEUDONYM_KEY,
+            LOG_KEY,
+            ASSERTION_KEY,
+            AUDITOR_TOKEN,
+            OPERATOR_TOKEN,
+        ]);
         variables.push((
             "SLUIS_UPSTREAM".to_owned(),
             format!("{origin}/simulation/backend"),
@@ -104,7 +139,7 @@ impl Secrets {
 
 fn generate() -> Result<Map<String, Value>> {
     let mut values = Map::new();
-    for name in [PSEUDONYM_KEY, LOG_KEY, AUDITOR_TOKEN] {
+    for name in [PSEUDONYM_KEY, LOG_KEY, AUDITOR_TOKEN, OPERATOR_TOKEN] {
         values.insert(name.to_owned(), random_secret(32)?.into());
     }
     let assertion = SigningKey::generate(Algorithm::EdDsa)?.to_private_jwk_json();

@@ -12,6 +12,7 @@
     reason = "of JSON values: a missing member is null, which fails the check that asked for it"
 )]
 
+mod compare;
 mod corpus;
 mod decision_mode;
 mod faults;
@@ -91,6 +92,7 @@ fn cases() -> impl Iterator<Item = &'static Case> {
         signatures::CASES,
         keys::CASES,
         shadow::CASES,
+        compare::CASES,
         policy::CASES,
         passing::CASES,
         decision_mode::CASES,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use sluis_tests::issuer::{Issuers, random_secret};
-use sluis_tests::runtime::{Function, Launch, LogCondition, Running, Runtime, Surroundings};
+use sluis_tests::runtime::{Build, Function, Launch, LogCondition, Running, Runtime, Surroundings};
 use sluis_tests::spin::CompatibleHost;
 use sluis_tests::workerd::{COMPATIBILITY_DATE, Objects, Worker, Workerd, serving, text};
 use sluis_token::Algorithm;
@@ -115,6 +115,7 @@ impl Party {
         }
         let surroundings = Surroundings {
             root: self.root.clone(),
+            build: Build::Simulation,
             state,
             function: Function::Validator,
             variables: self.variables.clone(),

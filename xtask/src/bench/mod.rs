@@ -21,10 +21,10 @@ use std::time::Duration;
 
 use anyhow::Result;
 use sluis_tests::issuer::ALGORITHMS;
-use sluis_tests::runtime::Function;
+use sluis_tests::runtime::{Build, Function};
 use sluis_token::Algorithm;
 
-use crate::build::{self, Effort, Platform, SIMULATION_CONFIG};
+use crate::build::{self, Configured, Effort, Platform, SIMULATION_CONFIG};
 use contenders::{Contender, Party};
 use measure::{Pace, Scenario, alternate};
 use noise::Noise;
@@ -81,9 +81,10 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
 
 fn prepare(root: &Path, spin: bool) -> Result<()> {
     crate::setup::setup(root)?;
-    let config = Path::new(SIMULATION_CONFIG);
+    let config = &Configured::of(root, Build::Simulation)?;
     build::cloudflare(root, config, Function::Validator, Effort::Release)?;
-    build::worker(root, config, &contenders::forgetful(), Effort::Release)?;
+    let bench = Path::new(SIMULATION_CONFIG);
+    build::worker(root, bench, &contenders::forgetful(), Effort::Release)?;
     contenders::bundle_peer(root)?;
     native::build(root)?;
     if spin {
