@@ -47,7 +47,12 @@ async fn serve(request: Request) -> impl IntoResponse {
         None => Vec::new(),
     };
     // Spin's server speaks HTTP itself; what stands before it is not known here.
-    let origin = format!("http://{}", text("host").unwrap_or_default());
+    // WASI takes the `Host` field out of the fields: it is the target's authority.
+    let host = match head.uri.authority() {
+        Some(authority) => authority.as_str(),
+        None => text("host").unwrap_or_default(),
+    };
+    let origin = format!("http://{host}");
     let mut response = handle(
         &simulation,
         &SimRequest {
