@@ -24,6 +24,9 @@ pub struct Seen {
     pub body: BodySeen,
 }
 
+/// What the backend answers if it is not told otherwise: fields of a mandate, and so all of it passes.
+pub const ALLOWED: &str = r#"{"data":{"scheme":"simulated"}}"#;
+
 /// What to answer.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -161,6 +164,9 @@ fn serve(stream: TcpStream, handler: &Handler) -> Result<()> {
             out.write_all(&message)?;
             answer.body.write(&mut out)?;
         }
+        if matches!(answer.body, Body::Short { closes: true, .. }) {
+            break;
+        }
     }
     // Other handles to this connection exist, so dropping ours would not end it.
     Ok(out.shutdown(std::net::Shutdown::Both)?)
@@ -180,9 +186,9 @@ struct State {
 }
 
 impl Backend {
-    /// Starts on a free loopback port, or on the given one, and answers 200 with `{"items":[]}`.
+    /// Starts on a free loopback port, or on the given one, and answers 200 with [`ALLOWED`].
     pub fn start(port: u16) -> Result<Self> {
-        let behaviour = Behaviour::Answers(Answer::json(r#"{"items":[]}"#));
+        let behaviour = Behaviour::Answers(Answer::json(ALLOWED));
         let state = Arc::new(Mutex::new(State {
             seen: Vec::new(),
             behaviour,
@@ -239,7 +245,7 @@ mod tests {
             let response = connection.exchange(&request, true).unwrap();
             assert_eq!(
                 (response.status, response.text()),
-                (200, r#"{"items":[]}"#.to_owned())
+                (200, ALLOWED.to_owned())
             );
         }
         let seen = backend.take_seen();

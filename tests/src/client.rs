@@ -134,7 +134,7 @@ impl Connection {
         let method = request.method.as_str();
         std::thread::scope(|scope| {
             let sender = match request.body {
-                Body::None | Body::Bytes(_) => {
+                Body::None | Body::Bytes(_) | Body::Short { .. } => {
                     let mut message = head;
                     request.body.write(&mut message)?;
                     // An early answer may close the connection under the rest of the request; the answer decides.

@@ -227,6 +227,13 @@ pub enum Body {
     Pattern(u64),
     /// The same, without an announced length.
     ChunkedPattern(u64),
+    /// These bytes, and one more is announced and never comes.
+    Short {
+        /// What comes.
+        bytes: Vec<u8>,
+        /// Whether the connection ends there, or is kept waiting.
+        closes: bool,
+    },
 }
 
 impl Body {
@@ -240,6 +247,7 @@ impl Body {
             Self::None => None,
             Self::Bytes(bytes) => Some(("content-length", bytes.len().to_string())),
             Self::Pattern(length) => Some(("content-length", length.to_string())),
+            Self::Short { bytes, .. } => Some(("content-length", (bytes.len() + 1).to_string())),
             Self::ChunkedPattern(_) => Some(("transfer-encoding", "chunked".to_owned())),
         }
     }
@@ -247,7 +255,7 @@ impl Body {
     pub(crate) fn write(&self, out: &mut dyn Write) -> Result<()> {
         match self {
             Self::None => {}
-            Self::Bytes(bytes) => out.write_all(bytes)?,
+            Self::Bytes(bytes) | Self::Short { bytes, .. } => out.write_all(bytes)?,
             Self::Pattern(length) => {
                 write_pattern(*length, &mut |piece| Ok(out.write_all(piece)?))?;
             }

@@ -12,7 +12,7 @@ use sluis_log::{ChainHead, EntryPage, Origin, StoredEntry, verify_chain};
 use sluis_token::Algorithm;
 use sluis_token::sign::SigningKey;
 
-use crate::backend::{Answer, Backend, Behaviour, Seen, lock};
+use crate::backend::{ALLOWED, Answer, Backend, Behaviour, Seen, lock};
 use crate::client::{Request, Response};
 use crate::issuer::{self, Issuers, SSIN};
 use crate::runtime::{Build, Function, LogCondition, Running, Runtime, Surroundings};
@@ -183,7 +183,7 @@ impl World {
             self.backend = Some(Backend::start(self.backend_port)?);
         }
         self.backend()?
-            .behave(Behaviour::Answers(Answer::json(r#"{"items":[]}"#)));
+            .behave(Behaviour::Answers(Answer::json(ALLOWED)));
         self.take_seen();
         let alive = match &mut self.running {
             Some(running) => running.is_alive()?,

@@ -34,6 +34,8 @@ pub(crate) struct Attempt {
 pub(crate) enum Expected {
     /// The first answer printed has this status.
     Status(u16),
+    /// The same, and nothing printed has this word.
+    Without(u16, &'static str),
     /// It succeeds and prints all of these.
     Prints(&'static [&'static str]),
 }
@@ -88,6 +90,19 @@ impl Places {
         format!("curl -si -X POST {gate}/operator/keys/purge {operator}")
     }
 
+    /// Past the gate, with the assertion of its decision.
+    fn unfiltered(&self) -> String {
+        let Self {
+            gate, simulation, ..
+        } = self;
+        let path = "/pension/v1/persons/53480200724/rights";
+        let asked = format!("-H 'X-Original-Method: GET' -H 'X-Original-URI: {path}'");
+        format!(
+            r#"{}; ASSERTION=$(curl -si {gate}/decide -H "Authorization: Bearer $TOKEN" {asked} | tr -d '\r' | grep -i '^sluis-assertion:' | cut -d' ' -f2); curl -s {simulation}/simulation/backend{path} -H "Sluis-Assertion: $ASSERTION""#,
+            self.mint("{}")
+        )
+    }
+
     /// Plain calls, good and bad.
     fn calls(&self) -> Vec<Attempt> {
         let Self { gate, .. } = self;
@@ -100,9 +115,14 @@ impl Places {
                 Expected::Status(200),
             ),
             attempt(
-                "A mandate holder gets a token from the simulation and calls: allowed",
+                "A mandate holder gets a token from the simulation and calls: allowed, the fields of the mandate",
                 then("{}"),
-                Expected::Status(200),
+                Expected::Without(200, "bankAccount"),
+            ),
+            attempt(
+                "All that the API sends, to a proxy that asked the gate: more than the fields of the mandate",
+                self.unfiltered(),
+                Expected::Prints(&["accruedRights", "bankAccount", "fields"]),
             ),
             attempt(
                 "Without a token: refused",
@@ -208,7 +228,7 @@ bound "$(proof --nonce $NONCE)""#
             attempt(
                 "What the auditor sees of it, the chain verified",
                 format!("{sluis} log show --url {gate} --auditor-token-file {auditor}"),
-                Expected::Prints(&["granted", "refused"]),
+                Expected::Prints(&["granted", "refused", "dropped="]),
             ),
         ]
     }

@@ -230,6 +230,9 @@ impl Site {
         {
             match expected {
                 Expected::Status(status) => println!("# {what} ({status})\n{line}\n"),
+                Expected::Without(status, word) => {
+                    println!("# {what} ({status}, no {word})\n{line}\n");
+                }
                 Expected::Prints(words) => println!("# {what} ({})\n{line}\n", words.join(", ")),
             }
         }
@@ -265,13 +268,16 @@ impl Site {
             };
             ensure!(output.status.success(), "{}", failed());
             match expected {
-                Expected::Status(status) => {
+                Expected::Status(status) | Expected::Without(status, _) => {
                     let found = text.split(' ').nth(1).and_then(|word| word.parse().ok());
                     ensure!(
                         found == Some(status),
                         "{found:?} instead of {status}: {}",
                         failed()
                     );
+                    if let Expected::Without(_, word) = expected {
+                        ensure!(!text.contains(word), "`{word}` came out: {}", failed());
+                    }
                     println!("{status}  {what}");
                 }
                 Expected::Prints(words) => {

@@ -15,10 +15,11 @@ const WASM_ONLY: [&str; 2] = ["sluis-validator", "sluis-bench-worker"];
 /// The functions, which each of [`WASM_TARGETS`] lints.
 const FUNCTIONS: [&str; 2] = ["sluis-validator", "sluis-simulation"];
 /// The platform-free crates.
-const SHARED: [&str; 5] = [
+const SHARED: [&str; 6] = [
     "sluis-token",
     "sluis-policy",
     "sluis-log",
+    "sluis-minimise",
     "sluis-gate",
     "sluis-reasons",
 ];

@@ -47,6 +47,7 @@ fn describe(event: &Value, words: &mut Vec<String>) {
         ("", "reason"),
         ("", "failure"),
         ("", "httpStatus"),
+        ("dropped=", "droppedMembers"),
         ("purpose=", "purpose"),
         ("type=", "mandateType"),
         ("by=", "deliberation"),

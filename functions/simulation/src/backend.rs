@@ -15,17 +15,21 @@ pub(crate) enum Unanswered {
     NoResource,
 }
 
-/// Answers a call. Says which claims the assertion held, so that a newcomer
-/// sees what a real backend would get; a real one checks its signature.
+/// Answers a call, with more than any mandate covers: the gate keeps that back.
+/// Says which claims the assertion held, so that who calls past the gate sees what
+/// a real backend would get; a real one checks its signature.
 pub(crate) fn answer(path: &str, assertion: Option<&str>) -> Result<Value, Unanswered> {
     let claims = assertion
         .and_then(claims_of)
         .ok_or(Unanswered::NoAssertion)?;
-    let data = if path.starts_with("/simulation/backend/mutuality/") {
-        json!({"increasedAllowance": false, "benefitAmount": "1000-1249", "benefitSince": "2025-03"})
+    let data = if path.ends_with("/document") {
+        json!({"document": "fictitious"})
+    } else if path.starts_with("/simulation/backend/mutuality/") {
+        json!({"increasedAllowance": false, "benefitAmount": "1000-1249", "benefitSince": "2025-03",
+               "bankAccount": "of nobody's business here"})
     } else if path.starts_with("/simulation/backend/pension/") {
         json!({"scheme": "fictitious", "careerStart": "2001-09", "accruedRights": "20000-24999",
-               "earliestPensionDate": "2047-05"})
+               "earliestPensionDate": "2047-05", "bankAccount": "of nobody's business here"})
     } else {
         return Err(Unanswered::NoResource);
     };

@@ -8,7 +8,8 @@
 use std::rc::Rc;
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
-use sluis_gate::memory::{MemoryPlatform, MemoryRequest};
+use sluis_gate::ReplyBody;
+use sluis_gate::memory::{MemoryPlatform, MemoryRequest, MemoryResponse};
 use sluis_gate::{Config, Embedded, Gate, RawSecrets, Secrets};
 use sluis_log::Origin;
 use sluis_policy::Catalogue;
@@ -208,10 +209,7 @@ fn http_mints_publishes_and_refuses() {
 }
 
 impl World {
-    fn serve(
-        &self,
-        request: MemoryRequest,
-    ) -> sluis_gate::Reply<sluis_gate::memory::MemoryResponse> {
+    fn serve(&self, request: MemoryRequest) -> sluis_gate::Reply<MemoryResponse> {
         pollster::block_on(self.gate.serve(&self.platform, request))
     }
 
@@ -267,6 +265,45 @@ fn a_token_bound_to_a_certificate_passes_with_it() {
     assert_eq!(world.serve(call("Bearer", &token)).status, 401);
     let certified = call("Bearer", &token).certificate([9; 32]);
     assert_eq!(world.serve(certified).status, 200);
+}
+
+#[test]
+fn what_the_demo_backend_sends_besides_does_not_come_out() {
+    let world = world();
+    let token = world.minted("{}");
+    let first = world.serve(call("Bearer", &token));
+    assert_eq!(first.status, 200);
+    let forwarded = world.platform.forwarded().pop().unwrap();
+    let target = "/simulation/backend/pension/v1/rights/get";
+    let sent = handle(
+        &world.simulation,
+        &SimRequest {
+            method: "POST",
+            target,
+            accept: None,
+            assertion: forwarded.headers.get("sluis-assertion").map(String::as_str),
+            body: &forwarded.body,
+            now: NOW,
+            origin: "http://127.0.0.1:8788",
+            statuses: &[],
+        },
+    );
+    assert!(forwarded.url.ends_with(target));
+    for word in ["accruedRights", "bankAccount", "assertion"] {
+        assert!(sent.body.contains(word), "{word}: {}", sent.body);
+    }
+    let answer = MemoryResponse::new(sent.status).header("content-type", sent.content_type);
+    world.platform.answer(Ok(answer.body(sent.body.as_bytes())));
+    let reply = world.serve(call("Bearer", &token));
+    let ReplyBody::Text(left) = reply.body else {
+        panic!("it was not filtered");
+    };
+    let left: serde_json::Value = serde_json::from_str(&left).unwrap();
+    let expected = serde_json::json!({"data": {
+        "scheme": "fictitious", "careerStart": "2001-09",
+        "accruedRights": "20000-24999", "earliestPensionDate": "2047-05",
+    }});
+    assert_eq!(left, expected);
 }
 
 #[test]

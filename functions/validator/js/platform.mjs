@@ -42,9 +42,9 @@ function watch(operation, promise) {
   );
 }
 
-/** A request header, repeated fields joined by `, `. Never throws: names are constants of ours. */
-export function header(request, name) {
-  return request.headers.get(name) ?? undefined;
+/** A header of a request or a response, repeated fields joined by `, `. Never throws: names are constants of ours. */
+export function header(message, name) {
+  return message.headers.get(name) ?? undefined;
 }
 
 /**
@@ -239,9 +239,14 @@ async function limited(body, limit) {
   return whole;
 }
 
-/** Reads the request's body. */
-export function read_body(operation, request, limit) {
-  watch(operation, limited(request.body, limit));
+/** Reads the body of a request or a response. */
+export function read_body(operation, message, limit) {
+  watch(operation, limited(message.body, limit));
+}
+
+/** Lets the body of a response go: one that nobody reads holds its connection. */
+export function discard(response) {
+  response.body?.cancel().catch(() => {});
 }
 
 // Outbound HTTP -------------------------------------------------------------

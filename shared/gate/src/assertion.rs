@@ -12,6 +12,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64URL;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use sluis_log::{EntryId, TraceId};
+use sluis_minimise::AllowList;
 use sluis_policy::Operation;
 use sluis_token::{HolderIdentity, VerifiedAccessToken};
 
@@ -49,6 +50,10 @@ struct Assertion<'a> {
     operation: &'a str,
     purpose: &'a str,
     data_categories: Vec<&'a str>,
+    /// What of the answer passes, so that the backend sends no more; and where a
+    /// proxy forwards, so that somebody filters at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fields: Option<&'a [String]>,
     mandate_type: &'a str,
     deliberation: &'a str,
     holder: AssertedHolder<'a>,
@@ -76,6 +81,8 @@ pub(crate) struct AssertionFacts<'a> {
     /// SHA-256 of the body, where it was read to find the subject.
     pub(crate) body_sha256: Option<[u8; 32]>,
     pub(crate) operation: &'a Operation,
+    /// The fields of its answer; none where the answer is not looked into.
+    pub(crate) fields: Option<&'a AllowList>,
     /// Rules of the policy that did not hold and are in shadow.
     pub(crate) failed_in_shadow: Vec<&'static str>,
     pub(crate) entry_id: EntryId,
@@ -95,6 +102,7 @@ pub(crate) fn sign<P: Platform>(
         original,
         body_sha256,
         operation,
+        fields,
         failed_in_shadow,
         entry_id,
         trace_id,
@@ -116,6 +124,7 @@ pub(crate) fn sign<P: Platform>(
         operation: operation.id(),
         purpose: operation.purpose(),
         data_categories: operation.data_categories().collect(),
+        fields: fields.map(AllowList::paths),
         mandate_type: mandate.mandate_type(),
         deliberation: mandate.deliberation(),
         holder: match mandate.holder().identity() {

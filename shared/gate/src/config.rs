@@ -14,6 +14,7 @@ mod value;
 
 use serde::{Deserialize, Serialize};
 use sluis_log::{EventSource, Origin};
+use sluis_minimise::MAX_DOCUMENT_BYTES;
 use sluis_policy::{Basis, Catalogue, Environment, Operation, VerificationSystem};
 use sluis_token::IssuerRules;
 
@@ -22,12 +23,14 @@ pub use error::ConfigError;
 use keys::Files;
 pub(crate) use keys::{KeyLocation, KeySource};
 
+use crate::minimise::{Answer, FieldLists};
 use crate::route::{RouteTable, SubjectLocation};
 pub(crate) use raw::RawSubject;
-use raw::{RawConfig, RawIssuer, RawMode};
+use raw::{RawConfig, RawIssuer, RawMode, RawResponse};
+pub(crate) use value::unusable;
 use value::{
     is_loopback, nonempty, parse_base_url, parse_list_prefix, parse_origin, refuse_repeats,
-    token_text, unusable, with_origin,
+    token_text, with_origin,
 };
 
 /// Largest lifetime of a token that a configuration may allow, in seconds.
@@ -102,6 +105,8 @@ pub struct Config {
     pub(crate) routes: RouteTable,
     pub(crate) upstream: UpstreamConfig,
     pub(crate) body_limit: usize,
+    /// Largest body of an answer that is read to filter it.
+    pub(crate) filtered_body_limit: usize,
     pub(crate) aggregate_interval_ms: u32,
     pub(crate) log: LogConfig,
 }
@@ -187,6 +192,13 @@ impl TryFrom<Embedded> for Config {
                 &format!("at most {MAX_BUFFERED_BODY_BYTES} bytes"),
             ));
         }
+        if config.limits.filtered_body_bytes > MAX_DOCUMENT_BYTES {
+            return Err(ConfigError::out_of_range(
+                "limits.filtered_body_bytes",
+                &config.limits.filtered_body_bytes,
+                &format!("at most {MAX_DOCUMENT_BYTES} bytes"),
+            ));
+        }
         let interval = config.log.aggregate_interval_ms;
         if interval == 0 || interval > MAX_AGGREGATE_INTERVAL_MS {
             return Err(ConfigError::out_of_range(
@@ -209,6 +221,7 @@ impl TryFrom<Embedded> for Config {
             routes: parse_routes(config.routes)?,
             upstream: parse_upstream(config.upstream, environment)?,
             body_limit: config.limits.buffered_body_bytes,
+            filtered_body_limit: config.limits.filtered_body_bytes,
             aggregate_interval_ms: interval,
             log: parse_log(&config.log, &config.institution.id)?,
         })
@@ -271,14 +284,16 @@ impl Config {
         &self.log.origin
     }
 
-    /// Checks that the catalogue approves every operation's purpose and data,
-    /// and names every verification system for some mandate type.
+    /// Checks that the catalogue approves every operation's purpose and data, that
+    /// what it approves is a list of fields where the answer is filtered, and that it
+    /// names every verification system for some mandate type.
     pub fn check_against(&self, catalogue: &Catalogue) -> Result<(), ConfigError> {
         for operation in self.routes.operations() {
             catalogue
                 .check_operation(operation)
                 .map_err(|error| unusable("routes", &error))?;
         }
+        FieldLists::new(&self.routes, catalogue)?;
         for issuer in &self.issuers {
             let system = &issuer.system;
             if !catalogue.admits_verification_system(system.id(), system.kind()) {
@@ -365,9 +380,23 @@ fn parse_routes(raw: Vec<raw::RawRoute>) -> Result<RouteTable, ConfigError> {
             &route.data_categories,
         )
         .map_err(|error| unusable("routes", &error))?;
-        routes.add(&route.method, &route.path, route.query, subject, operation)?;
+        let answer = parse_answer(route.response, route.fields_in)?;
+        let (method, path) = (&route.method, &route.path);
+        routes.add(method, path, route.query, subject, operation, answer)?;
     }
     Ok(routes)
+}
+
+fn parse_answer(response: RawResponse, within: Option<String>) -> Result<Answer, ConfigError> {
+    match (response, within) {
+        (RawResponse::Opaque, None) => Ok(Answer::Opaque),
+        (RawResponse::Fields, within) => Ok(Answer::Fields { within }),
+        (RawResponse::Opaque, Some(within)) => Err(ConfigError::invalid(
+            "routes.fields_in",
+            &within,
+            "nothing where `response` is `opaque`",
+        )),
+    }
 }
 
 fn parse_upstream(

@@ -7,6 +7,7 @@
 use sluis_policy::DenyReason;
 use sluis_token::{BearerError, BindingError, DpopError, ParseError, VerifyError};
 
+use crate::minimise::ResponseError;
 use crate::platform::{LogError, UpstreamError};
 use crate::replay::ReplayError;
 use crate::route::RouteError;
@@ -192,7 +193,8 @@ impl SubjectError {
     }
 }
 
-/// What we could not do. The request is not forwarded (profile §33).
+/// What we could not do. The request is not forwarded (profile §33), or its answer
+/// not passed on (§35).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// The gate could not start: its settings are wrong.
@@ -216,6 +218,9 @@ pub enum Fault {
     /// The upstream gave no answer.
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
+    /// The upstream's answer cannot be filtered, and so not be passed on.
+    #[error(transparent)]
+    Response(#[from] ResponseError),
     /// The system gave no random bytes.
     #[error("no random bytes")]
     Random,
@@ -238,6 +243,7 @@ impl Fault {
             Self::Replay(_) => "replayUnavailable",
             Self::StatusUnavailable => "statusUnavailable",
             Self::Upstream(error) => error.code(),
+            Self::Response(error) => error.code(),
             Self::Random => "randomUnavailable",
             Self::Record => "recordNotBuilt",
             Self::Assertion => "assertionNotSigned",

@@ -5,7 +5,8 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use sluis_log::{HmacSha256, PendingEntry, StoredEntry, hmac_sha256};
+use sluis_log::{BackendResult, HmacSha256, PendingEntry, StoredEntry, hmac_sha256};
+use sluis_minimise::AllowList;
 use sluis_policy::{
     Allowance, Catalogue, Decision, HolderIdentity, Outcome, Question,
     VerificationSystemKind as Kind, decide_in_shadow,
@@ -20,9 +21,10 @@ use crate::compare::Comparison;
 use crate::config::{Config, ConfigError, IssuerConfig};
 use crate::error::{Fault, Refusal, Stop};
 use crate::keys::KeyRing;
+use crate::minimise::FieldLists;
 use crate::original::OriginalRequest;
 use crate::permit::{ForwardPermit, RecordedAllowance, append};
-use crate::platform::{InboundRequest, Platform, UpstreamError};
+use crate::platform::{InboundRequest, Platform};
 use crate::record::{self, OutcomeTicket};
 use crate::references::KnownReferences;
 use crate::replay::{ReplayStore as _, Use};
@@ -40,6 +42,8 @@ use crate::trace::Nonces;
 pub struct Gate {
     pub(crate) config: Config,
     pub(crate) catalogue: Catalogue,
+    /// What of an answer passes (profile §35).
+    pub(crate) field_lists: FieldLists,
     pub(crate) secrets: Secrets,
     /// What calculates the commitments of records.
     pub(crate) hmac: HmacSha256,
@@ -61,6 +65,8 @@ pub struct Gate {
 pub(crate) struct Admission {
     pub(crate) permit: ForwardPermit,
     pub(crate) outcome: OutcomeTicket,
+    /// What of the answer passes; none if it is not looked into.
+    pub(crate) fields: Option<Rc<AllowList>>,
     /// For the sender's next DPoP proof.
     pub(crate) next_nonce: Option<String>,
 }
@@ -99,6 +105,7 @@ impl Gate {
         hmac: HmacSha256,
     ) -> Result<Rc<Self>, ConfigError> {
         config.check_against(&catalogue)?;
+        let field_lists = FieldLists::new(&config.routes, &catalogue)?;
         let cache = Rc::new(RefCell::new(VerifiedTokenCache::new(
             DEFAULT_CACHE_CAPACITY,
         )));
@@ -120,6 +127,7 @@ impl Gate {
             health: Cell::new(None),
             failed_write_ms: Cell::new(None),
             assertion_keys: assertion::key_set(&secrets),
+            field_lists,
             config,
             catalogue,
             secrets,
@@ -198,11 +206,7 @@ impl Gate {
             .map_err(|fault| Stopped::failed(fault, hides))?;
         // Profile §33: durable before anything leaves, a refusal too.
         let body_sha256 = judged.body_sha256;
-        let rules = judged.decision.rules().iter();
-        let failed_in_shadow = rules
-            .filter(|rule| rule.failed_in_shadow())
-            .map(|rule| rule.check())
-            .collect();
+        let failed_in_shadow = judged.failed_in_shadow();
         let allowance = match judged.into_allowance() {
             Ok(allowance) => allowance,
             Err(stop) => return Err(self.refuse(platform, &entry, stop, hides).await),
@@ -211,12 +215,16 @@ impl Gate {
         let recorded = self
             .noted(platform, recorded)
             .map_err(|fault| Stopped::failed(fault, hides))?;
+        let fields = self
+            .field_lists
+            .of(found.route, recorded.mandate_type().code());
         let facts = AssertionFacts {
             gate: self,
             token: &token,
             original,
             body_sha256,
             operation: &found.route.operation,
+            fields: fields.as_deref(),
             failed_in_shadow,
             entry_id: entry.id(),
             trace_id: nonces.trace_id(),
@@ -224,17 +232,21 @@ impl Gate {
         };
         let assertion = assertion::sign(platform, &facts, &recorded);
         let assertion = assertion.map_err(|fault| Stopped::failed(fault, hides))?;
+        // Where nothing is enforced the answer too goes on as it came.
+        let fields = fields.filter(|_| enforcement.licence().is_none());
         let permit = ForwardPermit::issue(
             recorded,
             &self.config.upstream,
-            &original.target,
+            original,
             assertion,
             nonces.upstream_trace_id().as_str().to_owned(),
             enforcement.licence(),
+            fields.is_some(),
         );
         Ok(Admission {
             permit,
             outcome: OutcomeTicket::new(entry.id(), nonces),
+            fields,
             next_nonce,
         })
     }
@@ -407,12 +419,12 @@ impl Gate {
         }
     }
 
-    /// Records what became of a forwarded request, after its answer.
+    /// Records what became of a forwarded request, behind its answer.
     pub(crate) fn record_outcome<P: Platform>(
         self: &Rc<Self>,
         platform: &P,
         ticket: OutcomeTicket,
-        result: Result<u16, UpstreamError>,
+        result: BackendResult<'static>,
         duration_ms: u64,
     ) {
         let (gate, later) = (Rc::clone(self), platform.clone());
@@ -453,6 +465,15 @@ pub(crate) struct Judged {
 }
 
 impl Judged {
+    /// The rules that did not hold and were only watched.
+    fn failed_in_shadow(&self) -> Vec<&'static str> {
+        let rules = self.decision.rules().iter();
+        rules
+            .filter(|rule| rule.failed_in_shadow())
+            .map(|rule| rule.check())
+            .collect()
+    }
+
     /// The allowance, if nothing stops the request.
     fn into_allowance(self) -> Result<Allowance, Stop> {
         match (self.stop, self.decision.into_outcome()) {
@@ -541,6 +562,7 @@ pub(crate) fn leaves_no_entry(stop: &Stop) -> bool {
             | Fault::Replay(_)
             | Fault::StatusUnavailable
             | Fault::Upstream(_)
+            | Fault::Response(_)
             | Fault::Random
             | Fault::Record
             | Fault::Assertion => false,

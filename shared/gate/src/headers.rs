@@ -33,6 +33,50 @@ pub const FORWARDED: [&str; 10] = [
     "if-unmodified-since",
 ];
 
+/// What a backend is asked for whose answer is filtered: a body that can be read.
+pub(crate) const IDENTITY: (&str, &str) = ("accept-encoding", "identity");
+
+/// Headers of the upstream's answer that pass beside a filtered body. Any other is
+/// of the body that is not passed on (its length, encoding, digest, range, and the
+/// validators, which could be made of what was dropped), or could carry what the
+/// body may not.
+pub(crate) const FILTERED_BACK: [&str; 7] = [
+    "allow",
+    "content-language",
+    "deprecation",
+    "location",
+    "retry-after",
+    "sunset",
+    "vary",
+];
+
+/// What stays here of the caller's headers where the answer is filtered: an encoding
+/// that cannot be read, and a part of the body, which is no document.
+const WITHHELD: [&str; 3] = ["accept-encoding", "if-range", "range"];
+
+/// To read, also the conditions: the answer has no validators to refer to, and what
+/// the backend's would say of a guess is said of the unfiltered body. Leaving one out
+/// only costs a transfer. Of a request that changes something they are kept, for
+/// without them it would be carried out unconditionally (RFC 9110 §13.1).
+const WITHHELD_READING: [&str; 7] = [
+    "accept-encoding",
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-range",
+    "if-unmodified-since",
+    "range",
+];
+
+/// Which headers of a caller stay here where the answer to that method is filtered.
+pub(crate) fn withheld_of_filtered(method: &str) -> &'static [&'static str] {
+    if matches!(method, "GET" | "HEAD") {
+        &WITHHELD_READING
+    } else {
+        &WITHHELD
+    }
+}
+
 /// Hop-by-hop fields (RFC 9110 §7.6.1) and their kin, which an adapter removes
 /// from the upstream's answer.
 pub const HOP_BY_HOP: [&str; 10] = [

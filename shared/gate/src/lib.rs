@@ -7,8 +7,8 @@
 //! In scope: the order of the steps and what each failure means over HTTP,
 //! configuration, key refresh and purges, the binding of tokens to their sender
 //! and to the person of the request, status lists, what may be used once, the
-//! permit without which nothing is forwarded ([`permit`]), shadow and comparison,
-//! and a platform in memory ([`memory`]).
+//! permit without which nothing is forwarded ([`permit`]), what of the answer
+//! passes, shadow and comparison, and a platform in memory ([`memory`]).
 //! Out of scope: what a token is (`sluis-token`), what is allowed
 //! (`sluis-policy`), what an entry is (`sluis-log`), and every platform's own
 //! calls (the functions).
@@ -24,7 +24,9 @@ mod gate;
 pub mod headers;
 mod health;
 mod keys;
+mod media_type;
 pub mod memory;
+mod minimise;
 mod nonce;
 mod original;
 pub mod permit;
@@ -62,6 +64,7 @@ pub use keys::{
     MAX_ABSENT_KEYS, MAX_FAILURE_COOL_DOWN_MS, MAX_HELD_REQUESTS, MAX_QUEUED_REQUESTS,
     MAX_REVALIDATE_MS, MAX_STALE_MS, MAX_WAIT_MS, SOFT_AGE_MS, UNKNOWN_KEY_COOL_DOWN_MS,
 };
+pub use minimise::{MAX_PROBLEM_BYTES, ResponseError};
 pub use nonce::NONCE_STEP_SECONDS;
 pub use permit::{ForwardPermit, RecordedAllowance};
 pub use platform::{

@@ -94,16 +94,81 @@ impl InboundRequest for MemoryRequest {
     }
 }
 
+/// How an answer's body fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BodyFault {
+    /// It comes whole.
+    #[default]
+    None,
+    /// It breaks off.
+    BreaksOff,
+    /// It never ends.
+    Hangs,
+}
+
 /// An answer in memory.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct MemoryResponse {
     status: u16,
+    headers: BTreeMap<String, String>,
+    body: Vec<u8>,
+    fault: BodyFault,
+}
+
+impl MemoryResponse {
+    /// An answer without headers and body.
+    pub fn new(status: u16) -> Self {
+        Self {
+            status,
+            headers: BTreeMap::new(),
+            body: Vec::new(),
+            fault: BodyFault::None,
+        }
+    }
+
+    /// Sets a header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Sets the body.
+    #[must_use]
+    pub fn body(mut self, body: &[u8]) -> Self {
+        body.clone_into(&mut self.body);
+        self
+    }
+
+    /// Lets the body fail.
+    #[must_use]
+    pub fn fault(mut self, fault: BodyFault) -> Self {
+        self.fault = fault;
+        self
+    }
 }
 
 impl UpstreamResponse for MemoryResponse {
     fn status(&self) -> u16 {
         self.status
     }
+
+    fn header(&self, name: &str) -> Option<String> {
+        self.headers.get(name).cloned()
+    }
+
+    async fn read_body(self, limit: usize) -> Result<Vec<u8>, BodyError> {
+        if self.body.len() > limit {
+            return Err(BodyError::TooLarge { limit });
+        }
+        match self.fault {
+            BodyFault::None => Ok(self.body),
+            BodyFault::BreaksOff => Err(BodyError::Incomplete),
+            BodyFault::Hangs => std::future::pending().await,
+        }
+    }
+
+    fn discard(self) {}
 }
 
 /// What the backend saw of one request.
@@ -254,7 +319,7 @@ struct Inner {
     fetches: Cell<usize>,
     fetch_ms: Cell<u32>,
     fetch_ms_of: RefCell<HashMap<String, u32>>,
-    upstream: Cell<Result<u16, UpstreamError>>,
+    upstream: RefCell<Result<MemoryResponse, UpstreamError>>,
     forwarded: RefCell<Vec<Forwarded>>,
     deferred: RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>,
 }
@@ -278,7 +343,7 @@ impl MemoryPlatform {
             fetches: Cell::new(0),
             fetch_ms: Cell::new(0),
             fetch_ms_of: RefCell::default(),
-            upstream: Cell::new(Ok(200)),
+            upstream: RefCell::new(Ok(MemoryResponse::new(200))),
             forwarded: RefCell::default(),
             deferred: RefCell::default(),
         }))
@@ -359,8 +424,8 @@ impl MemoryPlatform {
     }
 
     /// Sets what the upstream answers.
-    pub fn answer(&self, upstream: Result<u16, UpstreamError>) {
-        self.0.upstream.set(upstream);
+    pub fn answer(&self, upstream: Result<MemoryResponse, UpstreamError>) {
+        *self.0.upstream.borrow_mut() = upstream;
     }
 
     /// What the backend saw.
@@ -455,7 +520,7 @@ impl Platform for MemoryPlatform {
         permit: ForwardPermit,
         request: MemoryRequest,
     ) -> Result<MemoryResponse, UpstreamError> {
-        let status = self.0.upstream.get()?;
+        let response = self.0.upstream.borrow().clone()?;
         let mut headers: BTreeMap<String, String> = if permit.passes_as_it_came() {
             let connection = request.headers.get("connection").cloned();
             let passes = |name: &str| headers::passes_in_shadow(name, connection.as_deref());
@@ -476,7 +541,7 @@ impl Platform for MemoryPlatform {
             headers,
             body: request.body,
         });
-        Ok(MemoryResponse { status })
+        Ok(response)
     }
 
     fn defer(&self, work: impl Future<Output = ()> + 'static) {

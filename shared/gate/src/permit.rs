@@ -47,11 +47,12 @@
 //! ```
 
 use sluis_log::PendingEntry;
-use sluis_policy::{Allowance, HolderIdentity};
+use sluis_policy::{Allowance, HolderIdentity, MandateType};
 
 use crate::config::{ShadowLicence, UpstreamConfig};
 use crate::error::Fault;
 use crate::headers;
+use crate::original::OriginalRequest;
 use crate::platform::{AuditLog, LogError};
 use crate::shadow::ShadowPassage;
 
@@ -77,7 +78,12 @@ impl RecordedAllowance {
 
     /// Whether the mandate type hides its holders (M-17.3).
     fn is_holder_pseudonymised(&self) -> bool {
-        self.allowance.mandate_type().holder_identity() == HolderIdentity::Pseudonymised
+        self.mandate_type().holder_identity() == HolderIdentity::Pseudonymised
+    }
+
+    /// The mandate type that allows it.
+    pub(crate) fn mandate_type(&self) -> &MandateType {
+        self.allowance.mandate_type()
     }
 
     /// Index of the entry in the log.
@@ -102,6 +108,8 @@ pub struct ForwardPermit {
     url: String,
     timeout_ms: u32,
     passing: Passing,
+    /// Headers that do not pass for this request.
+    withheld: &'static [&'static str],
     /// Headers that the gate sets.
     set: Vec<(&'static str, String)>,
 }
@@ -122,28 +130,39 @@ impl ForwardPermit {
         reason = "taken by value so that one record gives one permit"
     )]
     /// Issues the permit. For a pseudonymised holder nothing beyond the fixed
-    /// list passes: a configured header could name it (M-15.2).
+    /// list passes: a configured header could name it (M-15.2). An answer that is
+    /// filtered is asked for whole and in plain encoding.
     pub(crate) fn issue(
         recorded: RecordedAllowance,
         upstream: &UpstreamConfig,
-        target: &str,
+        original: &OriginalRequest,
         assertion: String,
         upstream_trace_id: String,
         licence: Option<&ShadowLicence>,
+        filtered: bool,
     ) -> Self {
         let passing = match (recorded.is_holder_pseudonymised(), licence) {
             (true, _) => Passing::Listed(Vec::new()),
             (false, None) => Passing::Listed(upstream.extra_headers.clone()),
             (false, Some(_)) => Passing::AsItCame,
         };
+        let identity = filtered.then(|| (headers::IDENTITY.0, headers::IDENTITY.1.to_owned()));
         Self {
-            url: format!("{}{target}", upstream.url),
+            url: format!("{}{}", upstream.url, original.target),
             timeout_ms: upstream.timeout_ms,
             passing,
-            set: vec![
+            withheld: if filtered {
+                headers::withheld_of_filtered(&original.method)
+            } else {
+                &[]
+            },
+            set: [
                 (headers::ASSERTION, assertion),
                 (headers::TRACE_ID, upstream_trace_id),
-            ],
+            ]
+            .into_iter()
+            .chain(identity)
+            .collect(),
         }
     }
 
@@ -167,6 +186,7 @@ impl ForwardPermit {
             } else {
                 Passing::AsItCame
             },
+            withheld: &[],
             set: vec![(headers::TRACE_ID, upstream_trace_id)],
         }
     }
@@ -191,6 +211,7 @@ impl ForwardPermit {
         headers::FORWARDED
             .into_iter()
             .chain(extra.iter().map(String::as_str))
+            .filter(|name| !self.withheld.contains(name))
     }
 
     /// Whether every header passes that [`headers::passes_in_shadow`].

@@ -107,9 +107,23 @@ pub trait InboundRequest {
 }
 
 /// The upstream's answer.
+#[expect(
+    async_fn_in_trait,
+    reason = "single-threaded runtimes: no caller needs a Send bound"
+)]
 pub trait UpstreamResponse {
     /// The HTTP status code.
     fn status(&self) -> u16;
+
+    /// A header by its lower-case name. Repeated fields are joined with `, `
+    /// (RFC 9110 §5.3).
+    fn header(&self, name: &str) -> Option<String>;
+
+    /// Reads the whole body as it came, at most `limit` bytes.
+    async fn read_body(self, limit: usize) -> Result<Vec<u8>, BodyError>;
+
+    /// Lets the body go unread.
+    fn discard(self);
 }
 
 /// The durable log as the gate sees it.
@@ -222,7 +236,7 @@ pub enum BodyError {
         /// The limit.
         limit: usize,
     },
-    /// The client stopped sending.
+    /// Whoever sent it stopped before its end.
     #[error("the body ended early")]
     Incomplete,
 }

@@ -47,7 +47,7 @@ impl Kind {
                 | Fault::Verifier
                 | Fault::Replay(_)
                 | Fault::StatusUnavailable => Self::ServiceUnavailable,
-                Fault::Upstream(_) => Self::BadGateway,
+                Fault::Upstream(_) | Fault::Response(_) => Self::BadGateway,
                 Fault::Random | Fault::Record | Fault::Assertion => Self::InternalServerError,
             },
         }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use sluis_minimise::{MAX_DEPTH, MAX_MEMBERS, MinimiseError};
 use sluis_policy::{
     Basis, ConsentItem, DenyReason, HolderType, Level, Usage, VerificationSystemKind,
 };
@@ -20,6 +21,7 @@ use sluis_token::{
 
 use crate::error::{Fault, Refusal, StatusError, Stop, SubjectError};
 use crate::gate::leaves_no_entry;
+use crate::minimise::ResponseError;
 use crate::platform::{LogError, UpstreamError};
 use crate::problem::{self, Candour};
 use crate::replay::ReplayError;
@@ -354,6 +356,7 @@ fn denials() -> Vec<DenyReason> {
 }
 
 fn faults() -> Vec<Fault> {
+    let document = |error: MinimiseError| Fault::Response(error.into());
     vec![
         Fault::NotStarted,
         Fault::Log(LogError::Unavailable),
@@ -364,6 +367,18 @@ fn faults() -> Vec<Fault> {
         Fault::Upstream(UpstreamError::Unreachable),
         Fault::Upstream(UpstreamError::Timeout { limit_ms: 1 }),
         Fault::Upstream(UpstreamError::NotSent),
+        Fault::Response(ResponseError::NotJson),
+        Fault::Response(ResponseError::Encoded),
+        Fault::Response(ResponseError::Partial),
+        Fault::Response(ResponseError::Incomplete),
+        Fault::Response(ResponseError::TooSlow { limit_ms: 1 }),
+        document(MinimiseError::TooLarge { limit: 1 }),
+        document(MinimiseError::NotUtf8 { valid_up_to: 0 }),
+        document(MinimiseError::Syntax { at: 0 }),
+        document(MinimiseError::DuplicateMember),
+        document(MinimiseError::TooDeep { limit: 1 }),
+        document(MinimiseError::TooManyMembers { limit: 1 }),
+        document(MinimiseError::NoMembers),
         Fault::Random,
         Fault::Record,
         Fault::Assertion,
@@ -376,7 +391,9 @@ fn body(stop: &Stop) -> (u16, Value) {
     let reply: Reply<()> = problem::answer(stop, "test", scheme, Candour::Simulation);
     match reply.body {
         ReplyBody::Text(text) => (reply.status, serde_json::from_str(&text).unwrap()),
-        ReplyBody::Upstream(()) => panic!("a problem has a body of the gate's"),
+        ReplyBody::Nothing | ReplyBody::Upstream(()) => {
+            panic!("a problem has a body of the gate's")
+        }
     }
 }
 
@@ -390,7 +407,7 @@ fn entry(stop: &Stop) -> LogEntry {
         Stop::Refused(_) | Stop::Failed(Fault::Replay(_) | Fault::StatusUnavailable) => {
             LogEntry::Own
         }
-        Stop::Failed(Fault::Upstream(_)) => LogEntry::Outcome,
+        Stop::Failed(Fault::Upstream(_) | Fault::Response(_)) => LogEntry::Outcome,
         Stop::Failed(
             Fault::NotStarted
             | Fault::Log(_)
@@ -464,6 +481,8 @@ fn a_limit_in_a_text_is_the_limit() {
         ("jsonTooDeep", MAX_JSON_DEPTH),
         ("jsonTooManyMembers", MAX_JSON_MEMBERS),
         ("bodyTooSlow", MAX_BODY_WAIT_MS as usize / 1000),
+        ("responseTooDeep", MAX_DEPTH),
+        ("responseTooManyMembers", MAX_MEMBERS),
     ] {
         let (_, row) = table.find(code).unwrap();
         for language in Language::ALL {

@@ -12,7 +12,6 @@ use sluis_token::{AccessToken, VerifiedAccessToken};
 use crate::compare::Disagreement;
 use crate::error::{Fault, Stop};
 use crate::gate::{Gate, Judged};
-use crate::platform::UpstreamError;
 use crate::problem;
 use crate::route::RouteMatch;
 use crate::tally::Aggregate;
@@ -202,17 +201,10 @@ impl OutcomeTicket {
     pub(crate) fn seal(
         self,
         gate: &Gate,
-        result: Result<u16, UpstreamError>,
+        result: BackendResult<'static>,
         duration_ms: u64,
         now_ms: u64,
     ) -> Result<PendingEntry, Fault> {
-        let result = match result {
-            Ok(http_status) => BackendResult::Answered { http_status },
-            Err(error) => BackendResult::Failed {
-                failure: error.code(),
-                http_status: 502,
-            },
-        };
         let event = Event::Outcome(OutcomeRecord {
             decision: self.decision,
             trace: self.trace,

@@ -8,6 +8,7 @@ use sluis_policy::Operation;
 
 use crate::config::ConfigError;
 use crate::config::RawSubject;
+use crate::minimise::Answer;
 
 /// Longest path and query together, in bytes.
 pub const MAX_TARGET_BYTES: usize = 2048;
@@ -60,6 +61,8 @@ pub(crate) struct Route {
     query: Vec<String>,
     pub(crate) subject: Option<SubjectLocation>,
     pub(crate) operation: Operation,
+    /// What of the answer passes.
+    pub(crate) answer: Answer,
 }
 
 /// All configured routes.
@@ -103,6 +106,7 @@ impl RouteTable {
         query: Vec<String>,
         subject: Option<SubjectLocation>,
         operation: Operation,
+        answer: Answer,
     ) -> Result<(), ConfigError> {
         const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
         if !METHODS.contains(&method) {
@@ -147,12 +151,17 @@ impl RouteTable {
             query,
             subject,
             operation,
+            answer,
         });
         Ok(())
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Route> {
+        self.routes.iter()
+    }
+
     pub(crate) fn operations(&self) -> impl Iterator<Item = &Operation> {
-        self.routes.iter().map(|route| &route.operation)
+        self.iter().map(|route| &route.operation)
     }
 
     /// The route of a request, by method and `path?query`.
@@ -296,10 +305,18 @@ mod tests {
                 vec!["from".to_owned()],
                 None,
                 operation("a"),
+                Answer::Opaque,
             )
             .unwrap();
         table
-            .add("POST", "/api/v1/things/{id}", vec![], None, operation("b"))
+            .add(
+                "POST",
+                "/api/v1/things/{id}",
+                vec![],
+                None,
+                operation("b"),
+                Answer::Opaque,
+            )
             .unwrap();
         table
     }
@@ -379,6 +396,9 @@ mod tests {
     fn ambiguous_or_reserved_routes_are_no_configuration() {
         let mut table = table();
         let operation = || Operation::new("x", Basis::Statutory, "p", ["d"]).unwrap();
+        let mut add = |path: &str, subject| {
+            table.add("GET", path, vec![], subject, operation(), Answer::Opaque)
+        };
         for path in [
             "/api/v1/{any}/7",
             "/health",
@@ -388,16 +408,9 @@ mod tests {
             "/a/{b",
             "/",
         ] {
-            assert!(
-                table.add("GET", path, vec![], None, operation()).is_err(),
-                "{path}"
-            );
+            assert!(add(path, None).is_err(), "{path}");
         }
         let subject = Some(SubjectLocation::Path("ssin".to_owned()));
-        assert!(
-            table
-                .add("GET", "/x/{id}", vec![], subject, operation())
-                .is_err()
-        );
+        assert!(add("/x/{id}", subject).is_err());
     }
 }

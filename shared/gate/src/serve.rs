@@ -11,15 +11,17 @@
 
 use std::rc::Rc;
 
-use sluis_log::{EntryPage, MAX_PAGE_ENTRIES};
+use sluis_log::{BackendResult, EntryPage, MAX_PAGE_ENTRIES};
+use sluis_minimise::AllowList;
 use sluis_token::AuthorizationScheme;
 
 use crate::age::within;
 use crate::error::{Fault, Refusal, Stop};
 use crate::gate::{Admission, Gate};
 use crate::headers;
+use crate::minimise::{Filter, Filtered};
 use crate::original::{DECIDE_PATH, OriginalRequest};
-use crate::platform::{AuditLog as _, InboundRequest as _, Platform, UpstreamResponse as _};
+use crate::platform::{AuditLog as _, InboundRequest as _, Platform, UpstreamResponse};
 use crate::problem::{self, Candour};
 use crate::route::RouteError;
 use crate::shadow::Stopped;
@@ -55,6 +57,8 @@ pub struct Reply<B> {
 pub enum ReplyBody<B> {
     /// The gate itself; set `content-length`.
     Text(String),
+    /// No body, and nothing said of one: to HEAD, or by a status that has none.
+    Nothing,
     /// The upstream's answer, streamed on with the headers that
     /// [`headers::passes_back`].
     Upstream(B),
@@ -146,32 +150,71 @@ impl Gate {
     ) -> Result<Reply<P::Response>, Stop> {
         let admitted = self.admit(platform, original, &mut request, nonces).await;
         self.compare(platform, original, outcome_of(&admitted));
-        let (permit, outcome, next_nonce) = match admitted {
+        let (permit, outcome, fields, next_nonce) = match admitted {
             Ok(admission) => (
                 admission.permit,
                 Some(admission.outcome),
+                admission.fields,
                 admission.next_nonce,
             ),
             Err(stopped) => {
                 let next_nonce = self.nonce_after(&stopped.stop, platform.now_ms());
                 let (passage, outcome) = self.pass_in_shadow(platform, stopped, nonces)?;
                 let permit = self.permit_in_shadow(passage, original, nonces);
-                (permit, outcome, next_nonce)
+                (permit, outcome, None, next_nonce)
             }
         };
         let started_ms = platform.now_ms();
         let result = platform.forward(permit, request).await;
         let duration_ms = platform.now_ms().saturating_sub(started_ms);
-        let status = result.as_ref().map(P::Response::status).map_err(|e| *e);
+        let passed = match (result, fields) {
+            (Err(error), _) => Err(Fault::Upstream(error)),
+            (Ok(response), None) => Ok(streamed(response)),
+            (Ok(response), Some(fields)) => {
+                // Boxed: no other answer has to keep room for it.
+                let filtered = self.filter(platform, response, &original.method, &fields);
+                Box::pin(filtered).await
+            }
+        };
         if let Some(outcome) = outcome {
-            self.record_outcome(platform, outcome, status, duration_ms);
+            let ended = match &passed {
+                Ok(filtered) => BackendResult::Answered {
+                    http_status: filtered.status,
+                    dropped_members: filtered.dropped,
+                },
+                Err(fault) => BackendResult::Failed {
+                    failure: fault.code(),
+                    http_status: problem::Kind::BadGateway.status(),
+                },
+            };
+            self.record_outcome(platform, outcome, ended, duration_ms);
         }
-        let response = result.map_err(Fault::Upstream)?;
+        let passed = passed?;
+        let mut headers = answer_headers(next_nonce);
+        headers.extend(passed.headers);
         Ok(Reply {
-            status: response.status(),
-            headers: answer_headers(next_nonce),
-            body: ReplyBody::Upstream(response),
+            status: passed.status,
+            headers,
+            body: passed.body,
         })
+    }
+
+    /// Takes what may pass out of an answer (profile §35).
+    async fn filter<P: Platform>(
+        &self,
+        platform: &P,
+        response: P::Response,
+        method: &str,
+        fields: &AllowList,
+    ) -> Result<Filtered<P::Response>, Fault> {
+        let filter = Filter {
+            fields,
+            problem: &self.field_lists.problem,
+            method,
+            limit: self.config.filtered_body_limit,
+            limit_ms: self.config.upstream.timeout_ms,
+        };
+        Ok(filter.apply(platform, response).await?)
     }
 
     /// Decide and record; the proxy that asks does the forwarding.
@@ -321,6 +364,16 @@ fn outcome_of(admitted: &Result<Admission, Stopped>) -> Result<(), &Stop> {
         .as_ref()
         .map(|_| ())
         .map_err(|stopped| &stopped.stop)
+}
+
+/// An answer that is not looked into.
+fn streamed<B: UpstreamResponse>(response: B) -> Filtered<B> {
+    Filtered {
+        status: response.status(),
+        headers: Vec::new(),
+        body: ReplyBody::Upstream(response),
+        dropped: None,
+    }
 }
 
 /// Headers of every answer that lets something through.

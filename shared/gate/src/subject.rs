@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use sluis_token::{PseudonymKey, Ssin, VerifiedAccessToken};
 
 use crate::error::{Stop, SubjectError};
+use crate::media_type;
 use crate::platform::{BodyError, InboundRequest};
 use crate::route::{RouteMatch, SubjectLocation};
 
@@ -113,24 +114,17 @@ async fn read_pointer<R: InboundRequest>(
 /// type, UTF-8, not encoded, and not the beginning of a longer one.
 fn is_plain_json<R: InboundRequest>(request: &R) -> bool {
     let content_type = request.header("content-type").unwrap_or_default();
-    let (media_type, parameters) = match content_type.split_once(';') {
-        Some((media_type, parameters)) => (media_type, Some(parameters.trim())),
-        None => (content_type.as_str(), None),
-    };
-    let utf_8 = parameters.is_none_or(|parameters| {
-        ["charset=utf-8", "charset=\"utf-8\""]
-            .iter()
-            .any(|known| parameters.eq_ignore_ascii_case(known))
-    });
-    media_type.trim().eq_ignore_ascii_case("application/json")
-        && utf_8
+    media_type::is_json(&content_type)
         && request.header("content-encoding").is_none()
         // Envoy, asking with a body that it cut off (`allow_partial_message`).
         && request.header("x-envoy-auth-partial-body").is_none_or(|value| value == "false")
 }
 
 /// The first future's output, or none once the second has ended.
-async fn race<T>(first: impl Future<Output = T>, second: impl Future<Output = ()>) -> Option<T> {
+pub(crate) async fn race<T>(
+    first: impl Future<Output = T>,
+    second: impl Future<Output = ()>,
+) -> Option<T> {
     let (mut first, mut second) = (pin!(first), pin!(second));
     poll_fn(|context| match first.as_mut().poll(context) {
         Poll::Ready(output) => Poll::Ready(Some(output)),

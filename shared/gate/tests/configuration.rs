@@ -224,6 +224,17 @@ const WEAKENING: &[(&str, &str, &str)] = &[
         "limits.buffered_body_bytes",
     ),
     (
+        "filtered_body_bytes = 1048576",
+        "filtered_body_bytes = 5000000",
+        "limits.filtered_body_bytes",
+    ),
+    // It would not be filtered, whatever stands beside it.
+    (
+        "response = \"fields\"",
+        "response = \"opaque\"",
+        "routes.fields_in",
+    ),
+    (
         "aggregate_interval_ms = 10000",
         "aggregate_interval_ms = 30000",
         "log.aggregate_interval_ms",

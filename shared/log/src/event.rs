@@ -265,6 +265,9 @@ pub enum BackendResult<'a> {
     Answered {
         /// With this status.
         http_status: u16,
+        /// How many members of its document were not allowed and left out, where it
+        /// was looked into. Not which (M-6.2).
+        dropped_members: Option<u64>,
     },
     /// It did not.
     Failed {

@@ -270,6 +270,8 @@ struct OutcomeData<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<&'a str>,
     http_status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dropped_members: Option<u64>,
     duration_ms: u64,
 }
 
@@ -481,12 +483,15 @@ impl<'a> DecisionData<'a> {
 
 impl<'a> OutcomeData<'a> {
     fn of(record: &OutcomeRecord<'a>, institution: &'a str) -> Result<Self, PayloadError> {
-        let (failure, http_status) = match record.result {
-            BackendResult::Answered { http_status } => (None, http_status),
+        let (failure, http_status, dropped_members) = match record.result {
+            BackendResult::Answered {
+                http_status,
+                dropped_members,
+            } => (None, http_status, dropped_members),
             BackendResult::Failed {
                 failure,
                 http_status,
-            } => (Some(bounded("failure", failure)?), http_status),
+            } => (Some(bounded("failure", failure)?), http_status, None),
         };
         Ok(Self {
             trace_id: record.trace.id,
@@ -494,6 +499,7 @@ impl<'a> OutcomeData<'a> {
             institution,
             failure,
             http_status,
+            dropped_members,
             duration_ms: record.duration_ms,
         })
     }

@@ -94,7 +94,11 @@ fn a_refusal_says_what_is_known_and_nothing_else() {
 fn outcomes_name_the_decision_they_follow() {
     let decision = "04040404-0404-4404-8404-040404040404";
     for (kind, participle, data) in [
-        (2, "completed", json!({"httpStatus": 200, "durationMs": 12})),
+        (
+            2,
+            "completed",
+            json!({"httpStatus": 200, "droppedMembers": 3, "durationMs": 12}),
+        ),
         (
             3,
             "failed",

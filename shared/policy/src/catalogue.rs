@@ -6,7 +6,7 @@ mod lint;
 mod path;
 mod timeline;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,7 @@ pub use timeline::{DeliberationVersion, Standing};
 pub(crate) use timeline::DatedDeliberation;
 
 use crate::question::{Basis, Operation, OperationError};
+use crate::value::FieldName;
 use crate::vocabulary::{DeliberationKind, HolderIdentity, VerificationSystemKind};
 use entry::RawCatalogue;
 use path::line_of;
@@ -290,6 +291,39 @@ impl Catalogue {
         Err(OperationError::DataCategoriesUnapproved {
             operation: operation.id().into(),
             purpose: purpose.into(),
+        })
+    }
+
+    /// The fields that an operation may deliver under each mandate type (or statutory basis) for its purpose, by the
+    /// code of that: those of its data categories, as far as the entry approves them (M-6.2, M-12.3).
+    pub fn approved_fields<'a>(
+        &'a self,
+        operation: &'a Operation,
+    ) -> impl Iterator<Item = (&'a str, BTreeSet<&'a str>)> {
+        let purpose = operation.purpose();
+        let mandate_types = self
+            .mandate_types()
+            .filter(move |entry| entry.purposes.iter().any(|code| code.as_str() == purpose))
+            .map(|entry| (entry.code(), entry.data_categories()));
+        let statutory = self.statutory_basis(purpose).into_iter();
+        let statutory = statutory.map(|basis| (basis.code(), basis.data_categories()));
+        let (mandates, statutes) = match operation.basis() {
+            Basis::Mandate => (Some(mandate_types), None),
+            Basis::Statutory => (None, Some(statutory)),
+        };
+        let entries = mandates
+            .into_iter()
+            .flatten()
+            .chain(statutes.into_iter().flatten());
+        entries.map(|(code, categories)| {
+            let delivered = |category: &&DataCategory| {
+                operation
+                    .data_categories()
+                    .any(|wanted| wanted == category.code())
+            };
+            let fields = categories.iter().filter(delivered);
+            let fields = fields.flat_map(|category| category.fields().keys());
+            (code, fields.map(FieldName::as_str).collect())
         })
     }
 

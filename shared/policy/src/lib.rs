@@ -18,7 +18,8 @@
 //! - Which issuer is which verification system, and whether one serves several holders (M-17.4): the gate's
 //!   configuration.
 //! - Whether the subject of the request is that of the token, revocation status, replay (token profile §17, §24, §25).
-//! - Filtering of the response: the catalogue lists fields and their granularity, it does not apply them.
+//! - Filtering of the response: the catalogue lists fields and their granularity, it does not apply them
+//!   (`sluis-minimise` and the gate apply the list of fields).
 //! - Statutory communications: they are described, so that a mandate can be kept away from them and the end of a
 //!   deliberation is known, but no token of this profile can obtain one.
 //!
@@ -49,7 +50,8 @@ pub use rule::Rule;
 pub use shadow::{ShadowRules, ShadowRulesError};
 pub use time::{CivilDate, FixedDuration, Instant, Retention};
 pub use value::{
-    Code, DeliberationNumber, Label, Level, MAX_CODE_LENGTH, MAX_TEXT_LENGTH, Text, ValueError,
+    Code, DeliberationNumber, FieldName, Label, Level, MAX_CODE_LENGTH, MAX_TEXT_LENGTH, Text,
+    ValueError,
 };
 pub use vocabulary::{
     Chamber, ConsentItem, Contents, DeliberationKind, Granularity, HolderIdentity, HolderType,

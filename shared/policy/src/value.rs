@@ -61,6 +61,14 @@ pub enum ValueError {
         /// What stands there.
         found: Box<str>,
     },
+    /// Not the name of a field.
+    #[error(
+        "expected lowerCamelCase codes of at most {MAX_CODE_LENGTH} letters and digits joined by \".\", found \"{found}\""
+    )]
+    FieldName {
+        /// What stands there.
+        found: Box<str>,
+    },
     /// Not a number of a deliberation.
     #[error("expected a deliberation number such as \"24/222\", found \"{found}\"")]
     DeliberationNumber {
@@ -170,6 +178,18 @@ checked_string! {
 }
 
 checked_string! {
+    /// A field of an answer, as it stands there (M-6.2): codes joined by `.`, each the name of a member of the one
+    /// before, `pension.amount`. Arrays on the way are not written.
+    FieldName, |text| {
+        let mut codes = text.split('.').map(Code::parse);
+        if codes.clone().any(|code| matches!(code, Err(ValueError::Wildcard { .. }))) {
+            return Err(ValueError::Wildcard { found: text.into() });
+        }
+        if codes.all(|code| code.is_ok()) { Ok(()) } else { Err(ValueError::FieldName { found: text.into() }) }
+    }
+}
+
+checked_string! {
     /// The number of a deliberation, `24/222`; a fictitious one is visibly so, `SIM/001`.
     DeliberationNumber, |text| {
         let well_formed = text.split_once('/').is_some_and(|(year, serial)| {
@@ -275,6 +295,25 @@ mod tests {
         for text in ["*", "sim*", "any", "all"] {
             assert!(
                 matches!(Code::parse(text), Err(ValueError::Wildcard { .. })),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_field_is_codes_joined_by_dots() {
+        for text in ["amount", "pension.amount", "a.b.c"] {
+            assert!(FieldName::parse(text).is_ok(), "{text}");
+        }
+        for text in ["", ".", "a.", ".a", "a..b", "a.B", "a/b", "a[0]", "a.b-c"] {
+            assert!(
+                matches!(FieldName::parse(text), Err(ValueError::FieldName { .. })),
+                "{text}"
+            );
+        }
+        for text in ["*", "a.*", "a.any", "all.b"] {
+            assert!(
+                matches!(FieldName::parse(text), Err(ValueError::Wildcard { .. })),
                 "{text}"
             );
         }

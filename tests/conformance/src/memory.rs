@@ -196,7 +196,7 @@ impl Target for MemoryTarget {
             self.with(|gate, platform| pollster::block_on(gate.serve(platform, inbound)))?;
         let body = match reply.body {
             ReplyBody::Text(text) => text.into_bytes(),
-            ReplyBody::Upstream(_) => Vec::new(),
+            ReplyBody::Nothing | ReplyBody::Upstream(_) => Vec::new(),
         };
         Ok(Answer {
             status: reply.status,

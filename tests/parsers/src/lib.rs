@@ -31,7 +31,7 @@ pub struct Parser {
 }
 
 /// All of them.
-pub const PARSERS: [Parser; 15] = [
+pub const PARSERS: [Parser; 16] = [
     token::BEARER_REQUEST,
     token::COMPACT_TOKEN,
     token::DPOP_PROOF,
@@ -39,6 +39,7 @@ pub const PARSERS: [Parser; 15] = [
     token::JWK_SET,
     token::PRIVATE_JWK,
     document::JSON_DOCUMENT,
+    document::RESPONSE_DOCUMENT,
     request::GATE_REQUEST,
     settings::CONFIGURATION,
     settings::CATALOGUE,

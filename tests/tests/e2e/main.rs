@@ -18,6 +18,7 @@ mod decision_mode;
 mod faults;
 mod keys;
 mod load;
+mod minimise;
 mod passing;
 mod policy;
 mod problems;
@@ -95,6 +96,7 @@ fn cases() -> impl Iterator<Item = &'static Case> {
         compare::CASES,
         policy::CASES,
         passing::CASES,
+        minimise::CASES,
         decision_mode::CASES,
         senders::CASES,
         recording::CASES,

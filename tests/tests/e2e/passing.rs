@@ -15,7 +15,7 @@ use sluis_tests::world::World;
 
 use crate::Case;
 use crate::problems::{BAD_GATEWAY, expect, expect_trace_id};
-use crate::requests::{rights, rights_by_body};
+use crate::requests::{document, rights, rights_by_body};
 
 pub(crate) const CASES: &[Case] = &[
     Case::new(
@@ -24,7 +24,10 @@ pub(crate) const CASES: &[Case] = &[
     ),
     Case::new("what_an_api_needs_does_reach_it", forwarded),
     Case::new("trace_ids_are_fresh_and_related", trace_ids),
-    Case::new("the_backends_answer_passes_whatever_its_status", answers),
+    Case::new(
+        "an_opaque_answer_of_the_backend_passes_whatever_its_status",
+        answers,
+    ),
     Case::new("a_body_is_forwarded_as_it_came", bodies),
     Case::new("fifty_megabytes_stream_down", stream_down),
     Case::new("fifty_megabytes_stream_up", stream_up),
@@ -170,7 +173,7 @@ fn forwarded(world: &mut World) -> Result<()> {
         ("if-none-match", "\"abc\""),
         ("prefer", "return=minimal"),
     ];
-    let mut request = rights().bearer(&token);
+    let mut request = document().bearer(&token);
     for (name, value) in wanted {
         request = request.with(name, value);
     }
@@ -261,7 +264,7 @@ fn answers(world: &mut World) -> Result<()> {
             body: Body::text(&body),
             delay: Duration::ZERO,
         }));
-        let response = world.send(&rights().bearer(&token))?;
+        let response = world.send(&document().bearer(&token))?;
         ensure!(
             response.status == status,
             "{} instead of {status}",
@@ -374,7 +377,7 @@ fn stream_down(world: &mut World) -> Result<()> {
                 body,
                 ..Answer::json("")
             }));
-            let response = world.send(&rights().bearer(&world.pension_token()?))?;
+            let response = world.send(&document().bearer(&world.pension_token()?))?;
             ensure!(response.status == 200, "{}", response.status);
             ensure!(
                 response.body.length == LARGE && response.body.is_pattern,
@@ -389,7 +392,7 @@ fn stream_down(world: &mut World) -> Result<()> {
 fn stream_up(world: &mut World) -> Result<()> {
     expect_streaming(world, |world| {
         for body in [Body::Pattern(LARGE), Body::ChunkedPattern(LARGE)] {
-            let request = Request::new("PUT", &format!("/pension/v1/persons/{SSIN}/document"))
+            let request = Request::new("PUT", &document().target)
                 .with("content-type", "application/octet-stream")
                 .body(body)
                 .bearer(&world.pension_token()?);
@@ -407,7 +410,7 @@ fn stream_up(world: &mut World) -> Result<()> {
 }
 
 /// Sends one allowed request to a backend that fails, and expects 502 with its outcome on record.
-fn expect_failed(world: &World, failure: &str) -> Result<()> {
+pub(crate) fn expect_failed(world: &World, failure: &str) -> Result<()> {
     let index = world.log_size()?;
     let response = world.send(&rights().bearer(&world.pension_token()?))?;
     expect(&response, BAD_GATEWAY)?;

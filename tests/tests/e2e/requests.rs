@@ -32,7 +32,12 @@ pub(crate) fn rights() -> Request {
     Request::get(&format!("/pension/v1/persons/{SSIN}/rights"))
 }
 
-/// The same operation with the SSIN in the body.
+/// An operation whose answer is not looked into.
+pub(crate) fn document() -> Request {
+    Request::get(&format!("/pension/v1/persons/{SSIN}/document"))
+}
+
+/// The same operation as [`rights`] with the SSIN in the body.
 pub(crate) fn rights_by_body(json: &str) -> Request {
     Request::post_json("/pension/v1/rights/get", json)
 }

@@ -9,8 +9,8 @@ extern "C" {
     /// Calls `run` in a microtask.
     pub(crate) fn schedule();
 
-    /// A header of the request.
-    pub(crate) fn header(request: &JsValue, name: &str) -> Option<String>;
+    /// A header of a request or a response.
+    pub(crate) fn header(message: &JsValue, name: &str) -> Option<String>;
 
     /// The SHA-256 of the client's certificate in hexadecimal digits, if Cloudflare
     /// verified it.
@@ -80,8 +80,11 @@ extern "C" {
     /// Lets it go.
     pub(crate) fn release(number: u32);
 
-    /// Reads a body; ends with the bytes or with [`TOO_LARGE`].
-    pub(crate) fn read_body(operation: u32, request: &JsValue, limit: u32);
+    /// Reads the body of a request or a response; ends with the bytes or with [`TOO_LARGE`].
+    pub(crate) fn read_body(operation: u32, message: &JsValue, limit: u32);
+
+    /// Lets the body of a response go.
+    pub(crate) fn discard(response: &JsValue);
 
     /// Fetches a document; ends with the bytes, a number of below or 1000 + the status.
     pub(crate) fn fetch_document(

@@ -4,14 +4,15 @@ use std::future::Future;
 use std::rc::Rc;
 
 use sluis_gate::{
-    AuditLog, FetchError, ForwardPermit, Platform, UpstreamError, UpstreamResponse, headers,
+    AuditLog, BodyError, FetchError, ForwardPermit, Platform, UpstreamError, UpstreamResponse,
+    headers,
 };
 use sluis_token::sign::{SignError, SigningKey};
 use wasm_bindgen::{JsCast as _, JsValue};
 
 use super::js;
 use super::replay::DurableReplay;
-use super::request::WorkersRequest;
+use super::request::{self, WorkersRequest};
 use super::shared::KvStore;
 use super::signer;
 use super::task::{Operation, spawn};
@@ -63,6 +64,18 @@ impl WorkersResponse {
 impl UpstreamResponse for WorkersResponse {
     fn status(&self) -> u16 {
         js::status(&self.0)
+    }
+
+    fn header(&self, name: &str) -> Option<String> {
+        js::header(&self.0, name)
+    }
+
+    async fn read_body(self, limit: usize) -> Result<Vec<u8>, BodyError> {
+        request::read_body(&self.0, limit).await
+    }
+
+    fn discard(self) {
+        js::discard(&self.0);
     }
 }
 

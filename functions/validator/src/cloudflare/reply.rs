@@ -22,6 +22,7 @@ pub(crate) fn pack(reply: Reply<WorkersResponse>) -> Packed {
     } = reply;
     let (body, upstream) = match body {
         ReplyBody::Text(text) => (text, JsValue::UNDEFINED),
+        ReplyBody::Nothing => (String::new(), JsValue::UNDEFINED),
         ReplyBody::Upstream(response) => (String::new(), response.into_raw()),
     };
     let length = headers

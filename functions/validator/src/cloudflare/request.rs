@@ -78,6 +78,19 @@ impl WorkersRequest {
     }
 }
 
+/// Reads the body of a `Request` or a `Response`.
+pub(crate) async fn read_body(message: &JsValue, limit: usize) -> Result<Vec<u8>, BodyError> {
+    let most = u32::try_from(limit).unwrap_or(u32::MAX);
+    let outcome = Operation::begin(|number| js::read_body(number, message, most)).await;
+    if js::number(&outcome) == Some(js::TOO_LARGE) {
+        return Err(BodyError::TooLarge { limit });
+    }
+    let bytes = outcome
+        .dyn_into::<js_sys::Uint8Array>()
+        .map_err(|_| BodyError::Incomplete)?;
+    Ok(bytes.to_vec())
+}
+
 /// Where path and query begin in an absolute URL.
 fn target(url: &str) -> Option<usize> {
     let authority = url.find("://")? + 3;
@@ -127,15 +140,7 @@ impl InboundRequest for WorkersRequest {
     }
 
     async fn buffer_body(&mut self, limit: usize) -> Result<Vec<u8>, BodyError> {
-        let most = u32::try_from(limit).unwrap_or(u32::MAX);
-        let outcome = Operation::begin(|number| js::read_body(number, &self.raw, most)).await;
-        if js::number(&outcome) == Some(js::TOO_LARGE) {
-            return Err(BodyError::TooLarge { limit });
-        }
-        let bytes = outcome
-            .dyn_into::<js_sys::Uint8Array>()
-            .map_err(|_| BodyError::Incomplete)?;
-        let bytes = bytes.to_vec();
+        let bytes = read_body(&self.raw, limit).await?;
         self.body = Some(bytes.clone());
         Ok(bytes)
     }

@@ -7,6 +7,7 @@
 
 use std::future::Future;
 
+use sluis_gate::BodyError;
 use spin_sdk::wasip3::{
     http::types::{ErrorCode, Trailers},
     wit_bindgen::{FutureReader, StreamReader, StreamResult},
@@ -26,6 +27,21 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
+    /// All of it, at most so many bytes.
+    pub(super) async fn whole(mut self, limit: usize) -> Result<Vec<u8>, BodyError> {
+        let mut whole = Vec::new();
+        while let Some(chunk) = self.next().await {
+            if whole.len().saturating_add(chunk.len()) > limit {
+                return Err(BodyError::TooLarge { limit });
+            }
+            whole.extend_from_slice(&chunk);
+        }
+        match self.end.await {
+            Ok(_) => Ok(whole),
+            Err(_) => Err(BodyError::Incomplete),
+        }
+    }
+
     /// The next bytes; none once the body has ended, well or not.
     pub(super) async fn next(&mut self) -> Option<Vec<u8>> {
         loop {

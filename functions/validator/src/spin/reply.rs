@@ -35,6 +35,7 @@ pub(super) fn send(reply: Reply<SpinResponse>, method: &str) -> Result<Response,
                 body::bytes(text.into_bytes())
             }
         }
+        ReplyBody::Nothing => body::empty(),
         ReplyBody::Upstream(upstream) => {
             let set: Vec<String> = fields.iter().map(|(name, _)| name.clone()).collect();
             for (name, value) in upstream.response.get_headers().copy_all() {

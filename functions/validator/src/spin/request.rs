@@ -73,18 +73,7 @@ impl InboundRequest for SpinRequest {
     }
 
     fn header(&self, name: &str) -> Option<String> {
-        let mut joined: Option<String> = None;
-        for value in self.values(name) {
-            let value = String::from_utf8_lossy(value);
-            match &mut joined {
-                Some(joined) => {
-                    joined.push_str(", ");
-                    joined.push_str(&value);
-                }
-                None => joined = Some(value.into_owned()),
-            }
-        }
-        joined
+        joined(self.values(name))
     }
 
     /// Spin ends no TLS connection with a client's certificate.
@@ -101,20 +90,26 @@ impl InboundRequest for SpinRequest {
             }
             RequestBody::Spent => return Err(BodyError::Incomplete),
         };
-        let mut incoming = read(request);
-        let mut whole = Vec::new();
-        while let Some(chunk) = incoming.next().await {
-            if whole.len().saturating_add(chunk.len()) > limit {
-                return Err(BodyError::TooLarge { limit });
-            }
-            whole.extend_from_slice(&chunk);
-        }
-        if incoming.end.await.is_err() {
-            return Err(BodyError::Incomplete);
-        }
+        let whole = read(request).whole(limit).await?;
         self.body = RequestBody::Buffered(whole.clone());
         Ok(whole)
     }
+}
+
+/// The values of a repeated field as one (RFC 9110 §5.3).
+pub(super) fn joined<'a>(values: impl Iterator<Item = &'a [u8]>) -> Option<String> {
+    let mut joined: Option<String> = None;
+    for value in values {
+        let value = String::from_utf8_lossy(value);
+        match &mut joined {
+            Some(joined) => {
+                joined.push_str(", ");
+                joined.push_str(&value);
+            }
+            None => joined = Some(value.into_owned()),
+        }
+    }
+    joined
 }
 
 fn method_name(method: Method) -> String {

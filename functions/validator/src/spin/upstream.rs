@@ -4,7 +4,8 @@ use std::pin::pin;
 
 use futures::future::{Either, select};
 use sluis_gate::{
-    FetchError, ForwardPermit, InboundRequest as _, UpstreamError, UpstreamResponse, headers,
+    BodyError, FetchError, ForwardPermit, InboundRequest as _, UpstreamError, UpstreamResponse,
+    headers,
 };
 use spin_sdk::wasip3::{
     http::{
@@ -31,6 +32,18 @@ impl UpstreamResponse for SpinResponse {
     fn status(&self) -> u16 {
         self.status
     }
+
+    fn header(&self, name: &str) -> Option<String> {
+        let values = self.response.get_headers().get(name);
+        request::joined(values.iter().map(Vec::as_slice))
+    }
+
+    async fn read_body(self, limit: usize) -> Result<Vec<u8>, BodyError> {
+        read(self.response).whole(limit).await
+    }
+
+    /// The host lets go of what is dropped.
+    fn discard(self) {}
 }
 
 /// Where a request goes, as the host wants it.
@@ -242,16 +255,11 @@ async fn fetch_unbounded(url: &str, accept: &str, limit: usize) -> Result<Vec<u8
         200 => {}
         status => return Err(FetchError::Status { status }),
     }
-    let mut incoming = read(response);
-    let mut whole = Vec::new();
-    while let Some(chunk) = incoming.next().await {
-        if whole.len().saturating_add(chunk.len()) > limit {
-            return Err(FetchError::TooLarge { limit });
-        }
-        whole.extend_from_slice(&chunk);
-    }
-    incoming.end.await.map_err(|_| unreachable())?;
-    Ok(whole)
+    let whole = read(response).whole(limit).await;
+    whole.map_err(|error| match error {
+        BodyError::TooLarge { limit } => FetchError::TooLarge { limit },
+        BodyError::Incomplete => FetchError::Unreachable,
+    })
 }
 
 /// Starts to read a response's body.

@@ -148,6 +148,18 @@ pub(super) struct RawRoute {
     pub(super) data_categories: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) subject: Option<RawSubject>,
+    pub(super) response: RawResponse,
+    /// Where the fields stand, if not in the document itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) fields_in: Option<String>,
+}
+
+/// What of the API's answer passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum RawResponse {
+    Fields,
+    Opaque,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -202,6 +214,7 @@ pub(super) struct RawUpstream {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawLimits {
     pub(super) buffered_body_bytes: usize,
+    pub(super) filtered_body_bytes: usize,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -128,7 +128,7 @@ pub(super) fn is_loopback(origin: &str) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
-pub(super) fn unusable(field: &str, error: &impl ToString) -> ConfigError {
+pub(crate) fn unusable(field: &str, error: &impl ToString) -> ConfigError {
     ConfigError::Unusable {
         field: field.to_owned(),
         message: error.to_string(),

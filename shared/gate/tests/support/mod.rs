@@ -382,6 +382,6 @@ pub(crate) fn header<'a, B>(reply: &'a Reply<B>, name: &str) -> Option<&'a str> 
 pub(crate) fn body_of<B>(reply: &Reply<B>) -> String {
     match &reply.body {
         ReplyBody::Text(text) => text.clone(),
-        ReplyBody::Upstream(_) => String::new(),
+        ReplyBody::Nothing | ReplyBody::Upstream(_) => String::new(),
     }
 }

@@ -120,7 +120,10 @@ pub(crate) fn with_event<T>(kind: u8, then: impl FnOnce(&Event<'_>) -> T) -> T {
         2 => Event::Outcome(OutcomeRecord {
             decision: EntryId::from_random([4; 16]),
             trace: trace(),
-            result: BackendResult::Answered { http_status: 200 },
+            result: BackendResult::Answered {
+                http_status: 200,
+                dropped_members: Some(3),
+            },
             duration_ms: 12,
         }),
         3 => Event::Outcome(OutcomeRecord {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::rule::Rule;
 use crate::time::{CivilDate, FixedDuration, Instant, Retention};
-use crate::value::{Code, DeliberationNumber, Label, Level, Text};
+use crate::value::{Code, DeliberationNumber, FieldName, Label, Level, Text};
 use crate::vocabulary::{
     Chamber, ConsentItem, Contents, DeliberationKind, Granularity, HolderIdentity, HolderType,
     Lawfulness, MeasureClass, OnwardTransfer, Usage, VerificationSystemKind,
@@ -183,7 +183,7 @@ pub struct DataCategory {
     pub(crate) code: Code,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) period: Option<Period>,
-    pub(crate) fields: BTreeMap<Code, Granularity>,
+    pub(crate) fields: BTreeMap<FieldName, Granularity>,
 }
 
 /// The period to which the data relate (S-2.2), both days included.
@@ -427,7 +427,7 @@ impl DataCategory {
     }
 
     /// Its fields, each with its precision; a field not listed is not delivered.
-    pub fn fields(&self) -> &BTreeMap<Code, Granularity> {
+    pub fn fields(&self) -> &BTreeMap<FieldName, Granularity> {
         &self.fields
     }
 }

@@ -100,6 +100,7 @@ pub(crate) fn of(parser: &str, size: usize) -> Vec<(String, Vec<u8>)> {
         "status_list" => signed("statuslist+jwt", size),
         "dpop_proof" => encoded(size, |part| format!("{part}.{part}.{SIGNATURE}")),
         "json_document" => json(size, |text| format!("/a\n{text}")),
+        "response_document" => responses(size),
         "gate_request" => requests(size),
         "configuration" | "catalogue" => TOML
             .iter()
@@ -171,6 +172,22 @@ fn signed(token_type: &str, size: usize) -> Vec<(String, Vec<u8>)> {
     let header = header(token_type);
     let mut inputs = encoded(size, |part| format!("{header}.{part}.{SIGNATURE}"));
     inputs.extend(encoded(size, |part| format!("{part}.e30.{SIGNATURE}")));
+    inputs
+}
+
+/// Answers of which all passes, nothing, or what stands deep.
+fn responses(size: usize) -> Vec<(String, Vec<u8>)> {
+    let mut inputs = Vec::new();
+    for (paths, passing) in [("", "nothing"), ("a a.a a.a.a", "a"), ("b b.c", "b")] {
+        for (name, input) in json(size, |text| format!("{paths}\n{text}")) {
+            inputs.push((format!("{name}, {passing} passing"), input));
+        }
+        let rows = r#"{"a":1,"b":"x","n":{"c":[1,2,3]}},"#.repeat(size / 35);
+        inputs.push(named(
+            &format!("rows, {passing} passing"),
+            format!("{paths}\n[{rows}1]"),
+        ));
+    }
     inputs
 }
 
