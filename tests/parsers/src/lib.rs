@@ -12,6 +12,7 @@ mod log;
 mod request;
 mod settings;
 mod token;
+mod tree;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 mod wasm;
 
@@ -31,7 +32,7 @@ pub struct Parser {
 }
 
 /// All of them.
-pub const PARSERS: [Parser; 16] = [
+pub const PARSERS: [Parser; 23] = [
     token::BEARER_REQUEST,
     token::COMPACT_TOKEN,
     token::DPOP_PROOF,
@@ -48,6 +49,13 @@ pub const PARSERS: [Parser; 16] = [
     log::LOG_MESSAGE,
     log::LOG_PAGE,
     log::LOG_EXPORT,
+    tree::TILE_PATH,
+    tree::ENTRY_BUNDLE,
+    tree::VERIFIER_KEY,
+    tree::SIGNED_NOTE,
+    tree::CHECKPOINT,
+    tree::PROOF_BUNDLE,
+    tree::ADD_CHECKPOINT,
 ];
 
 /// Runs the parser of that name, if there is one.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use sluis_log::{BundleFault, CheckpointError, QuorumError, TreeFault};
 
+use super::served::serve;
 use super::written::{key, leave_earlier, signer, write};
 use super::{Folder, LogFailure, sluis};
 
@@ -398,6 +399,91 @@ fn a_tree_whose_files_fit_each_other_but_not_the_checkpoint_is_found() {
     let failure = fsck(&other).unwrap_err();
     assert!(
         matches!(failure, LogFailure::Tree(TreeFault::Root { size: 6, .. })),
+        "{failure}"
+    );
+}
+
+#[test]
+fn a_served_log_is_checked_proven_from_and_exported_whole() {
+    let folder = Folder::new();
+    let log = folder.0.join("log");
+    write(&log, 600, true);
+    let (url, token) = (serve(&log), folder.path("token"));
+    let server = [
+        "--url",
+        &url,
+        "--auditor-token-file",
+        &token,
+        "--key",
+        &key(),
+    ];
+    let said = sluis(&[&["fsck"], &server[..]].concat()).unwrap();
+    assert!(
+        said.starts_with("validator.example.be/log: 600 entries, all verify\nroot "),
+        "{said}"
+    );
+    assert!(said.contains("594 payloads opened, 6 erased"), "{said}");
+
+    let bundle = folder.path("bundle");
+    sluis(&[&["prove", "--index", "599", "--out", &bundle], &server[..]].concat()).unwrap();
+    let verified = sluis(&["verify", &bundle, "--key", &key()]).unwrap();
+    assert!(
+        verified.contains("entry 599 of 600, verified"),
+        "{verified}"
+    );
+
+    let copy = folder.path("copy");
+    let exported = sluis(&[&["export", "--dir", &copy], &server[..]].concat()).unwrap();
+    assert_eq!(exported, format!("{copy}: 600 entries, all verify\n"));
+    assert_eq!(fsck(Path::new(&copy)).unwrap(), said);
+    let names = |folder: &Path| -> Vec<PathBuf> {
+        let files = files(folder).into_iter();
+        files
+            .map(|file| file.strip_prefix(folder).unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(names(Path::new(&copy)), names(&log));
+    for name in names(&log) {
+        assert_eq!(
+            fs::read(log.join(&name)).unwrap(),
+            fs::read(Path::new(&copy).join(name)).unwrap()
+        );
+    }
+    // Nothing is overwritten.
+    let again = sluis(&[&["export", "--dir", &copy], &server[..]].concat());
+    assert!(matches!(again, Err(LogFailure::File { .. })));
+
+    // A server that lies is found out, and leaves no copy.
+    let tile = log.join("tile/0/001");
+    let mut changed = fs::read(&tile).unwrap();
+    changed[77] ^= 2;
+    fs::write(&tile, changed).unwrap();
+    let lying = folder.path("lying");
+    let index = "entry 258: ";
+    for command in [&["fsck"][..], &["export", "--dir", &lying]] {
+        let failure = sluis(&[command, &server[..]].concat()).unwrap_err();
+        assert!(failure.to_string().contains(index), "{failure}");
+        assert_eq!(failure.exit_code(), 3);
+    }
+    assert!(!Path::new(&lying).exists() && !Path::new(&format!("{lying}.partial")).exists());
+    let failure = sluis(&[&["prove", "--index", "300"], &server[..]].concat()).unwrap_err();
+    assert!(
+        matches!(failure, LogFailure::Bundle(BundleFault::Proof(_))),
+        "{failure}"
+    );
+    fs::remove_file(&tile).unwrap();
+    let failure = sluis(&[&["prove", "--index", "300"], &server[..]].concat()).unwrap_err();
+    assert_eq!(
+        (failure.exit_code(), failure.to_string()),
+        (4, "tile 1 of level 0 is missing".to_owned())
+    );
+    fs::remove_file(log.join("checkpoint")).unwrap();
+    let failure = sluis(&[&["fsck"], &server[..]].concat()).unwrap_err();
+    assert_eq!(failure.exit_code(), 5);
+    assert!(
+        failure
+            .to_string()
+            .ends_with("/log/checkpoint: answered 404: no such thing is served there"),
         "{failure}"
     );
 }

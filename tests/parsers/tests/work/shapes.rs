@@ -134,6 +134,8 @@ pub(crate) fn of(parser: &str, size: usize) -> Vec<(String, Vec<u8>)> {
             inputs.push(named("many lines", format!("{EXPORT}\n{entries}")));
             inputs
         }
+        "signed_note" | "proof_bundle" | "add_checkpoint" | "checkpoint" | "tile_path"
+        | "verifier_key" => tree(parser, size),
         _ => json(size, str::to_owned),
     };
     for (name, unit) in [
@@ -223,6 +225,94 @@ fn key_sets(size: usize) -> Vec<(String, Vec<u8>)> {
     inputs
 }
 
+/// What the parsers of the log's tree repeat.
+fn tree(parser: &str, size: usize) -> Vec<(String, Vec<u8>)> {
+    match parser {
+        "signed_note" => notes(size, ""),
+        "proof_bundle" => {
+            let mut inputs = notes(size, "c2sp.org/tlog-proof@v1\nindex 0\n\n");
+            let hashes = format!("{HASH}\n").repeat(size / (HASH.len() + 1));
+            let start = "c2sp.org/tlog-proof@v1\n";
+            inputs.push(named(
+                "many hashes",
+                format!("{start}index 0\n{hashes}\n{NOTE}"),
+            ));
+            let most = format!("{HASH}\n").repeat(64);
+            inputs.push(named(
+                "a whole path",
+                format!("{start}index 0\n{most}\n{NOTE}"),
+            ));
+            let extra = "AAAA".repeat(size / 4);
+            inputs.push(named(
+                "much extra data",
+                format!("{start}extra {extra}\nindex 0\n\n{NOTE}"),
+            ));
+            inputs
+        }
+        "add_checkpoint" => {
+            let mut inputs = notes(size, "old 0\n\n");
+            let hashes = format!("{HASH}\n").repeat(size / (HASH.len() + 1));
+            inputs.push(named("many hashes", format!("old 5\n{hashes}\n{NOTE}")));
+            let most = format!("{HASH}\n").repeat(63);
+            inputs.push(named("a whole proof", format!("old 5\n{most}\n{NOTE}")));
+            inputs
+        }
+        "checkpoint" => vec![
+            named(
+                "many lines",
+                format!("a\n1\n{HASH}\n{}", "x\n".repeat(size / 2)),
+            ),
+            named(
+                "a long line",
+                format!("a\n1\n{HASH}\n{}\n", "x".repeat(size)),
+            ),
+            named("a long size", format!("a\n{}\n{HASH}\n", "9".repeat(size))),
+        ],
+        "tile_path" => vec![
+            named("groups", format!("tile/0/{}000", "x001/".repeat(size / 5))),
+            named("a long width", format!("tile/0/000.p/{}", "9".repeat(size))),
+        ],
+        _ => vec![
+            named(
+                "a long key",
+                format!("a+00000000+{}", "AAAA".repeat(size / 4)),
+            ),
+            named("pluses", "+".repeat(size)),
+        ],
+    }
+}
+
+/// Notes that stress one thing each, behind what comes before a note.
+fn notes(size: usize, before: &str) -> Vec<(String, Vec<u8>)> {
+    let (text, line) = NOTE.split_once("\n\n").unwrap_or_default();
+    let size = size.saturating_sub(before.len() + NOTE.len());
+    [
+        (
+            "many signatures",
+            format!("{text}\n\n{}", line.repeat(size / line.len())),
+        ),
+        (
+            "as many signatures as are taken",
+            format!("{text}\n\n{}", line.repeat(32)),
+        ),
+        (
+            "a long signature",
+            format!("{text}\n\n— a {}\n", "AAAA".repeat(size / 4)),
+        ),
+        (
+            "a long name",
+            format!("{text}\n\n— {} AAAAAAAA\n", "a".repeat(size)),
+        ),
+        ("empty lines", format!("{}{NOTE}", "\n".repeat(size))),
+        (
+            "many extension lines",
+            format!("{text}\n{}\n{line}", "x\n".repeat(size / 2)),
+        ),
+    ]
+    .map(|(name, note)| named(name, format!("{before}{note}")))
+    .into()
+}
+
 fn named(name: &str, text: String) -> (String, Vec<u8>) {
     (name.to_owned(), text.into_bytes())
 }
@@ -246,6 +336,12 @@ fn page(size: usize) -> String {
         items.join(",")
     )
 }
+
+/// A hash of a proof.
+const HASH: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+/// A note of a checkpoint of the largest tree, signed by nobody that is known.
+const NOTE: &str = "sluis.invalid/log\n9223372036854775807\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\n— sluis.invalid/log AAAAAAAA\n";
 
 const EXPORT: &str = r#"{"format":"sluis-log-export/1","origin":"sluis.invalid/log","size":3}"#;
 
