@@ -18,7 +18,7 @@ pub(crate) use failure::ConformanceFailure;
 
 /// Run the attack corpus against a validator, and report.
 ///
-/// It sends more than a thousand requests with forged, mistyped and malformed tokens of a test issuer, and some
+/// It sends more than two thousand requests with forged, mistyped and malformed tokens of a test issuer, and some
 /// good ones, which reach the API behind the validator. Run it only against a deployment that is yours to test.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]

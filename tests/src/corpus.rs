@@ -1,7 +1,7 @@
 //! The attack corpus' target: a world's validator over HTTP, its issuers' key server, its backend and its log.
 
 use std::cell::{Cell, RefCell};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -13,11 +13,11 @@ use sluis_conformance::http::wire;
 use sluis_conformance::keys::IssuerKeySet;
 use sluis_conformance::request::{Publication, WireRequest};
 use sluis_conformance::settings::{Person, SIMULATION_SSINS, Settings, simulation};
-use sluis_conformance::target::{Answer, Target, Witness};
+use sluis_conformance::target::{Answer, Target, Witness, in_parallel};
 
 use crate::backend::{self, HttpServer, lock};
 use crate::client::Response;
-use crate::issuer::{ALGORITHMS, Issuer, now};
+use crate::issuer::{ALGORITHMS, Issuer};
 use crate::wire::{Body, BodySeen, Headers};
 use crate::world::World;
 
@@ -57,6 +57,11 @@ pub fn settings(world: &World) -> Result<Settings> {
         )
     })
 }
+
+/// Requests that Spin gives to an instance at a time.
+const SPIN_CONCURRENCY: usize = 16;
+/// The largest crowd of the corpus.
+const MOST_AT_ONCE: usize = 128;
 
 /// A world as a target.
 pub struct WorldTarget<'a> {
@@ -157,11 +162,11 @@ impl<'a> WorldTarget<'a> {
         Ok(())
     }
 
-    fn exchange(&self, request: &WireRequest) -> Result<Answer, TargetError> {
+    /// A request to that address, on a connection of its own.
+    fn exchange(address: SocketAddr, request: &WireRequest) -> Result<Answer, TargetError> {
         let unreachable = |error: std::io::Error| TargetError::Unreachable {
             problem: error.to_string(),
         };
-        let address = self.world.borrow().address().map_err(surroundings)?;
         let mut stream = TcpStream::connect(address).map_err(unreachable)?;
         stream.set_nodelay(true).map_err(unreachable)?;
         stream
@@ -170,7 +175,11 @@ impl<'a> WorldTarget<'a> {
         stream
             .set_write_timeout(Some(PATIENCE))
             .map_err(unreachable)?;
-        let answer = wire::exchange(&mut stream, "api.test", request)?;
+        wire::exchange(&mut stream, "api.test", request)
+    }
+
+    /// Keeps an answer, to be searched for what must not be in it.
+    fn remember(&self, answer: &Answer) {
         let pairs: Vec<(&str, &str)> = answer
             .headers
             .iter()
@@ -185,7 +194,10 @@ impl<'a> WorldTarget<'a> {
                 is_pattern: false,
             },
         });
-        Ok(answer)
+    }
+
+    fn address(&self) -> Result<SocketAddr, TargetError> {
+        self.world.borrow().address().map_err(surroundings)
     }
 
     /// The reasons recorded since the case's instance began, once the expected one is among them.
@@ -232,15 +244,36 @@ impl Target for WorldTarget<'_> {
             | Need::Dpop
             | Need::SingleUse
             | Need::StatusList => true,
+            Need::MovableClock => self.world.borrow().has_movable_clock(),
             Need::FixedClock | Need::ClientCertificate => false,
         }
     }
 
     fn now(&self) -> u64 {
-        now()
+        self.world.borrow().now()
+    }
+
+    fn instances(&self, at_once: usize) -> usize {
+        // workerd has one isolate for all. On Spin those that an earlier crowd met may live on for their counts.
+        match (self.world.borrow().runtime_name(), at_once) {
+            ("workerd", _) | (_, 1) => 1,
+            (_, _) => MOST_AT_ONCE.div_ceil(SPIN_CONCURRENCY) + 1,
+        }
+    }
+
+    fn move_on(&self, seconds: u64) -> Result<(), TargetError> {
+        let mut world = self.world.borrow_mut();
+        let ahead = world.ahead() + Duration::from_secs(seconds);
+        world.set_clock(ahead).map_err(surroundings)
     }
 
     fn begin(&self, publishes: bool) -> Result<(), TargetError> {
+        let mut world = self.world.borrow_mut();
+        if world.ahead() > Duration::ZERO {
+            // What an earlier case moved.
+            world.set_clock(Duration::ZERO).map_err(surroundings)?;
+        }
+        drop(world);
         self.start(publishes);
         Ok(())
     }
@@ -261,7 +294,27 @@ impl Target for WorldTarget<'_> {
         if request.certificate.is_some() {
             return Err(surroundings(anyhow!("no certificate can be shown here")));
         }
-        self.exchange(request)
+        let answer = Self::exchange(self.address()?, request)?;
+        self.remember(&answer);
+        Ok(answer)
+    }
+
+    fn send_all(
+        &self,
+        requests: &[WireRequest],
+        at_once: usize,
+    ) -> Vec<Result<Answer, TargetError>> {
+        let address = match self.address() {
+            Ok(address) => address,
+            Err(error) => return vec![Err(error)],
+        };
+        let answers = in_parallel(requests, at_once, |request| {
+            Self::exchange(address, request)
+        });
+        for answer in answers.iter().flatten() {
+            self.remember(answer);
+        }
+        answers
     }
 
     fn witness(&self, expected: Option<&str>) -> Result<Witness, TargetError> {

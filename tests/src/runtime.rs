@@ -76,6 +76,15 @@ pub enum LogCondition {
     Full,
 }
 
+/// The state that the memory of what was used once is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplayCondition {
+    /// It works.
+    Well,
+    /// It fails in the middle of a call.
+    Throws,
+}
+
 /// Everything one run of a function gets from outside.
 #[derive(Clone, Debug)]
 pub struct Surroundings {
@@ -91,6 +100,10 @@ pub struct Surroundings {
     pub variables: Vec<(String, String)>,
     /// How the log fares.
     pub log: LogCondition,
+    /// How the memory of what was used once fares.
+    pub replay: ReplayCondition,
+    /// Whether the clock can be set ahead while it runs.
+    pub movable_clock: bool,
 }
 
 impl Surroundings {
@@ -135,6 +148,21 @@ pub trait Runtime: std::fmt::Debug + Send + Sync {
 
     /// Whether this runtime can put the log in that condition; if not, why not, in one line.
     fn supports(&self, log: LogCondition) -> Result<(), String>;
+
+    /// Whether this runtime can fail at what was used once, and have its clock moved; if not, why not, in one line.
+    fn supports_faults(&self) -> Result<(), String> {
+        Err(format!("{} has no such faults to order", self.name()))
+    }
+
+    /// Sets the clock of a run ahead of this machine's; only where `surroundings.movable_clock` asked for it.
+    fn set_clock(
+        &self,
+        _surroundings: &Surroundings,
+        _address: SocketAddr,
+        _ahead: Duration,
+    ) -> Result<()> {
+        bail!("{} has no clock to set", self.name())
+    }
 
     /// The command that serves `surroundings.function` at `address` (loopback).
     fn launch(&self, surroundings: &Surroundings, address: SocketAddr) -> Result<Launch>;

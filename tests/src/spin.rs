@@ -7,10 +7,13 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::runtime::{Build, Function, Launch, LogCondition, Runtime, Surroundings};
+use crate::runtime::{
+    Build, Function, Launch, LogCondition, ReplayCondition, Runtime, Surroundings,
+};
 
 /// The compatible host.
 #[derive(Debug)]
@@ -62,9 +65,32 @@ impl Runtime for CompatibleHost {
         Ok(())
     }
 
+    fn supports_faults(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn set_clock(
+        &self,
+        surroundings: &Surroundings,
+        _address: SocketAddr,
+        ahead: Duration,
+    ) -> Result<()> {
+        let file = clock_file(&surroundings.state);
+        fs::write(&file, ahead.as_millis().to_string())
+            .with_context(|| format!("writing {}", file.display()))
+    }
+
     fn launch(&self, surroundings: &Surroundings, address: SocketAddr) -> Result<Launch> {
         let fault_file = fault_file(&surroundings.state);
-        set_fault(&surroundings.state, fault(surroundings.log))?;
+        let fault = match surroundings.replay {
+            ReplayCondition::Well => fault(surroundings.log),
+            ReplayCondition::Throws => "error in sluis_used",
+        };
+        set_fault(&surroundings.state, fault)?;
+        let clock_file = clock_file(&surroundings.state);
+        if clock_file.exists() {
+            fs::remove_file(&clock_file)?;
+        }
         let mut command = Command::new(&self.program);
         command
             .arg("--from")
@@ -75,6 +101,9 @@ impl Runtime for CompatibleHost {
             .arg(&surroundings.state)
             .arg("--fault-file")
             .arg(fault_file);
+        if surroundings.movable_clock {
+            command.arg("--clock-file").arg(clock_file);
+        }
         set_variables(&mut command, surroundings);
         Ok(command.into())
     }
@@ -113,6 +142,11 @@ impl Runtime for SpinUp {
 /// The file by which a test asks the host for faults of its databases.
 pub fn fault_file(state: &Path) -> PathBuf {
     state.join("fault")
+}
+
+/// The file by which a test sets the host's wall clock ahead.
+fn clock_file(state: &Path) -> PathBuf {
+    state.join("clock")
 }
 
 /// Asks the host that runs over `state` for a fault, from its next call of a database on; an empty word for none.

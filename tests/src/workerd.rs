@@ -8,10 +8,12 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::runtime::{Function, Launch, LogCondition, Runtime, Surroundings};
+use crate::client::Request;
+use crate::runtime::{Function, Launch, LogCondition, ReplayCondition, Runtime, Surroundings};
 
 /// The runtime's behaviour as of that day; `wrangler.toml` has the same.
 pub const COMPATIBILITY_DATE: &str = "2026-10-01";
@@ -22,6 +24,9 @@ pub const SHARED_OBJECTS: &str = "sluis-shared";
 /// A request's field that workerd takes for `request.cf`, which Cloudflare's edge sets, and removes. Only here: a deployment
 /// has no such field.
 pub const CF_FIELD: &str = "x-sluis-test-cf";
+
+/// A request's field that sets the clock ahead by so many milliseconds, where that was asked for.
+const CLOCK_FIELD: &str = "x-sluis-test-clock";
 
 /// The runtime itself, as npm installed it.
 #[derive(Debug)]
@@ -67,6 +72,24 @@ impl Runtime for Workerd {
         }
     }
 
+    fn supports_faults(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn set_clock(
+        &self,
+        _surroundings: &Surroundings,
+        address: SocketAddr,
+        ahead: Duration,
+    ) -> Result<()> {
+        let milliseconds = ahead.as_millis().to_string();
+        let answer = Request::get("/")
+            .with(CLOCK_FIELD, &milliseconds)
+            .send(address)?;
+        ensure!(answer.status == 200, "the clock: {}", answer.status);
+        Ok(())
+    }
+
     fn launch(&self, surroundings: &Surroundings, address: SocketAddr) -> Result<Launch> {
         let state = &surroundings.state;
         let objects = state.join("objects");
@@ -102,12 +125,14 @@ fn configuration_of(
             .map(|(name, _)| name.as_str())
             .collect(),
         objects: match surroundings.function {
-            Function::Validator => Objects::Own(surroundings.log),
+            Function::Validator => Objects::Own(surroundings.log, surroundings.replay),
             Function::Simulation => Objects::None,
         },
+        movable_clock: surroundings.movable_clock,
     };
     let mut services = worker.service(worker.name)?;
-    if let Some(trouble) = trouble(surroundings.log) {
+    let trouble = trouble(surroundings.log).or(trouble_of_uses(surroundings.replay));
+    if let Some(trouble) = trouble {
         services.push_str(&trouble_service(trouble));
     }
     serving(&services, worker.name, objects, address)
@@ -139,6 +164,8 @@ pub struct Worker<'a> {
     pub variables: Vec<&'a str>,
     /// Its Durable Objects.
     pub objects: Objects<'a>,
+    /// Whether a request of a test can set its clock ahead.
+    pub movable_clock: bool,
 }
 
 /// Where a Worker finds the objects that are its log and that remember what was used once.
@@ -146,8 +173,8 @@ pub struct Worker<'a> {
 pub enum Objects<'a> {
     /// It uses none.
     None,
-    /// It has them itself, on the service `objects`, and the namespace that instances share; its log fares like this.
-    Own(LogCondition),
+    /// It has them itself, on the service `objects`, and the namespace that instances share; they fare like this.
+    Own(LogCondition, ReplayCondition),
     /// Another service has them, which is an isolate of its own, as objects mostly are on Cloudflare.
     Of(&'a str),
 }
@@ -177,12 +204,13 @@ impl Worker<'_> {
         };
         let classes = match self.objects {
             Objects::None => None,
-            Objects::Own(condition) => {
-                let log = match trouble(condition) {
-                    None => "\"AuditLog\"".to_owned(),
-                    Some(_) => of("AuditLog", "trouble"),
+            Objects::Own(log, uses) => {
+                let own = |class: &str, trouble: Option<_>| match trouble {
+                    None => format!("\"{class}\""),
+                    Some(_) => of(class, "trouble"),
                 };
-                Some((log, "\"ReplayStore\"".to_owned()))
+                let uses = own("ReplayStore", trouble_of_uses(uses));
+                Some((own("AuditLog", trouble(log)), uses))
             }
             Objects::Of(owner) => Some((of("AuditLog", owner), of("ReplayStore", owner))),
         };
@@ -194,7 +222,7 @@ impl Worker<'_> {
                  (name = \"SLUIS_SHARED\", kvNamespace = \"shared\")"
             );
         }
-        let has_objects = matches!(self.objects, Objects::Own(_));
+        let has_objects = matches!(self.objects, Objects::Own(_, _));
         let storage = if has_objects {
             "\n      durableObjectNamespaces = [\
              (className = \"AuditLog\", uniqueKey = \"sluis-audit-log\", enableSql = true), \
@@ -203,10 +231,17 @@ impl Worker<'_> {
         } else {
             ""
         };
+        let clock = if self.movable_clock {
+            // The first module is the Worker's.
+            let script = clock_script(name);
+            format!("       (name = \"clock.mjs\", esModule = \"{script}\"),\n")
+        } else {
+            String::new()
+        };
         let mut services = format!(
             "    (name = \"{service}\", worker = (\n\
              \x20     compatibilityDate = \"{COMPATIBILITY_DATE}\",\n\
-             \x20     modules = [\n\
+             \x20     modules = [\n{clock}\
              \x20       (name = \"{name}.mjs\", esModule = embed {}),\n\
              \x20       (name = \"{name}_bg.wasm\", wasm = embed {})\n\
              \x20     ],\n\
@@ -231,6 +266,26 @@ fn trouble(log: LogCondition) -> Option<&'static str> {
         // A promise that nothing can ever resolve is found out by workerd; this one waits for an hour.
         LogCondition::Hangs => Some("await scheduler.wait(3_600_000);"),
     }
+}
+
+/// The same for the objects that remember what was used once.
+fn trouble_of_uses(uses: ReplayCondition) -> Option<&'static str> {
+    match uses {
+        ReplayCondition::Well => None,
+        ReplayCondition::Throws => trouble(LogCondition::Throws),
+    }
+}
+
+/// A module around the unmodified one, by which a test sets the clock of its isolate.
+fn clock_script(name: &str) -> String {
+    format!(
+        "import worker from './{name}.mjs'; export * from './{name}.mjs'; \
+         const real = Date.now; let ahead = 0; Date.now = () => real() + ahead; \
+         export default {{ fetch(request, env, context) {{ \
+         const set = request.headers.get('{CLOCK_FIELD}'); \
+         if (set === null) return worker.fetch(request, env, context); \
+         ahead = Number(set); return new Response(); }} }};"
+    )
 }
 
 /// A KV namespace as workerd asks for one, over HTTP: a Worker of ours whose values outlive a restart.
@@ -263,13 +318,16 @@ fn trouble_service(body: &str) -> String {
     let script = format!(
         "import {{ DurableObject }} from 'cloudflare:workers'; \
          export class AuditLog extends DurableObject {{ async append() {{ {body} }} async read() {{ {body} }} }} \
+         export class ReplayStore extends DurableObject {{ async consume() {{ {body} }} }} \
          export default {{ fetch() {{ return new Response('trouble'); }} }};"
     );
     format!(
         "    (name = \"trouble\", worker = (\n\
          \x20     compatibilityDate = \"{COMPATIBILITY_DATE}\",\n\
          \x20     modules = [(name = \"trouble.mjs\", esModule = \"{script}\")],\n\
-         \x20     durableObjectNamespaces = [(className = \"AuditLog\", uniqueKey = \"sluis-trouble\", enableSql = true)],\n\
+         \x20     durableObjectNamespaces = [\
+         (className = \"AuditLog\", uniqueKey = \"sluis-trouble\", enableSql = true), \
+         (className = \"ReplayStore\", uniqueKey = \"sluis-used-trouble\", enableSql = true)],\n\
          \x20     durableObjectStorage = (localDisk = \"objects\")\n\
          \x20   )),\n"
     )

@@ -15,7 +15,9 @@ use sluis_token::sign::SigningKey;
 use crate::backend::{ALLOWED, Answer, Backend, Behaviour, Seen, lock};
 use crate::client::{Request, Response};
 use crate::issuer::{self, Issuers, SSIN};
-use crate::runtime::{Build, Function, LogCondition, Running, Runtime, Surroundings};
+use crate::runtime::{
+    Build, Function, LogCondition, ReplayCondition, Running, Runtime, Surroundings,
+};
 
 /// The origin of the log in `simulation.toml`.
 const LOG_ORIGIN: &str = "gate.simulation.sluis.invalid/log";
@@ -73,6 +75,8 @@ struct Memory {
 pub struct World {
     runtime: Arc<dyn Runtime>,
     surroundings: Surroundings,
+    /// How far its clock is ahead of ours.
+    ahead: Duration,
     running: Option<Running>,
     backend: Option<Backend>,
     backend_port: u16,
@@ -156,7 +160,10 @@ impl World {
                     .map(|(name, value)| (name.to_owned(), value))
                     .collect(),
                 log: LogCondition::Well,
+                replay: ReplayCondition::Well,
+                movable_clock: false,
             },
+            ahead: Duration::ZERO,
             running: None,
             backend_port: backend.address().port(),
             backend: Some(backend),
@@ -193,10 +200,58 @@ impl World {
         let before = variables.len();
         variables.retain(|(name, _)| name != ENFORCEMENT);
         let changed = variables.len() != before;
-        if !alive || changed || self.surroundings.log != LogCondition::Well {
+        let surroundings = &mut self.surroundings;
+        let changed = changed
+            || surroundings.movable_clock
+            || surroundings.replay != ReplayCondition::Well
+            || surroundings.log != LogCondition::Well;
+        surroundings.movable_clock = false;
+        surroundings.replay = ReplayCondition::Well;
+        if !alive || changed {
             self.restart()?;
         }
         Ok(())
+    }
+
+    /// Seconds since the Unix epoch, by the validator's clock.
+    pub fn now(&self) -> u64 {
+        issuer::now() + self.ahead.as_secs()
+    }
+
+    /// Whether its clock can be set, and its memory of uses fail.
+    pub fn supports_faults(&self) -> bool {
+        self.runtime.supports_faults().is_ok()
+    }
+
+    /// Starts the runtime again with a clock that can be set ahead, until the next reset.
+    pub fn restart_with_movable_clock(&mut self) -> Result<()> {
+        self.surroundings.movable_clock = true;
+        self.restart()
+    }
+
+    /// Whether the clock can be set ahead.
+    pub fn has_movable_clock(&self) -> bool {
+        self.surroundings.movable_clock
+    }
+
+    /// How far the clock is ahead of ours.
+    pub fn ahead(&self) -> Duration {
+        self.ahead
+    }
+
+    /// Sets the clock ahead of ours. Tokens are made by it from now on.
+    pub fn set_clock(&mut self, ahead: Duration) -> Result<()> {
+        ensure!(self.surroundings.movable_clock, "the clock is not movable");
+        self.runtime
+            .set_clock(&self.surroundings, self.address()?, ahead)?;
+        self.ahead = ahead;
+        Ok(())
+    }
+
+    /// Starts the runtime again with the memory of what was used once down, until the next reset.
+    pub fn restart_without_replay(&mut self) -> Result<()> {
+        self.surroundings.replay = ReplayCondition::Throws;
+        self.restart()
     }
 
     /// The repository.
@@ -248,6 +303,7 @@ impl World {
             running.stop()?;
         }
         self.surroundings.log = log;
+        self.ahead = Duration::ZERO;
         self.running = Some(Running::start(&*self.runtime, &self.surroundings)?);
         Ok(())
     }
@@ -346,12 +402,24 @@ impl World {
 
     /// The claims of a good token of the Crossroads Bank's verification system.
     pub fn pension_claims(&self) -> Result<Value> {
-        issuer::pension_claims(&self.pseudonym_key)
+        Ok(self.on_time(issuer::pension_claims(&self.pseudonym_key)?))
     }
 
     /// The claims of a good token of the secondary network.
     pub fn mutuality_claims(&self) -> Result<Value> {
-        issuer::mutuality_claims(&self.pseudonym_key)
+        Ok(self.on_time(issuer::mutuality_claims(&self.pseudonym_key)?))
+    }
+
+    /// Claims that were made by our clock, by the validator's.
+    fn on_time(&self, mut claims: Value) -> Value {
+        for name in ["iat", "exp"] {
+            if let Some(value) = claims.get_mut(name)
+                && let Some(seconds) = value.as_u64()
+            {
+                *value = (seconds + self.ahead.as_secs()).into();
+            }
+        }
+        claims
     }
 
     /// A good token, not used before.

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
-use sluis_tests::runtime::{Build, Function, LogCondition, Running, Runtime, Surroundings};
+use sluis_tests::runtime::{
+    Build, Function, LogCondition, ReplayCondition, Running, Runtime, Surroundings,
+};
 use sluis_tests::runtimes;
 
 use crate::attempts::{self, Attempt, Expected, Places};
@@ -174,6 +176,8 @@ impl Site {
             function,
             variables,
             log: LogCondition::Well,
+            replay: ReplayCondition::Well,
+            movable_clock: false,
         };
         let origin = format!("http://{simulation}");
         let simulation = Running::start_at(

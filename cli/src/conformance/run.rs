@@ -16,7 +16,7 @@ use sluis_conformance::http::{Connect as _, HttpTarget};
 use sluis_conformance::report::Report;
 use sluis_conformance::request::{Builder, Publication, WireRequest};
 use sluis_conformance::run::{CaseResult, mark_oracles, run_case};
-use sluis_conformance::target::{Answer, Target, Witness};
+use sluis_conformance::target::{Answer, Target, Witness, in_parallel};
 
 use super::connect::Server;
 use super::{ConformanceFailure, RunArguments, profile};
@@ -43,7 +43,7 @@ struct Paced<'t, T> {
     pause: Duration,
 }
 
-impl<T: Target> Target for Paced<'_, T> {
+impl<T: Target + Sync> Target for Paced<'_, T> {
     fn name(&self) -> String {
         self.target.name()
     }
@@ -71,6 +71,19 @@ impl<T: Target> Target for Paced<'_, T> {
     fn send(&self, request: &WireRequest) -> Result<Answer, TargetError> {
         thread::sleep(self.pause);
         self.target.send(request)
+    }
+
+    fn send_all(
+        &self,
+        requests: &[WireRequest],
+        at_once: usize,
+    ) -> Vec<Result<Answer, TargetError>> {
+        // All of them together at this worker's share of the rate.
+        let pause = self.pause * u32::try_from(at_once).unwrap_or(u32::MAX);
+        in_parallel(requests, at_once, |request| {
+            thread::sleep(pause);
+            self.target.send(request)
+        })
     }
 
     fn witness(&self, expected: Option<&str>) -> Result<Witness, TargetError> {
@@ -145,7 +158,8 @@ fn write_report(path: &Path, text: &str) -> Result<(), FileFailure> {
     })
 }
 
-/// The results in the corpus' order, whichever worker brought them.
+/// The results in the corpus' order, whichever worker brought them. What crowds a validator comes last and alone: the others
+/// would be told that too many wait.
 fn at_once(
     arguments: &RunArguments,
     corpus: &Corpus,
@@ -153,30 +167,36 @@ fn at_once(
     builder: &Builder<'_>,
     target: &(impl Target + Sync),
 ) -> Vec<CaseResult> {
-    let next = AtomicUsize::new(0);
     let done: Mutex<Vec<(usize, CaseResult)>> = Mutex::default();
-    let workers = u32::from(arguments.concurrency);
-    let paced = || Paced {
-        target,
-        pause: Duration::from_secs(1) * workers / u32::from(arguments.rate),
+    let work = |places: &[usize], workers: u16| {
+        let next = AtomicUsize::new(0);
+        let pause = Duration::from_secs(1) * u32::from(workers) / u32::from(arguments.rate);
+        thread::scope(|scope| {
+            for _ in 0..workers {
+                scope.spawn(|| {
+                    let target = Paced { target, pause };
+                    loop {
+                        let place = places.get(next.fetch_add(1, Ordering::Relaxed));
+                        let case = place.and_then(|at| Some((*at, cases.get(*at)?)));
+                        let Some((at, (theme, case))) = case else {
+                            return;
+                        };
+                        let result = run_case(corpus, theme, case, builder, &target);
+                        done.lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .push((at, result));
+                    }
+                });
+            }
+        });
     };
-    thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                let target = paced();
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some((theme, case)) = cases.get(at) else {
-                        return;
-                    };
-                    let result = run_case(corpus, theme, case, builder, &target);
-                    done.lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .push((at, result));
-                }
-            });
-        }
-    });
+    let crowds = |at: &usize| {
+        let case = cases.get(*at);
+        case.is_some_and(|(_, case)| case.steps.iter().any(|step| step.at_once > 1))
+    };
+    let (crowding, others): (Vec<usize>, Vec<usize>) = (0..cases.len()).partition(crowds);
+    work(&others, arguments.concurrency);
+    work(&crowding, 1);
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_by_key(|(at, _)| *at);
     done.into_iter().map(|(_, result)| result).collect()

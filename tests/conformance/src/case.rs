@@ -62,15 +62,22 @@ pub struct Step {
     /// How often it is sent, `${n}` counting from 0.
     #[serde(default = "once")]
     pub times: u32,
-    /// How often it is sent at most to a target whose clock cannot be moved on: where
-    /// a validator lets each wait for its turn to fetch keys, a thousand take an hour.
+    /// How many are under way at a time, to a target whose clock does not stand still: where
+    /// a validator lets each wait for its turn to fetch keys, a thousand one by one take an hour.
+    #[serde(default = "one")]
+    pub at_once: usize,
+    /// So many seconds go by before the step.
     #[serde(default)]
-    pub times_in_real_time: Option<u32>,
+    pub after_seconds: Option<u64>,
     /// What must come of it.
     pub expect: Expectation,
 }
 
 const fn once() -> u32 {
+    1
+}
+
+const fn one() -> usize {
     1
 }
 
@@ -82,6 +89,8 @@ pub enum Need {
     KeyServer,
     /// Its clock stands still: the moment of the request is known to the second.
     FixedClock,
+    /// Its clock can be moved on.
+    MovableClock,
     /// The simulation's own catalogue, names and addresses.
     Simulation,
     /// A second trusted issuer.
@@ -396,6 +405,30 @@ pub struct Expectation {
     pub fetches: Option<usize>,
     /// One more may come each time that so many seconds went by.
     pub fetch_interval_seconds: Option<u64>,
+    /// Of many at a time, a validator may refuse to let more than a few wait: some get the
+    /// expected answer, and the others are told that the keys cannot be had.
+    pub crowded: bool,
+}
+
+impl Expectation {
+    /// What is expected where an answer tells that too many were waiting already.
+    fn in_a_crowd(&self) -> Self {
+        Self {
+            status: 503,
+            problem: Some("serviceUnavailable".to_owned()),
+            code: Some("keysUnavailable".to_owned()),
+            ..self.clone()
+        }
+    }
+
+    /// What is expected of an answer with that status.
+    pub(crate) fn of(&self, status: u16) -> Self {
+        if self.crowded && status == 503 {
+            self.in_a_crowd()
+        } else {
+            self.clone()
+        }
+    }
 }
 
 /// An expectation as it is written; what a status implies is left out.
@@ -411,6 +444,8 @@ struct WrittenExpectation {
     tidied: Vec<u16>,
     fetches: Option<usize>,
     fetch_interval_seconds: Option<u64>,
+    #[serde(default)]
+    crowded: bool,
 }
 
 impl From<WrittenExpectation> for Expectation {
@@ -433,6 +468,7 @@ impl From<WrittenExpectation> for Expectation {
             tidied: written.tidied,
             fetches: written.fetches,
             fetch_interval_seconds: written.fetch_interval_seconds,
+            crowded: written.crowded,
         }
     }
 }

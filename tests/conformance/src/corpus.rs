@@ -254,7 +254,8 @@ fn case(file: &'static str, mut table: Table) -> Result<Case, CorpusError> {
         "proof",
         "request",
         "times",
-        "times_in_real_time",
+        "at_once",
+        "after_seconds",
         "expect",
     ] {
         if let Some(value) = table.remove(name) {

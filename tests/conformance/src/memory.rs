@@ -136,6 +136,7 @@ impl Target for MemoryTarget {
             Need::KeyServer
             | Need::Simulation
             | Need::FixedClock
+            | Need::MovableClock
             | Need::SecondIssuer
             | Need::DecisionEndpoint
             | Need::ClientCertificate
@@ -207,6 +208,10 @@ impl Target for MemoryTarget {
                 .collect(),
             body,
         })
+    }
+
+    fn move_on(&self, seconds: u64) -> Result<(), TargetError> {
+        self.with(|_, platform| platform.advance_ms(seconds * 1000))
     }
 
     fn witness(&self, _expected: Option<&str>) -> Result<Witness, TargetError> {

@@ -140,6 +140,9 @@ fn steps(
     target.begin(case.steps.iter().any(|step| step.keys.is_some()))?;
     let mut nonce = None;
     for (place, step) in case.steps.iter().enumerate() {
+        if let Some(seconds) = step.after_seconds {
+            target.move_on(seconds)?;
+        }
         if let Some(recipe) = &step.keys {
             target.publish(recipe.issuer, &builder.publication(recipe)?)?;
         }
@@ -159,34 +162,55 @@ fn steps(
             target.witness(None)?;
         }
         let began = target.now();
-        let times = match step.times_in_real_time {
-            Some(fewer) if !target.offers(Need::FixedClock) => fewer,
-            Some(_) | None => step.times,
-        };
-        for number in 0..times {
-            let moment = (target.now(), nonce.as_deref());
-            let built = builder.build(case, place, step, number, moment)?;
-            let answer = match target.send(&built.request) {
+        let mut take = |built: Built, answer, nonce: &mut Option<String>| {
+            let answer = match answer {
                 // A server may hang up on what it will not read.
                 Err(TargetError::Unreachable { .. }) if !step.expect.server.is_empty() => {
                     Answer::hung_up()
                 }
                 answer => answer?,
             };
-            nonce = answer.header(NONCE).map(str::to_owned).or(nonce);
-            compare(step, &built, &answer, &mut found);
+            if let Some(given) = answer.header(NONCE) {
+                *nonce = Some(given.to_owned());
+            }
+            let expected = step.expect.of(answer.status);
+            compare(&expected, &built, &answer, &mut found);
             exchanges.push(Exchange {
-                expected: step.expect.clone(),
+                expected,
                 token: built.token,
                 dpop: built.is_dpop,
                 answer: answer.clone(),
             });
             answers.push(answer);
+            Ok::<(), TargetError>(())
+        };
+        if step.at_once > 1 && !target.offers(Need::FixedClock) {
+            let all = (0..step.times)
+                .map(|number| {
+                    let moment = (target.now(), nonce.as_deref());
+                    builder.build(case, place, step, number, moment)
+                })
+                .collect::<Result<Vec<_>, _>>()?;
+            let requests: Vec<_> = all.iter().map(|built| built.request.clone()).collect();
+            let sent = target.send_all(&requests, step.at_once);
+            for (built, answer) in all.into_iter().zip(sent) {
+                take(built, answer, &mut nonce)?;
+            }
+        } else {
+            for number in 0..step.times {
+                let moment = (target.now(), nonce.as_deref());
+                let built = builder.build(case, place, step, number, moment)?;
+                let answer = target.send(&built.request);
+                take(built, answer, &mut nonce)?;
+            }
+        }
+        if step.expect.crowded && answers.iter().all(|answer| answer.status == 503) {
+            found.push("every one was told that too many wait".to_owned());
         }
         let seconds = target.now().saturating_sub(began);
         compare_witness(
             step,
-            seconds,
+            (seconds, target.instances(step.at_once)),
             &answers,
             &target.witness(step.expect.code.as_deref())?,
             &mut found,
@@ -210,8 +234,7 @@ fn is_servers_own(expected: &Expectation, answer: &Answer) -> bool {
         || expected.tidied.contains(&answer.status)
 }
 
-fn compare(step: &Step, built: &Built, answer: &Answer, found: &mut Vec<String>) {
-    let expected = &step.expect;
+fn compare(expected: &Expectation, built: &Built, answer: &Answer, found: &mut Vec<String>) {
     // What the API itself answers is the API's affair.
     if answer.status != 200 {
         found.extend(leaks(built, answer));
@@ -288,7 +311,7 @@ fn leaks(built: &Built, answer: &Answer) -> Vec<String> {
 
 fn compare_witness(
     step: &Step,
-    seconds: u64,
+    (seconds, instances): (u64, usize),
     answers: &[Answer],
     witness: &Witness,
     found: &mut Vec<String>,
@@ -305,7 +328,7 @@ fn compare_witness(
         .expect
         .fetch_interval_seconds
         .map_or(0, |interval| seconds / interval);
-    let limit = |limit| limit + usize::try_from(further).unwrap_or(usize::MAX);
+    let limit = |limit| instances * (limit + usize::try_from(further).unwrap_or(usize::MAX));
     if let (Some(fetches), Some(limit)) = (witness.fetches, step.expect.fetches.map(limit))
         && fetches > limit
     {
@@ -317,10 +340,18 @@ fn compare_witness(
         .iter()
         .any(|answer| !is_servers_own(&step.expect, answer));
     if let (Some(reasons), Some(code), true) = (&witness.reasons, &step.expect.code, judged)
-        && !(reasons.contains(code) && reasons.iter().all(|reason| reason == code))
+        && !(reasons.contains(code)
+            && reasons
+                .iter()
+                .all(|reason| reason == code || is_of_a_crowd(step, reason)))
     {
         found.push(format!("recorded reason {reasons:?}, expected {code:?}"));
     }
+}
+
+/// Whether a reason is that of those who could not wait.
+fn is_of_a_crowd(step: &Step, reason: &str) -> bool {
+    step.expect.of(503).code.as_deref() == Some(reason)
 }
 
 /// Compares the answers of all cases with each other: those of one kind must be one and the same.

@@ -1,5 +1,9 @@
 //! What the corpus is run against.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
 use crate::case::{IssuerName, Need};
 use crate::error::TargetError;
 use crate::request::{Publication, WireRequest};
@@ -95,7 +99,56 @@ pub trait Target {
     /// Sends a request.
     fn send(&self, request: &WireRequest) -> Result<Answer, TargetError>;
 
+    /// Sends several, so many at a time; the answers in the order of the requests.
+    fn send_all(
+        &self,
+        requests: &[WireRequest],
+        _at_once: usize,
+    ) -> Vec<Result<Answer, TargetError>> {
+        requests.iter().map(|request| self.send(request)).collect()
+    }
+
+    /// How many instances so many requests at a time may meet: what is bounded is bounded an instance.
+    fn instances(&self, _at_once: usize) -> usize {
+        1
+    }
+
+    /// Moves the clock on.
+    fn move_on(&self, _seconds: u64) -> Result<(), TargetError> {
+        Err(TargetError::Surroundings {
+            problem: "the clock cannot be moved".to_owned(),
+        })
+    }
+
     /// What happened since the last call, or since the case began. A reason may be recorded
     /// a moment after the answer: a target waits a little for the `expected` one.
     fn witness(&self, expected: Option<&str>) -> Result<Witness, TargetError>;
+}
+
+/// Calls `send` for each request from so many threads; the answers in the order of the requests.
+pub fn in_parallel(
+    requests: &[WireRequest],
+    at_once: usize,
+    send: impl Fn(&WireRequest) -> Result<Answer, TargetError> + Sync,
+) -> Vec<Result<Answer, TargetError>> {
+    let next = AtomicUsize::new(0);
+    let done: Mutex<Vec<(usize, Result<Answer, TargetError>)>> = Mutex::default();
+    thread::scope(|scope| {
+        for _ in 0..at_once {
+            scope.spawn(|| {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(request) = requests.get(at) else {
+                        return;
+                    };
+                    let answer = send(request);
+                    let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+                    done.push((at, answer));
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, answer)| answer).collect()
 }

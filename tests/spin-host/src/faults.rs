@@ -3,6 +3,7 @@
 //!
 //! - `refuse`: no connection is to be had;
 //! - `error`: statements fail;
+//! - `error in TEXT`: statements that name it fail;
 //! - `slow MILLISECONDS`: the call takes that much longer;
 //! - `hang`: the call never returns;
 //! - `full`: SQLite's writes fail as on a full disk;
@@ -20,10 +21,11 @@ const WRITES: [&str; 4] = ["create", "delete", "insert", "update"];
 pub(crate) struct Faults(Option<Arc<PathBuf>>);
 
 /// A fault to inject.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     Refuse,
     Error,
+    ErrorIn(String),
     Slow(Duration),
     Hang,
     Full,
@@ -44,6 +46,9 @@ impl Faults {
         let writes = WRITES.iter().any(is);
         match fault {
             Some(Fault::Error) => Err("injected fault".to_owned()),
+            Some(Fault::ErrorIn(text)) if statement.contains(&text) => {
+                Err("injected fault".to_owned())
+            }
             Some(Fault::Slow(delay)) => {
                 tokio::time::sleep(delay).await;
                 Ok(())
@@ -53,7 +58,9 @@ impl Faults {
             Some(Fault::ReadOnly) if writes || is(&"begin") => {
                 Err("attempt to write a readonly database".to_owned())
             }
-            None | Some(Fault::Refuse | Fault::Full | Fault::ReadOnly) => Ok(()),
+            None | Some(Fault::Refuse | Fault::ErrorIn(_) | Fault::Full | Fault::ReadOnly) => {
+                Ok(())
+            }
         }
     }
 
@@ -87,6 +94,9 @@ impl Fault {
             "hang" => Self::Hang,
             "full" => Self::Full,
             "readonly" => Self::ReadOnly,
+            _ if word.starts_with("error in ") => {
+                Self::ErrorIn(word.trim_start_matches("error in ").to_owned())
+            }
             _ => {
                 let Some(milliseconds) = word.strip_prefix("slow ") else {
                     bail!("the fault file says `{word}`, which is no fault");
@@ -107,6 +117,8 @@ mod tests {
         assert_eq!(Fault::parse("hang").unwrap(), Some(Fault::Hang));
         let slow = Fault::Slow(Duration::from_millis(250));
         assert_eq!(Fault::parse("slow 250").unwrap(), Some(slow));
+        let one = Fault::ErrorIn("a_table".to_owned());
+        assert_eq!(Fault::parse("error in a_table").unwrap(), Some(one));
         assert!(Fault::parse("slow down").is_err());
         assert!(Fault::parse("crash").is_err());
     }

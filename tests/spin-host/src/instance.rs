@@ -13,6 +13,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView, p3::binding
 
 use crate::{
     bindings,
+    clock::WallClock,
     faults::Faults,
     key_value::KeyValueFile,
     manifest::Component,
@@ -28,6 +29,7 @@ pub(crate) struct Shared {
     pub(crate) sqlite_file: Arc<PathBuf>,
     pub(crate) key_value: Arc<KeyValueFile>,
     pub(crate) faults: Faults,
+    pub(crate) clock: WallClock,
 }
 
 /// The store data of one instance.
@@ -85,6 +87,7 @@ impl Prepared {
         let wasi = WasiCtxBuilder::new()
             .stdout(wasmtime_wasi::cli::stderr())
             .inherit_stderr()
+            .wall_clock(self.shared.clock.clone())
             .build();
         let instance = Instance {
             wasi,

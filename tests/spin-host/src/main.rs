@@ -13,6 +13,7 @@
 //! PostgreSQL connection keeps its open transaction, the sockets keep Nagle's
 //! algorithm, and work that a component does after its answer is not cut short.
 
+mod clock;
 mod faults;
 mod instance;
 mod key_value;
@@ -39,6 +40,7 @@ use tokio::{
 use wasmtime::{Config, Engine};
 
 use crate::{
+    clock::WallClock,
     faults::Faults,
     instance::{Prepared, Shared},
     key_value::KeyValueFile,
@@ -78,6 +80,9 @@ struct Arguments {
     /// For tests: a file that asks for faults of the databases.
     #[arg(long)]
     fault_file: Option<PathBuf>,
+    /// For tests: a file that sets the wall clock ahead.
+    #[arg(long)]
+    clock_file: Option<PathBuf>,
 }
 
 fn main() -> Result<()> {
@@ -111,6 +116,7 @@ async fn run(arguments: Arguments) -> Result<()> {
         sqlite_file: Arc::new(state.join("sqlite_db.db")),
         key_value: Arc::new(KeyValueFile::new(&state.join("sqlite_key_value.db"))),
         faults: Faults::new(arguments.fault_file),
+        clock: WallClock::new(arguments.clock_file),
     };
     let prepared = std::mem::take(&mut application.components)
         .into_iter()

@@ -70,7 +70,11 @@ fn run(world: &mut World, wanted: impl Fn(&CorpusCase) -> bool) -> Result<Vec<Ca
 }
 
 fn tokens(world: &mut World) -> Result<()> {
-    world.restart()?;
+    if world.supports_faults() {
+        world.restart_with_movable_clock()?;
+    } else {
+        world.restart()?;
+    }
     let index = world.log_size()?;
     let results = run(world, |case| !publishes(case))?;
     recorded(world, index, &results)

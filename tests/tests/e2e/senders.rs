@@ -45,6 +45,16 @@ pub(crate) const CASES: &[Case] = &[
     Case::new("a_status_list_is_asked", status),
     Case::new("a_status_list_that_cannot_be_had_is_503", status_down),
     Case::new("a_revocation_takes_effect", revocation),
+    Case::new(
+        "an_old_status_list_serves_for_ten_minutes_and_no_longer",
+        status_stale,
+    )
+    .needing(Need::Faults),
+    Case::new(
+        "without_the_memory_of_uses_nothing_that_needs_it_passes",
+        uses_down,
+    )
+    .needing(Need::Faults),
     Case::new("one_use_of_fifty_at_once_passes", single_use),
     Case::new("a_use_is_known_after_a_crash", single_use_after_crash),
 ];
@@ -398,8 +408,8 @@ fn publish(world: &World, name: &str, statuses: &[u8], ttl_seconds: u64) -> Resu
     let list = key.sign_status_list(&StatusListClaims {
         issuer: None,
         uri: &uri,
-        issued_at: time(now())?,
-        expires_at: Some(time(now() + 600)?),
+        issued_at: time(world.now())?,
+        expires_at: Some(time(world.now() + 3_600)?),
         ttl_seconds: Some(ttl_seconds),
         bits: 2,
         statuses,
@@ -468,6 +478,48 @@ fn revocation(world: &mut World) -> Result<()> {
         thread::sleep(Duration::from_millis(500));
     }
     Err(anyhow!("still {last} after 15 s"))
+}
+
+fn status_stale(world: &mut World) -> Result<()> {
+    world.restart_with_movable_clock()?;
+    let uri = publish(world, "stale", &[0], 300)?;
+    passes(&world.send(&listed(world, 0, &uri)?)?)?;
+    let place = format!("{LISTS}stale");
+    world.issuers.take_down_document(&place);
+    // The issuer gives no newer one, which is tried: what is known serves, and no longer than its bound.
+    world.set_clock(Duration::from_secs(9 * 60 + 50))?;
+    passes(&world.send(&listed(world, 0, &uri)?)?)?;
+    world.take_seen();
+    world.set_clock(Duration::from_secs(10 * 60 + 5))?;
+    let index = world.log_size()?;
+    let response = world.send(&listed(world, 0, &uri)?)?;
+    expect(&response, SERVICE_UNAVAILABLE)?;
+    expect_recorded(world, index, &response, "statusUnavailable")?;
+    expect_unseen(world)?;
+    // A token without a status goes on, and this one does once there is a list.
+    passes(&world.send(&rights().bearer(&world.pension_token()?))?)?;
+    publish(world, "stale", &[0], 300)?;
+    world.set_clock(Duration::from_mins(11))?;
+    passes(&world.send(&listed(world, 0, &uri)?)?)
+}
+
+fn uses_down(world: &mut World) -> Result<()> {
+    world.restart_without_replay()?;
+    let client = Client::start(world)?;
+    let once = one_use(world)?;
+    for request in [once.clone(), client.call(&client.proof(&random_uuid()?)?)] {
+        let index = world.log_size()?;
+        let response = world.send(&request)?;
+        expect(&response, SERVICE_UNAVAILABLE)?;
+        expect_recorded(world, index, &response, "replayUnavailable")?;
+        expect_unseen(world)?;
+    }
+    // What needs no such memory passes, and nothing was used up.
+    passes(&world.send(&rights().bearer(&world.pension_token()?))?)?;
+    world.reset()?;
+    passes(&world.send(&once)?)?;
+    passes(&world.send(&client.call(&client.proof(&random_uuid()?)?))?)?;
+    expect(&world.send(&once)?, INVALID_ACCESS_TOKEN)
 }
 
 fn one_use(world: &World) -> Result<Request> {

@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use sluis_tests::issuer::{Issuers, random_secret};
-use sluis_tests::runtime::{Build, Function, Launch, LogCondition, Running, Runtime, Surroundings};
+use sluis_tests::runtime::{
+    Build, Function, Launch, LogCondition, ReplayCondition, Running, Runtime, Surroundings,
+};
 use sluis_tests::spin::CompatibleHost;
 use sluis_tests::workerd::{COMPATIBILITY_DATE, Objects, Worker, Workerd, serving, text};
 use sluis_token::Algorithm;
@@ -120,6 +122,8 @@ impl Party {
             function: Function::Validator,
             variables: self.variables.clone(),
             log: LogCondition::Well,
+            replay: ReplayCondition::Well,
+            movable_clock: false,
         };
         let workerd = Workerd::find(&self.root).map_err(anyhow::Error::msg)?;
         let running = match contender {
@@ -163,9 +167,11 @@ impl Runtime for Measured {
             folder: surroundings.root.join("dist/cloudflare"),
             variables: names().collect(),
             objects,
+            movable_clock: false,
         };
         // The very object that both append to, apart from either.
-        let log = || validator(Objects::Own(LogCondition::Well)).service(LOG);
+        let log =
+            || validator(Objects::Own(LogCondition::Well, ReplayCondition::Well)).service(LOG);
         let (services, name) = match self.contender {
             Contender::Peer { log: false } => (peer_service(&folder, names(), false)?, "peer"),
             Contender::Peer { log: true } => {
@@ -181,6 +187,7 @@ impl Runtime for Measured {
                     folder,
                     variables: names().collect(),
                     objects: Objects::None,
+                    movable_clock: false,
                 };
                 (worker.service(worker.name)?, worker.name)
             }
