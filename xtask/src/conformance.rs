@@ -1,11 +1,68 @@
-//! The profile of a local run for `sluis conformance`, and the key files that it names.
+//! The profile of a local run for `sluis conformance`, the key files that it names, and a run of the whole of it.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
 
 use crate::secrets::{Secrets, write_private};
+use crate::steps;
+
+/// The target is a process on this machine.
+const RATE: &str = "1000";
+const CONCURRENCY: &str = "8";
+/// On Spin each of many made-up keys waits for its turn, on two cores that do all the rest too.
+const PATIENCE_SECONDS: &str = "30";
+
+/// What is read of the report.
+#[derive(Deserialize)]
+struct Report {
+    counts: Counts,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Counts {
+    passed: u64,
+    failed: u64,
+    errors: u64,
+    not_applicable: u64,
+}
+
+/// Runs every case that can be tried from outside; fails unless each is answered as it must be.
+pub(crate) fn run(root: &Path, sluis: &Path, profile: &Path) -> Result<String> {
+    let json = root.join(profile).with_file_name("report.json");
+    steps::run(
+        Command::new(root.join(sluis))
+            .current_dir(root)
+            .args(["conformance", "--rate", RATE, "--concurrency", CONCURRENCY])
+            .args(["--timeout", PATIENCE_SECONDS])
+            .arg("--profile")
+            .arg(profile)
+            .arg("--json")
+            .arg(&json),
+    )?;
+    let text = fs::read_to_string(&json).with_context(|| format!("reading {}", json.display()))?;
+    let Counts {
+        passed,
+        failed,
+        errors,
+        not_applicable,
+    } = serde_json::from_str::<Report>(&text)
+        .with_context(|| format!("{}", json.display()))?
+        .counts;
+    ensure!(
+        passed > 0 && failed + errors == 0,
+        "{passed} passed, {failed} failed, {errors} errors"
+    );
+    Ok(format!(
+        "{} cases, {passed} as expected, {not_applicable} that cannot be tried from outside",
+        passed + not_applicable
+    ))
+}
 
 /// Writes them beside the secrets, and gives the profile's path.
 pub(crate) fn write(state: &Path, secrets: &Secrets, gate: SocketAddr) -> Result<PathBuf> {

@@ -21,8 +21,8 @@ use crate::secrets::Secrets;
 use crate::setup::{self, cargo};
 use crate::steps::run as run_command;
 
-/// The validator has a candidate beside it, so that a comparison can be seen.
-const BUILD: Build = Build::Comparing;
+/// The validator that people try has a candidate beside it, so that a comparison can be seen.
+const SHOWN: Build = Build::Comparing;
 
 /// Arguments of `cargo xtask dev`.
 #[derive(Debug, clap::Args)]
@@ -57,7 +57,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     if arguments.fresh && state.exists() {
         fs::remove_dir_all(&state).with_context(|| format!("clearing {}", state.display()))?;
     }
-    let site = Site::start(root, &state, arguments.runtime, arguments.port)?;
+    let site = Site::start(root, &state, arguments.runtime, arguments.port, SHOWN)?;
     if arguments.check {
         return site.check();
     }
@@ -67,13 +67,28 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
 
 /// Runs every printed line against functions that are built already, with fresh keys, on ports of its own.
 pub(crate) fn check(root: &Path, runtime: RuntimeName) -> Result<()> {
+    fresh(root, "dev", runtime, SHOWN)?.check()
+}
+
+/// Runs `sluis conformance` whole, likewise; what it counted. A case that comes out otherwise than it must is an error.
+pub(crate) fn conformance(root: &Path, runtime: RuntimeName) -> Result<String> {
+    let site = fresh(root, "conformance", runtime, Build::Simulation)?;
+    let counts = conformance::run(root, &site.sluis, &site.conformance)?;
+    Ok(format!(
+        "sluis conformance on {}: {counts}",
+        site.runtime.name()
+    ))
+}
+
+/// Functions that are built already, on free ports, with new keys and an empty log.
+fn fresh(root: &Path, what: &str, runtime: RuntimeName, build: Build) -> Result<Site> {
     let state = root
         .join("target/e2e")
-        .join(format!("dev-{}", runtime_name(runtime)));
+        .join(format!("{what}-{}", runtime_name(runtime)));
     if state.exists() {
         fs::remove_dir_all(&state)?;
     }
-    Site::start(root, &state, runtime, two_free_ports()?)?.check()
+    Site::start(root, &state, runtime, two_free_ports()?, build)
 }
 
 fn state_of(root: &Path, runtime: RuntimeName) -> PathBuf {
@@ -94,7 +109,7 @@ fn build_for(root: &Path, runtime: RuntimeName) -> Result<()> {
     };
     println!("Building the functions (minutes the first time, seconds after that)");
     for (function, built) in [
-        (Function::Validator, BUILD),
+        (Function::Validator, SHOWN),
         (Function::Simulation, Build::Simulation),
     ] {
         let config = Configured::of(root, built)?;
@@ -157,7 +172,13 @@ fn from_root<'a>(root: &Path, path: &'a Path) -> &'a Path {
 }
 
 impl Site {
-    fn start(root: &Path, state: &Path, runtime: RuntimeName, port: u16) -> Result<Self> {
+    fn start(
+        root: &Path,
+        state: &Path,
+        runtime: RuntimeName,
+        port: u16,
+        build: Build,
+    ) -> Result<Self> {
         let secrets = Secrets::load_or_generate(state)?;
         let runtime = runtimes::named(root, runtime_name(runtime)).map_err(anyhow::Error::msg)?;
         let address = |offset: u16| -> Result<SocketAddr> {
@@ -171,7 +192,7 @@ impl Site {
         let (gate, simulation) = (address(0)?, address(1)?);
         let surroundings = |function: Function, variables| Surroundings {
             root: root.to_owned(),
-            build: BUILD,
+            build,
             state: state.join(function.name()),
             function,
             variables,

@@ -108,6 +108,22 @@ impl Steps {
         passed
     }
 
+    /// Runs a step that is one check of its own and gives a line with what it counted.
+    pub(crate) fn tallied(&mut self, name: &str, run: impl FnOnce() -> Result<String>) -> bool {
+        let passed = self.time(name, |steps| {
+            let line = run()?;
+            println!("COUNT: {line}");
+            steps.tallies.push(line);
+            Ok(())
+        });
+        self.counts.add(Counts {
+            passed: u64::from(passed),
+            failed: u64::from(!passed),
+            skipped: 0,
+        });
+        passed
+    }
+
     /// Notes something that does not run here, and why.
     pub(crate) fn skip(&mut self, line: &str) {
         println!("SKIP: {line}");
@@ -271,12 +287,15 @@ mod tests {
         assert!(steps.check("good", || run(&mut Command::new("true"))));
         assert!(!steps.check("bad", || run(&mut Command::new("false"))));
         assert!(!steps.tests("without a test", || Ok(vec![Command::new("true")])));
+        assert!(steps.tallied("counted", || Ok("7 cases".to_owned())));
+        assert!(!steps.tallied("accepted", || bail!("1 failed")));
+        assert_eq!(steps.tallies, ["7 cases"]);
         steps.skip("a reason");
         assert_eq!(
             steps.counts,
             Counts {
-                passed: 1,
-                failed: 1,
+                passed: 2,
+                failed: 2,
                 skipped: 1
             }
         );

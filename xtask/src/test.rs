@@ -275,7 +275,7 @@ fn unit_tests(steps: &mut Steps, root: &Path) {
         ])
     });
     steps.tests("integration tests", || {
-        Ok(vec![suites(root, |package| package != END_TO_END, true)?])
+        Ok(vec![suites(root, |package| package != END_TO_END, [])?])
     });
 }
 
@@ -299,14 +299,18 @@ fn end_to_end(steps: &mut Steps, root: &Path) {
     if let Err(reason) = &with_postgresql {
         steps.skip(&format!("the log on PostgreSQL: {reason}"));
     }
-    if let Err(reason) = setup::nginx() {
-        println!("nginx with auth_request will be skipped: {reason}");
+    let with_nginx = setup::nginx();
+    if let Err(reason) = &with_nginx {
+        steps.skip(&format!("nginx with auth_request: {reason}"));
     }
     steps.tests("stores and end to end", || {
         Ok(vec![suites(
             root,
             |package| package == END_TO_END,
-            with_postgresql.is_ok(),
+            [
+                ("postgres", with_postgresql.is_ok()),
+                ("nginx", with_nginx.is_ok()),
+            ],
         )?])
     });
     for (name, runtime) in [
@@ -317,16 +321,25 @@ fn end_to_end(steps: &mut Steps, root: &Path) {
             &format!("what `cargo xtask dev --runtime {name}` prints is true"),
             || crate::dev::check(root, runtime),
         );
+        steps.tallied(&format!("sluis conformance, whole, on {name}"), || {
+            crate::dev::conformance(root, runtime)
+        });
     }
 }
 
-/// One run of every suite (a test target of its own) of the packages that are wanted.
-fn suites(root: &Path, wanted: impl Fn(&str) -> bool, postgresql: bool) -> Result<Command> {
+/// One run of every suite (a test target of its own) of the packages that are wanted. Without what is needed for it, a suite or
+/// a single case whose name says so is left out, which the caller has counted.
+fn suites<const N: usize>(
+    root: &Path,
+    wanted: impl Fn(&str) -> bool,
+    needed: [(&str, bool); N],
+) -> Result<Command> {
     let metadata = output(&mut cargo(
         root,
         ["metadata", "--no-deps", "--format-version", "1"],
     ))?;
     let metadata: Metadata = serde_json::from_str(&metadata).context("cargo metadata")?;
+    let missing = || needed.iter().filter(|(_, there)| !there);
     let mut test = cargo(root, ["test", "--no-fail-fast"]);
     test.args(natively());
     let before = test.get_args().len();
@@ -336,14 +349,16 @@ fn suites(root: &Path, wanted: impl Fn(&str) -> bool, postgresql: bool) -> Resul
         .filter(|package| wanted(&package.name));
     for target in packages.flat_map(|package| package.targets) {
         let is_suite = target.kind.iter().any(|kind| kind == "test");
-        if is_suite && (postgresql || !target.name.starts_with("postgres")) {
+        if is_suite && !missing().any(|(name, _)| target.name.starts_with(name)) {
             test.args(["--test", &target.name]);
         }
     }
     ensure!(test.get_args().len() > before, "no suite found");
-    if !postgresql {
-        // Single cases of the other suites say so in their names.
-        test.args(["--", "--skip", "postgres"]);
+    if missing().next().is_some() {
+        test.arg("--");
+    }
+    for (name, _) in missing() {
+        test.args(["--skip", name]);
     }
     Ok(test)
 }
