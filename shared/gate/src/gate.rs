@@ -7,16 +7,13 @@ use std::rc::Rc;
 
 use sluis_log::{BackendResult, HmacSha256, PendingEntry, StoredEntry, hmac_sha256};
 use sluis_minimise::AllowList;
-use sluis_policy::{
-    Allowance, Catalogue, Decision, HolderIdentity, Outcome, Question,
-    VerificationSystemKind as Kind, decide_in_shadow,
-};
+use sluis_policy::{Catalogue, HolderIdentity, VerificationSystemKind as Kind};
 use sluis_token::{
-    AccessToken, BearerRequest, DEFAULT_CACHE_CAPACITY, Jwk, MAX_CLOCK_SKEW_SECONDS, UnixTime,
-    UntrustedToken, Usage, VerifiedAccessToken, VerifiedTokenCache, VerifyError,
+    BearerRequest, DEFAULT_CACHE_CAPACITY, UnixTime, VerifiedAccessToken, VerifiedTokenCache,
 };
 
 use crate::assertion::{self, AssertionFacts};
+use crate::authenticate::Authentication;
 use crate::compare::Comparison;
 use crate::config::{Config, ConfigError, IssuerConfig};
 use crate::error::{Fault, Refusal, Stop};
@@ -27,14 +24,12 @@ use crate::permit::{ForwardPermit, RecordedAllowance, append};
 use crate::platform::{InboundRequest, Platform};
 use crate::record::{self, OutcomeTicket};
 use crate::references::KnownReferences;
-use crate::replay::{ReplayStore as _, Use};
-use crate::route::RouteMatch;
 use crate::secrets::Secrets;
 use crate::sender::{Bound, Sender};
 use crate::shadow::{RecordedRefusal, Stopped};
 use crate::status::StatusLists;
-use crate::subject::{self, MAX_BODY_WAIT_MS, SubjectSource};
-use crate::tally::{Aggregate, Counted, Counter, Tally};
+use crate::subject::SubjectSource;
+use crate::tally::Tally;
 use crate::trace::Nonces;
 
 /// One deployment's gate. An instance holds one and serves every request with it.
@@ -51,7 +46,7 @@ pub struct Gate {
     pub(crate) status_lists: Rc<StatusLists>,
     pub(crate) references: KnownReferences,
     pub(crate) cache: Rc<RefCell<VerifiedTokenCache>>,
-    tally: Tally,
+    pub(crate) tally: Tally,
     /// The candidate, if something is compared.
     pub(crate) comparison: Option<Rc<Comparison>>,
     /// When the log was last asked for its health, and whether it answered.
@@ -69,21 +64,6 @@ pub(crate) struct Admission {
     pub(crate) fields: Option<Rc<AllowList>>,
     /// For the sender's next DPoP proof.
     pub(crate) next_nonce: Option<String>,
-}
-
-/// A token whose signature held and that is no good here and now.
-struct Unacceptable<'a> {
-    issuer: &'a IssuerConfig,
-    key_thumbprint: [u8; 32],
-    stop: Stop,
-}
-
-/// What became of a bearer token.
-enum Authentication<'a> {
-    /// It is verified and its sender's; this is who issued it.
-    Verified(Bound, &'a IssuerConfig),
-    /// It is authentic and still no good: refused with a record of its own.
-    Unacceptable(Unacceptable<'a>),
 }
 
 impl Gate {
@@ -275,148 +255,11 @@ impl Gate {
                 .is_none_or(|offered| offered.holder_identity() == HolderIdentity::Pseudonymised)
     }
 
-    /// Profile §2–23: from the token to a verified one that is its sender's.
-    async fn authenticate<P: Platform>(
-        &self,
-        platform: &P,
-        bearer: &AccessToken,
-        sender: &Sender<'_, P::Request>,
-        now_ms: u64,
-    ) -> Result<Authentication<'_>, Stop> {
-        let now = unix_time(now_ms)?;
-        let audience = &self.config.institution.audience;
-        let cached = self.cache.borrow_mut().get(bearer);
-        if let Some(cached) = cached {
-            let issuer = self.issuer(cached.issuer())?;
-            let keys = self.keys.resolve(platform, issuer, cached.key_id()).await?;
-            let thumbprint = cached.key_thumbprint();
-            return match cached.recheck(&keys, audience, now) {
-                Ok(token) => {
-                    let bound = self.bind(platform, token, bearer, sender, now);
-                    settle_binding(bound.await, issuer, thumbprint)
-                }
-                Err(error) => settle(error, issuer, thumbprint),
-            };
-        }
-        let untrusted = UntrustedToken::parse(bearer).map_err(Refusal::from)?;
-        let issuer = self.issuer(untrusted.issuer())?;
-        let keys = self
-            .keys
-            .resolve(platform, issuer, untrusted.key_id())
-            .await?;
-        let key = keys.keys().get(untrusted.key_id());
-        let thumbprint = key.map(Jwk::thumbprint).unwrap_or_default();
-        match untrusted
-            .verify(&keys, audience, platform.verifier(), now)
-            .await
-        {
-            Ok(token) => {
-                self.cache.borrow_mut().insert(bearer, token.clone());
-                let bound = self.bind(platform, token, bearer, sender, now);
-                settle_binding(bound.await, issuer, thumbprint)
-            }
-            Err(error) => settle(error, issuer, thumbprint),
-        }
-    }
-
-    fn issuer(&self, issuer: &str) -> Result<&IssuerConfig, Refusal> {
-        self.config.issuer(issuer).ok_or(Refusal::UnknownIssuer)
-    }
-
-    /// Profile §17, §24–32: everything that must hold besides the token. A single
-    /// use is used up last, by a request that passes if its record can be written.
-    async fn judge<P: Platform>(
-        self: &Rc<Self>,
-        platform: &P,
-        found: &RouteMatch<'_>,
-        token: &VerifiedAccessToken,
-        issuer: &IssuerConfig,
-        source: SubjectSource<'_, P::Request>,
-        now_ms: u64,
-    ) -> Result<Judged, Fault> {
-        let question = Question {
-            token,
-            operation: &found.route.operation,
-            environment: self.config.environment,
-            verification_system: &issuer.system,
-            at: unix_time(now_ms)?,
-        };
-        let status = match token.status_reference() {
-            None => Ok(()),
-            Some(_) => Box::pin(self.check_status(platform, issuer, token)).await,
-        };
-        let shadow = self.config.enforcement.rules;
-        let decision = decide_in_shadow(&self.catalogue, &question, shadow);
-        let bound = match decision.outcome() {
-            // It is no longer a valid token, whatever it would have opened.
-            Outcome::Allow(_) | Outcome::Deny(_) if let Err(stop) = status => Err(stop),
-            Outcome::Deny(reason) => Err(Refusal::Denied(reason.clone()).into()),
-            Outcome::Allow(_) => {
-                let key = &self.secrets.pseudonym_key;
-                let limit = self.config.body_limit;
-                let timeout = platform.sleep(MAX_BODY_WAIT_MS);
-                let bound = subject::bind(found, token, key, source, limit, timeout).await;
-                match (bound, token.mandate().usage()) {
-                    (Ok(body), Usage::SingleUse) => {
-                        Box::pin(use_up(platform, token)).await.map(|()| body)
-                    }
-                    (bound, Usage::SingleUse | Usage::Repeated) => bound,
-                }
-            }
-        };
-        let (stop, body_sha256) = match bound {
-            Ok(body_sha256) => (None, body_sha256),
-            Err(stop) => (Some(stop), None),
-        };
-        Ok(Judged {
-            decision,
-            stop,
-            body_sha256,
-        })
-    }
-
     /// Remembers for `/health` how a write to the log went.
     fn noted<P: Platform, T>(&self, platform: &P, written: Result<T, Fault>) -> Result<T, Fault> {
         let failed = matches!(written, Err(Fault::Log(_)));
         self.failed_write_ms.set(failed.then(|| platform.now_ms()));
         written
-    }
-
-    /// Counts a stop that left no entry of its own.
-    pub(crate) fn count<P: Platform>(self: &Rc<Self>, platform: &P, stop: &Stop) {
-        if !leaves_no_entry(stop) {
-            return;
-        }
-        self.count_reason(platform, (stop.code(), false));
-    }
-
-    /// Counts a stop by its reason, and by whether its request went on.
-    pub(crate) fn count_reason<P: Platform>(self: &Rc<Self>, platform: &P, counter: Counter) {
-        let Counted::First(first) = self.tally.count(
-            counter,
-            platform.now_ms(),
-            self.config.aggregate_interval_ms,
-        ) else {
-            return;
-        };
-        let (gate, later) = (Rc::clone(self), platform.clone());
-        platform.defer(async move {
-            gate.record_count(&later, first).await;
-            later.sleep(gate.config.aggregate_interval_ms).await;
-            if let Some(rest) = gate.tally.close(counter) {
-                gate.record_count(&later, rest).await;
-            }
-        });
-    }
-
-    async fn record_count<P: Platform>(&self, platform: &P, aggregate: Aggregate) {
-        let recorded = match record::aggregate(self, &aggregate, platform.now_ms()) {
-            Ok(entry) => append(&entry, platform.log()).await,
-            Err(fault) => Err(fault),
-        };
-        if recorded.is_err() {
-            self.tally.restore(aggregate);
-        }
     }
 
     /// Records what became of a forwarded request, behind its answer.
@@ -453,120 +296,6 @@ impl Gate {
         }
         let entry = record::reading(self, (from, limit), nonces, platform.now_ms())?;
         append(&entry, platform.log()).await.map(drop)
-    }
-}
-
-/// A decision, and what stops the request in spite or because of it.
-pub(crate) struct Judged {
-    pub(crate) decision: Decision,
-    pub(crate) stop: Option<Stop>,
-    /// SHA-256 of the body, where the subject was found in it.
-    body_sha256: Option<[u8; 32]>,
-}
-
-impl Judged {
-    /// The rules that did not hold and were only watched.
-    fn failed_in_shadow(&self) -> Vec<&'static str> {
-        let rules = self.decision.rules().iter();
-        rules
-            .filter(|rule| rule.failed_in_shadow())
-            .map(|rule| rule.check())
-            .collect()
-    }
-
-    /// The allowance, if nothing stops the request.
-    fn into_allowance(self) -> Result<Allowance, Stop> {
-        match (self.stop, self.decision.into_outcome()) {
-            (None, Outcome::Allow(allowance)) => Ok(allowance),
-            (Some(stop), Outcome::Allow(_) | Outcome::Deny(_)) => Err(stop),
-            (None, Outcome::Deny(reason)) => Err(Refusal::Denied(reason).into()),
-        }
-    }
-}
-
-/// Profile §25: uses up a single-use mandate, by (`iss`, `jti`). It is remembered
-/// for as long as the token could pass anywhere.
-async fn use_up<P: Platform>(platform: &P, token: &VerifiedAccessToken) -> Result<(), Stop> {
-    let until = token.expires_at().saturating_add(MAX_CLOCK_SKEW_SECONDS);
-    let used = platform.replay().consume(&token.replay_key(), until).await;
-    match used.map_err(Fault::from)? {
-        Use::First => Ok(()),
-        Use::Repeated => Err(Refusal::TokenReplayed.into()),
-    }
-}
-
-/// What follows from a token that did not verify.
-fn settle(
-    error: VerifyError,
-    issuer: &IssuerConfig,
-    key_thumbprint: [u8; 32],
-) -> Result<Authentication<'_>, Stop> {
-    match error {
-        VerifyError::Unavailable { .. } => Err(Fault::Verifier.into()),
-        VerifyError::UnknownKey { .. } | VerifyError::NotAuthentic(_) => {
-            Err(Refusal::Verify(error).into())
-        }
-        VerifyError::Unacceptable(_) => Ok(Authentication::Unacceptable(Unacceptable {
-            issuer,
-            key_thumbprint,
-            stop: Refusal::Verify(error).into(),
-        })),
-    }
-}
-
-/// What follows from a verified token and its sender. Its signature held, so a
-/// refusal has an entry of its own.
-fn settle_binding(
-    bound: Result<Bound, Stop>,
-    issuer: &IssuerConfig,
-    key_thumbprint: [u8; 32],
-) -> Result<Authentication<'_>, Stop> {
-    match bound {
-        Ok(bound) => Ok(Authentication::Verified(bound, issuer)),
-        // The proof's signature could not be checked: counted, as for a token's.
-        Err(stop) if leaves_no_entry(&stop) => Err(stop),
-        Err(stop) => Ok(Authentication::Unacceptable(Unacceptable {
-            issuer,
-            key_thumbprint,
-            stop,
-        })),
-    }
-}
-
-/// Whether a stop came before a signature held, or is a fault that no entry names.
-pub(crate) fn leaves_no_entry(stop: &Stop) -> bool {
-    match stop {
-        Stop::Refused(refusal) => match refusal {
-            Refusal::Route(_)
-            | Refusal::Bearer(_)
-            | Refusal::Ambiguous
-            | Refusal::Parse(_)
-            | Refusal::UnknownIssuer
-            | Refusal::Auditor
-            | Refusal::Operator
-            | Refusal::Order => true,
-            Refusal::Verify(error) => !error.signature_held(),
-            Refusal::Binding(_)
-            | Refusal::Dpop(_)
-            | Refusal::ProofReplayed
-            | Refusal::TokenReplayed
-            | Refusal::Status(_)
-            | Refusal::Denied(_)
-            | Refusal::Subject(_) => false,
-        },
-        Stop::Failed(fault) => match fault {
-            Fault::Keys | Fault::Verifier => true,
-            // A log that is down takes no count either; the others have entries.
-            Fault::NotStarted
-            | Fault::Log(_)
-            | Fault::Replay(_)
-            | Fault::StatusUnavailable
-            | Fault::Upstream(_)
-            | Fault::Response(_)
-            | Fault::Random
-            | Fault::Record
-            | Fault::Assertion => false,
-        },
     }
 }
 

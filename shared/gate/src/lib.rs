@@ -15,14 +15,17 @@
 
 mod age;
 mod assertion;
+mod authenticate;
 mod certificate;
 mod challenge;
 mod compare;
 mod config;
+mod count;
 mod error;
 mod gate;
 pub mod headers;
 mod health;
+mod judge;
 mod keys;
 mod media_type;
 pub mod memory;

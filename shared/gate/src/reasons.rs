@@ -19,8 +19,8 @@ use sluis_token::{
     MandateError, ParseError, Part, UnixTime, VerifyError,
 };
 
+use crate::count::leaves_no_entry;
 use crate::error::{Fault, Refusal, StatusError, Stop, SubjectError};
-use crate::gate::leaves_no_entry;
 use crate::minimise::ResponseError;
 use crate::platform::{LogError, UpstreamError};
 use crate::problem::{self, Candour};

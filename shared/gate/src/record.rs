@@ -11,7 +11,8 @@ use sluis_token::{AccessToken, VerifiedAccessToken};
 
 use crate::compare::Disagreement;
 use crate::error::{Fault, Stop};
-use crate::gate::{Gate, Judged};
+use crate::gate::Gate;
+use crate::judge::Judged;
 use crate::problem;
 use crate::route::RouteMatch;
 use crate::tally::Aggregate;
