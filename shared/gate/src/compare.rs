@@ -95,18 +95,15 @@ impl Comparison {
             return;
         }
         let mut pairs = self.pairs.borrow_mut();
-        let known = pairs
-            .iter()
-            .any(|pair| (pair.now, pair.then) == (now, then));
-        let (now, then) = if known || pairs.len() < MAX_COMPARED_PAIRS {
-            (now, then)
-        } else {
-            (OTHER, OTHER)
+        let place = |now, then| {
+            let mut known = pairs.iter().map(|pair| (pair.now, pair.then));
+            known.position(|pair| pair == (now, then))
         };
-        let found = pairs
-            .iter_mut()
-            .find(|pair| (pair.now, pair.then) == (now, then));
-        if let Some(pair) = found {
+        let (now, then, found) = match place(now, then) {
+            None if pairs.len() >= MAX_COMPARED_PAIRS => (OTHER, OTHER, place(OTHER, OTHER)),
+            found => (now, then, found),
+        };
+        if let Some(pair) = found.and_then(|at| pairs.get_mut(at)) {
             if pair.unrecorded == 0 {
                 pair.first_ms = at_ms;
             }

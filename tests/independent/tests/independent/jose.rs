@@ -12,7 +12,7 @@ use base64ct::{Base64UrlUnpadded, Encoding as _};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sluis_independent::divergences::Listed;
-use sluis_independent::{Expected, Set, Verdict, forge, keys, vectors, workspace};
+use sluis_independent::{Expected, Set, Verdict, forge, keys, read, workspace};
 use sluis_token::vectors::verify_jws;
 use sluis_token::{Algorithm, IssuerKeys, IssuerRules, JwkSet, KeyRules};
 
@@ -122,9 +122,7 @@ struct Examples {
 }
 
 fn examples(set: &mut Set) -> Result<Found> {
-    let path = vectors().join("rfc.toml");
-    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let examples: Examples = toml::from_str(&text).with_context(|| path.display().to_string())?;
+    let examples: Examples = read("rfc.toml")?;
     for example in examples.example {
         let mut key: Value = serde_json::from_str(&example.key)?;
         let members = key.as_object_mut().context("a key is an object")?;

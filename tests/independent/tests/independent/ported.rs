@@ -1,13 +1,11 @@
 //! The negative tests of other libraries, expressed as data for tokens and keys of the profile.
 
-use std::fs;
-
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 use serde_json::Value;
 use sluis_independent::divergences::Listed;
 use sluis_independent::forge::{self, Recipe};
-use sluis_independent::{Expected, Set, Verdict, keys, vectors};
+use sluis_independent::{Expected, Set, Verdict, keys, read};
 use sluis_token::{JwkSet, KeyRules};
 
 use crate::{Found, Source};
@@ -51,9 +49,7 @@ struct KeyCase {
 }
 
 fn run(set: &mut Set, file: &str) -> Result<Found> {
-    let path = vectors().join(file);
-    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let cases: Cases = toml::from_str(&text).with_context(|| path.display().to_string())?;
+    let cases: Cases = read(file)?;
     let good = forge::verdict(&Recipe::default())?;
     ensure!(good == Ok(()), "the good token itself is refused: {good:?}");
     let mut wrong = Vec::new();

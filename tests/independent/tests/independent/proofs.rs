@@ -1,11 +1,9 @@
 //! The DPoP proofs of RFC 9449, as they stand there and with one thing changed.
 
-use std::fs;
-
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 use sluis_independent::divergences::Listed;
-use sluis_independent::{Expected, Set, Verdict, keys, vectors};
+use sluis_independent::{Expected, Set, Verdict, keys, read, replaced};
 use sluis_token::{AccessToken, AuthorizationScheme, DpopProof, DpopRequest, UnixTime};
 
 use crate::{Found, Source};
@@ -52,9 +50,7 @@ struct Change {
 }
 
 fn run(set: &mut Set) -> Result<Found> {
-    let path = vectors().join("dpop.toml");
-    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let proofs: Proofs = toml::from_str(&text).with_context(|| path.display().to_string())?;
+    let proofs: Proofs = read("dpop.toml")?;
     for example in &proofs.proof {
         let proof = DpopProof::parse(&example.text).with_context(|| example.name.clone())?;
         ensure!(
@@ -77,16 +73,7 @@ fn run(set: &mut Set) -> Result<Found> {
         )?;
         for change in &example.but {
             let id = format!("{}, but {}", example.name, change.what);
-            let text = match &change.text {
-                None => example.text.clone(),
-                Some([from, to]) => {
-                    ensure!(
-                        example.text.matches(from.as_str()).count() == 1,
-                        "{id}: {from}"
-                    );
-                    example.text.replace(from.as_str(), to)
-                }
-            };
+            let text = replaced(&example.text, change.text.as_ref()).context(id.clone())?;
             let token = change.token.as_ref().unwrap_or(&proofs.token);
             let verdict = example.judge(&text, token, Some(change))?;
             add(id, Expected::Refused, verdict, &change.ours)?;

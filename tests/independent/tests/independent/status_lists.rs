@@ -1,13 +1,12 @@
 //! The examples and test vectors of the Token Status List (draft-ietf-oauth-status-list).
 
 use std::collections::BTreeMap;
-use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sluis_independent::divergences::Listed;
-use sluis_independent::{Expected, Set, Verdict, vectors};
+use sluis_independent::{Expected, Set, Verdict, read, replaced};
 use sluis_token::sign::{SigningKey, jwks_json};
 use sluis_token::{
     Algorithm, IssuerKeys, IssuerRules, JwkSet, KeyRules, StatusList, TokenStatus, UnixTime,
@@ -74,9 +73,7 @@ struct Change {
 }
 
 fn run(set: &mut Set) -> Result<Found> {
-    let path = vectors().join("status-list.toml");
-    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let file: File = toml::from_str(&text).with_context(|| path.display().to_string())?;
+    let file: File = read("status-list.toml")?;
     for list in &file.list {
         list.run(set)?;
     }
@@ -89,20 +86,20 @@ fn run(set: &mut Set) -> Result<Found> {
 impl List {
     /// Every entry that is named, and all the others at once; one beyond the end is none.
     fn run(&self, set: &mut Set) -> Result<()> {
-        let read = read(self.bits, &self.lst)?;
+        let list = signed(self.bits, &self.lst)?;
         ensure!(
-            read.entries() == self.entries,
+            list.entries() == self.entries,
             "{}: {} entries",
             self.name,
-            read.entries()
+            list.entries()
         );
         let named: BTreeMap<u64, u8> = self.statuses.iter().copied().collect();
         for (index, value) in &named {
             let id = format!("{}, index {index}", self.name);
-            set.case(id, Expected::Accepted, says(&read, *index, *value));
+            set.case(id, Expected::Accepted, says(&list, *index, *value));
         }
         let others = (0..self.entries).filter(|index| !named.contains_key(index));
-        let mut others = others.map(|index| says(&read, index, 0));
+        let mut others = others.map(|index| says(&list, index, 0));
         let id = format!("{}, every other index", self.name);
         set.case(
             id,
@@ -110,7 +107,7 @@ impl List {
             others.find(Result::is_err).unwrap_or(Ok(())),
         );
         let id = format!("{}, beyond the end", self.name);
-        set.case(id, Expected::Refused, says(&read, self.entries, 0));
+        set.case(id, Expected::Refused, says(&list, self.entries, 0));
         Ok(())
     }
 }
@@ -133,7 +130,7 @@ fn says(list: &StatusList, index: u64, value: u8) -> Verdict {
 }
 
 /// The list, in a token of ours.
-fn read(bits: u8, lst: &str) -> Result<StatusList> {
+fn signed(bits: u8, lst: &str) -> Result<StatusList> {
     let key = SigningKey::generate(Algorithm::EdDsa)?;
     let payload = json!({"sub": URI, "iat": NOW, "status_list": {"bits": bits, "lst": lst}});
     let text = key.sign("statuslist+jwt", &payload)?;
@@ -157,16 +154,7 @@ impl Token {
         set.case(&self.name, Expected::Accepted, as_it_is);
         for change in &self.but {
             let id = format!("{}, but {}", self.name, change.what);
-            let text = match &change.text {
-                None => self.text.clone(),
-                Some([from, to]) => {
-                    ensure!(
-                        self.text.matches(from.as_str()).count() == 1,
-                        "{id}: {from}"
-                    );
-                    self.text.replace(from.as_str(), to)
-                }
-            };
+            let text = replaced(&self.text, change.text.as_ref()).context(id.clone())?;
             let verdict = self.judge(&text, Some(change))?;
             let code = verdict.err().unwrap_or(Listed::ACCEPTED);
             ensure!(code == change.ours, "{id}: {code}, not {}", change.ours);
