@@ -1,75 +1,31 @@
 //! A validator on a runtime with everything around it: backend, verification systems, log, and a memory of all that passed.
 
+mod log;
+mod memory;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
-use sluis_log::{ChainHead, EntryPage, Origin, StoredEntry, verify_chain};
 use sluis_token::Algorithm;
 use sluis_token::sign::SigningKey;
 
-use crate::backend::{ALLOWED, Answer, Backend, Behaviour, Seen, lock};
-use crate::client::{Request, Response};
-use crate::issuer::{self, Issuers, SSIN};
+use crate::backend::{ALLOWED, Answer, Backend, Behaviour};
+use crate::issuer::{self, Issuers};
 use crate::runtime::{
     Build, Function, LogCondition, ReplayCondition, Running, Runtime, Surroundings,
 };
 
-/// The origin of the log in `simulation.toml`.
-const LOG_ORIGIN: &str = "gate.simulation.sluis.invalid/log";
+pub use log::Record;
+use memory::Memory;
+
 /// Where `simulation.toml` has the demo backend; the tests' backend answers there too.
 pub const BACKEND_PREFIX: &str = "/simulation/backend";
 /// The variable that puts the simulation in shadow.
 const ENFORCEMENT: &str = "SLUIS_SIMULATION_ENFORCEMENT";
-/// How long deferred work (an outcome, a count) may take to appear in the log.
-const DEFERRED: Duration = Duration::from_secs(5);
-
-/// An entry of the log whose payload was read.
-#[derive(Clone, Debug)]
-pub struct Record {
-    /// Where it stands.
-    pub index: u64,
-    /// `granted`, `refused`, `completed`, `failed`, `counted` or `read`.
-    pub kind: String,
-    /// The whole payload.
-    pub payload: Value,
-}
-
-impl Record {
-    /// A member of the record's `data`.
-    pub fn data(&self, member: &str) -> &Value {
-        self.payload
-            .get("data")
-            .and_then(|data| data.get(member))
-            .unwrap_or(&Value::Null)
-    }
-
-    /// The event's id, which is the entry's.
-    pub fn id(&self) -> &str {
-        self.payload
-            .get("id")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-    }
-
-    /// Whether it is the decision over the request whose answer had that trace id.
-    pub fn is_decision_of(&self, trace_id: &str) -> bool {
-        matches!(self.kind.as_str(), "granted" | "refused") && self.data("traceId") == trace_id
-    }
-}
-
-/// Everything that came out of the validator, kept to be searched for what must not be in it.
-#[derive(Debug, Default)]
-struct Memory {
-    responses: Vec<String>,
-    forwarded: Vec<String>,
-    tokens: Vec<String>,
-}
-
 /// The validator and its surroundings.
 #[derive(Debug)]
 pub struct World {
@@ -359,47 +315,6 @@ impl World {
         self.runtime.name()
     }
 
-    /// Sends a request to the validator and remembers the answer.
-    pub fn send(&self, request: &Request) -> Result<Response> {
-        let response = request.send(self.address()?)?;
-        self.remember(&response);
-        Ok(response)
-    }
-
-    /// Remembers an answer that was fetched otherwise.
-    pub fn remember(&self, response: &Response) {
-        lock(&self.memory)
-            .responses
-            .push(format!("{}\n{}", response.headers, response.text()));
-    }
-
-    /// The one request that reached the backend since the last call.
-    pub fn take_one_seen(&self) -> Result<Seen> {
-        let mut seen = self.take_seen();
-        let one = seen.pop().context("the backend saw no request")?;
-        ensure!(
-            seen.is_empty(),
-            "the backend saw {} more requests",
-            seen.len()
-        );
-        Ok(one)
-    }
-
-    /// What reached the backend since the last call; remembered too.
-    pub fn take_seen(&self) -> Vec<Seen> {
-        let seen = self
-            .backend
-            .as_ref()
-            .map(Backend::take_seen)
-            .unwrap_or_default();
-        let mut memory = lock(&self.memory);
-        for request in &seen {
-            // The client's own body and target are the API's business and pass as they are.
-            memory.forwarded.push(request.headers.to_string());
-        }
-        seen
-    }
-
     /// The claims of a good token of the Crossroads Bank's verification system.
     pub fn pension_claims(&self) -> Result<Value> {
         Ok(self.on_time(issuer::pension_claims(&self.pseudonym_key)?))
@@ -439,11 +354,6 @@ impl World {
         Ok(token)
     }
 
-    /// Remembers a token that was made otherwise.
-    pub fn remember_token(&self, token: &str) {
-        lock(&self.memory).tokens.push(token.to_owned());
-    }
-
     /// The credential of the auditor.
     pub fn auditor_token(&self) -> &str {
         &self.auditor_token
@@ -463,142 +373,6 @@ impl World {
     pub fn subject(&self, ssin: &str) -> Result<String> {
         issuer::subject(&self.pseudonym_key, ssin)
     }
-
-    /// Every entry of the log from `index` on, as stored.
-    pub fn entries(&self, index: u64) -> Result<Vec<StoredEntry>> {
-        let mut entries = Vec::new();
-        let mut next = Some(index);
-        while let Some(from) = next {
-            let request = Request::get(&format!("/log/entries?from={from}&limit=200"));
-            let response = request.bearer(&self.auditor_token).send(self.address()?)?;
-            ensure!(
-                response.status == 200,
-                "the log answers {}: {}",
-                response.status,
-                response.text()
-            );
-            let page: EntryPage = serde_json::from_slice(&response.body.start)?;
-            ensure!(
-                page.origin.as_str() == LOG_ORIGIN,
-                "a log of another origin"
-            );
-            next = page.next;
-            entries.extend(page.items);
-        }
-        Ok(entries)
-    }
-
-    /// The index that the next entry would have.
-    pub fn log_size(&self) -> Result<u64> {
-        let request = Request::get("/log/entries?from=0&limit=1").bearer(&self.auditor_token);
-        let response = request.send(self.address()?)?;
-        ensure!(
-            response.status == 200,
-            "the log answers {}: {}",
-            response.status,
-            response.text()
-        );
-        // Reading records of accesses is itself recorded, after the page was made.
-        let page: EntryPage = serde_json::from_slice(&response.body.start)?;
-        Ok(page.size)
-    }
-
-    /// The records of the log from `index` on.
-    pub fn records(&self, index: u64) -> Result<Vec<Record>> {
-        self.entries(index)?.iter().map(record).collect()
-    }
-
-    /// Waits until the records from `index` on satisfy `until`; deferred records come after the answer.
-    pub fn records_until(
-        &self,
-        index: u64,
-        until: impl Fn(&[Record]) -> bool,
-    ) -> Result<Vec<Record>> {
-        let step = Duration::from_millis(50);
-        let mut waited = Duration::ZERO;
-        loop {
-            let records = self.records(index)?;
-            if until(&records) {
-                return Ok(records);
-            }
-            ensure!(
-                waited < DEFERRED,
-                "not within {DEFERRED:?} in the log: {records:#?}"
-            );
-            thread::sleep(step);
-            waited += step;
-        }
-    }
-
-    /// The one decision over the request with that answer.
-    pub fn decision_of(&self, index: u64, response: &Response) -> Result<Record> {
-        let trace_id = response
-            .header("belgov-trace-id")
-            .context("an answer without a trace id")?;
-        let mut records = self.records(index)?;
-        records.retain(|record| record.is_decision_of(trace_id));
-        ensure!(
-            records.len() == 1,
-            "{} decisions over one request",
-            records.len()
-        );
-        records.pop().context("no decision")
-    }
-
-    /// Verifies the whole log: every link, every commitment, no id twice.
-    pub fn verify_log(&self) -> Result<ChainHead> {
-        Ok(verify_chain(&Origin::parse(LOG_ORIGIN)?, self.entries(0)?)?)
-    }
-
-    /// Searches everything that came out for what must not be in it; `words` are the names besides tokens, secrets and SSINs.
-    pub fn leaks(&self, words: &[&str]) -> Result<Vec<String>> {
-        self.take_seen();
-        let payloads: Vec<String> = self
-            .entries(0)?
-            .iter()
-            .filter_map(|entry| entry.payload().map(str::to_owned))
-            .collect();
-        let output = [self.output()?];
-        let memory = lock(&self.memory);
-        ensure!(
-            !memory.responses.is_empty() && !memory.forwarded.is_empty(),
-            "nothing to search"
-        );
-        ensure!(
-            !payloads.is_empty() && !memory.tokens.is_empty(),
-            "nothing to search for"
-        );
-        let mut needles: Vec<(&str, String)> = vec![("the SSIN", SSIN.to_owned())];
-        needles.push(("another SSIN", issuer::OTHER_SSIN.to_owned()));
-        needles.extend(words.iter().map(|word| ("a name", (*word).to_owned())));
-        needles.extend(
-            self.secrets
-                .iter()
-                .map(|secret| ("a secret", secret.clone())),
-        );
-        for token in &memory.tokens {
-            // Header segments are alike in many tokens; the payload and the signature are this one's own.
-            let parts = token.split('.').skip(1).filter(|part| part.len() > 40);
-            needles.extend(parts.map(|part| ("a token", part.to_owned())));
-        }
-        let places: [(&str, &[String]); 4] = [
-            ("the log", &payloads),
-            ("an answer", &memory.responses),
-            ("the backend's headers", &memory.forwarded),
-            ("the runtime's output", &output),
-        ];
-        let mut found = Vec::new();
-        for (place, texts) in places {
-            for text in texts {
-                for (what, needle) in &needles {
-                    if text.contains(needle.as_str()) {
-                        found.push(format!("{what} in {place}: {text}"));
-                    }
-                }
-            }
-        }
-        Ok(found)
-    }
 }
 
 /// Where a runtime keeps what its instances share: Spin's file, and the folder of workerd's object.
@@ -607,19 +381,4 @@ pub fn shared_places(state: &Path) -> (PathBuf, PathBuf) {
         state.join(".spin/sqlite_key_value.db"),
         state.join("objects").join(crate::workerd::SHARED_OBJECTS),
     )
-}
-
-fn record(entry: &StoredEntry) -> Result<Record> {
-    let payload = entry.payload().context("an entry without its payload")?;
-    let payload: Value = serde_json::from_str(payload)?;
-    let kind = payload
-        .get("type")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    let kind = kind.rsplit('.').next().unwrap_or_default().to_owned();
-    Ok(Record {
-        index: entry.index,
-        kind,
-        payload,
-    })
 }
