@@ -533,7 +533,10 @@ impl Platform for MemoryPlatform {
             permit.passing().filter_map(named).collect()
         };
         for (name, value) in permit.headers() {
-            headers.insert((*name).to_owned(), value.clone());
+            // One that passed too arrives twice.
+            let field = headers.entry((*name).to_owned());
+            let joined = field.and_modify(|passed| passed.push_str(", "));
+            joined.or_default().push_str(value);
         }
         self.0.forwarded.borrow_mut().push(Forwarded {
             method: request.method,

@@ -348,6 +348,36 @@ fn an_operation_outside_the_catalogue_is_no_configuration() {
 }
 
 #[test]
+fn every_operation_says_whether_its_answer_is_filtered_and_by_which_fields() {
+    let said = changed("response = \"opaque\"\n", "").to_string();
+    assert!(
+        said.contains("routes[2]") && said.contains("`response`"),
+        "{said}"
+    );
+    let said = changed("response = \"opaque\"", "response = \"all\"").to_string();
+    assert!(said.contains("`fields` or `opaque`"), "{said}");
+    let catalogue = root("catalogue.toml");
+    let text = root("simulation.toml");
+    let check = |text: &str, catalogue: &str| {
+        let catalogue = Catalogue::from_toml(catalogue).unwrap();
+        parse(text).unwrap().check_against(&catalogue)
+    };
+    check(&text, &catalogue).unwrap();
+    // A field within another is a path too.
+    let deeper = catalogue.replace("scheme = \"exact\"", "\"scheme.code\" = \"exact\"");
+    check(&text, &deeper).unwrap();
+    for within in ["", "a..b", "items[0]", "*", "a.b.c.d.e.f.g.h"] {
+        let text = text.replacen(
+            "fields_in = \"data\"",
+            &format!("fields_in = \"{within}\""),
+            1,
+        );
+        let said = check(&text, &catalogue).unwrap_err().to_string();
+        assert!(said.contains("routes.fields_in"), "{within}: {said}");
+    }
+}
+
+#[test]
 fn addresses_of_a_local_run_are_taken_only_where_they_are_harmless() {
     let simulation = || parse(&root("simulation.toml")).unwrap();
     assert!(

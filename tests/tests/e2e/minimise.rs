@@ -53,7 +53,8 @@ fn fields(world: &mut World) -> Result<()> {
     world
         .backend()?
         .behave(answer(200, &[JSON], Body::text(&body)));
-    let response = world.send(&rights().bearer(&world.pension_token()?))?;
+    let request = rights().with("accept-encoding", "gzip, br");
+    let response = world.send(&request.bearer(&world.pension_token()?))?;
     ensure!(response.status == 200, "{}", response.text());
     ensure!(
         response.body.length == expected.len() as u64,
