@@ -35,7 +35,8 @@ pub(crate) const RESPONSE_DOCUMENT: Parser = Parser {
     run: response_document,
     longest: 256 * 1024,
     base: 100_000,
-    per_byte: 400,
+    // Two passes of the filter and three of another reader.
+    per_byte: 1_200,
 };
 
 /// A line with the paths that may pass, apart by spaces, then the body.
