@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use sluis_log::{BundleFault, CheckpointError, QuorumError, TreeFault};
+use sluis_log::{BundleFault, CheckpointError, MemoryLog, QuorumError, TreeFault, conformance};
 
 use super::served::serve;
 use super::written::{key, leave_earlier, signer, write};
-use super::{Folder, LogFailure, sluis};
+use super::{Folder, LogFailure, origin, sluis};
 
 fn fsck(folder: &Path) -> Result<String, LogFailure> {
     sluis(&["fsck", "--dir", folder.to_str().unwrap(), "--key", &key()])
@@ -236,6 +236,36 @@ fn records_of_another_log_or_too_few_are_found() {
         said.contains(": 4 entries") && said.contains("head 5:"),
         "{said}"
     );
+}
+
+#[test]
+fn records_whose_own_chain_holds_but_that_the_tree_does_not_have_are_found() {
+    let folder = Folder::new();
+    let log = folder.0.join("log");
+    write(&log, 3, true);
+    let mut other = MemoryLog::new(origin());
+    for number in [0, 1, 7] {
+        other
+            .append(&conformance::sample(number, 0).unwrap())
+            .unwrap();
+    }
+    let records = fs::read_to_string(log.join("records.jsonl")).unwrap();
+    let mut lines = vec![records.lines().next().unwrap().to_owned()];
+    lines.extend(
+        other
+            .read(0, 9)
+            .iter()
+            .map(|entry| serde_json::to_string(entry).unwrap()),
+    );
+    fs::write(log.join("records.jsonl"), lines.join("\n") + "\n").unwrap();
+    let records = folder.0.join("log/records.jsonl");
+    assert!(sluis(&["fsck", "--file", records.to_str().unwrap()]).is_ok());
+    let failure = fsck(&log).unwrap_err();
+    assert!(
+        matches!(failure, LogFailure::OtherEntry { index: 2 }),
+        "{failure}"
+    );
+    assert_eq!(failure.exit_code(), 3);
 }
 
 #[test]

@@ -126,6 +126,8 @@ impl Peer {
             200 => Ok(Answered::Cosigned(text)),
             409 => {
                 let size = text.strip_suffix('\n').and_then(|size| size.parse().ok());
+                // One spelling: no sign and no zeros before it.
+                let size = size.filter(|size: &u64| format!("{size}\n") == text);
                 let odd = || self.odd("it answered 409 without a size".to_owned());
                 size.map(Answered::Conflict).ok_or_else(odd)
             }

@@ -415,6 +415,35 @@ mod tests {
     }
 
     #[test]
+    fn verification_is_strict() {
+        use curve25519_dalek::scalar::{Scalar, clamp_integer};
+        use ed25519_dalek::{SigningKey, Verifier as _};
+        use sha2::{Digest, Sha512};
+
+        let (seed, text) = ([7; 32], "text\n");
+        let secret = *Sha512::digest(seed).first_chunk::<32>().unwrap();
+        let secret = Scalar::from_bytes_mod_order(clamp_integer(secret));
+        let public = SigningKey::from_bytes(&seed).verifying_key();
+        // R is the neutral element, of order 1: the equation of RFC 8032 holds with S = k times the secret.
+        let mut neutral = [0; 32];
+        neutral[0] = 1;
+        let hash = Sha512::new()
+            .chain_update(neutral)
+            .chain_update(public.as_bytes())
+            .chain_update(text);
+        let k = Scalar::from_bytes_mod_order_wide(&hash.finalize().into());
+        let bytes = [neutral, (k * secret).to_bytes()].concat();
+        let signature = Signature::from_slice(&bytes).unwrap();
+        assert!(public.verify(text.as_bytes(), &signature).is_ok());
+
+        let name = KeyName::parse("example.com/log").unwrap();
+        let key = NoteVerifier::new(name.clone(), public.as_bytes()).unwrap();
+        let line = NoteSignature::new(name, key.id(), bytes);
+        let note = SignedNote::new(text.to_owned(), vec![line]).unwrap();
+        assert!(key.signed(&note).is_err());
+    }
+
+    #[test]
     fn names_hold_neither_space_nor_plus() {
         assert!(KeyName::parse("ünï.example/☃").is_ok());
         for (text, c) in [
