@@ -31,6 +31,7 @@ mod payload;
 mod pending;
 mod reference;
 pub mod sequencer;
+mod source;
 pub mod sql;
 mod stored;
 mod time;
@@ -61,12 +62,13 @@ pub use note::{
     SignerError, VerifiedBundle, VerifiedCheckpoint, VerifierKeyError, WitnessRefusal,
     WitnessedLog,
 };
-pub use payload::{EventSource, MAX_PAYLOAD_BYTES, PayloadError};
+pub use payload::{MAX_PAYLOAD_BYTES, PayloadError};
 pub use pending::{Envelope, PendingEntry, PendingError, Receipt, ReceiptError, seal, seal_with};
 pub use reference::{
     HolderIdentity, HolderRef, MandateRef, ReferenceKey, ReferenceKeyError, ReferenceKeyId,
     SubjectRef,
 };
+pub use source::EventSource;
 pub use stored::{
     CommitmentError, CommitmentState, EntryPage, MAX_PAGE_ENTRIES, Opening, Row, StoredEntry,
     StoredError,

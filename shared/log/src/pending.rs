@@ -11,7 +11,8 @@ use crate::entry::{ENTRY_BYTES, Entry, EntryError, LeafHash, PolicyDigest, Strea
 use crate::event::Event;
 use crate::hash::{HASH_BYTES, HmacSha256, base64url, from_base64url, hmac_sha256};
 use crate::id::EntryId;
-use crate::payload::{EventSource, MAX_PAYLOAD_BYTES, PayloadError, write};
+use crate::payload::{MAX_PAYLOAD_BYTES, PayloadError, write};
+use crate::source::EventSource;
 use crate::time::UnixMillis;
 
 /// What stands around an event: who records it, when, under which catalogue.
