@@ -8,7 +8,7 @@
 )]
 
 use std::fs;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -221,6 +221,88 @@ fn random_keys_are_32_bytes_and_differ() {
     let (first, second) = (make(), make());
     assert_eq!(first.trim().len(), 43);
     assert_ne!(first, second);
+}
+
+#[test]
+fn the_verifier_key_of_a_private_key_is_printed_and_taken() {
+    let folder = Folder::new();
+    folder.run(&["keys", "random", "--out", "log.key"]).good();
+    let name = "validator.example.be/log";
+    let verifier = |more: &[&str]| {
+        let arguments = ["keys", "verifier", "--name", name, "log.key"];
+        folder.run(&[&arguments, more].concat())
+    };
+    let key = verifier(&[]).good();
+    let parsed = sluis_log::NoteVerifier::parse(key.trim()).unwrap();
+    assert_eq!(parsed.name().as_str(), name);
+    assert_eq!(verifier(&[]).good(), key);
+    let witness = verifier(&["--witness"]).good();
+    assert!(sluis_log::CosignatureVerifier::parse(witness.trim()).is_ok());
+
+    // A key of the other kind is wrong usage, a log that is not there a file that cannot be read.
+    let fsck = |key: &str| folder.run(&["log", "fsck", "--dir", "none", "--key", key.trim()]);
+    fsck(&witness).bad(2, &["where one of kind Ed25519 (a log's) is wanted"]);
+    fsck(&key).bad(1, &["none/checkpoint: "]);
+    folder.file("log.key", "c2hvcnQ");
+    verifier(&[]).bad(4, &["log.key: expected 32 bytes in base64url"]);
+    folder
+        .run(&["keys", "verifier", "--name", "two words", "log.key"])
+        .bad(2, &["no white space"]);
+}
+
+#[test]
+fn a_witness_says_who_it_is_and_where() {
+    let folder = Folder::new();
+    let key = |name: &str, more: &[&str]| {
+        folder.run(&["keys", "random", "--out", name]).good();
+        let arguments = ["keys", "verifier", "--name", "example.be/x", name];
+        folder
+            .run(&[&arguments, more].concat())
+            .good()
+            .trim()
+            .to_owned()
+    };
+    let (log, witness) = (key("log.key", &[]), key("witness.key", &["--witness"]));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_sluis"))
+        .args([
+            "log",
+            "witness",
+            "serve",
+            "--name",
+            "example.be/x",
+            "--key-file",
+            "witness.key",
+        ])
+        .args(["--log", &log, "--state", "state", "--listen", "127.0.0.1:0"])
+        .current_dir(&folder.0)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let said = [
+        lines.next().unwrap().unwrap(),
+        lines.next().unwrap().unwrap(),
+    ];
+    let taken = folder.run(&[
+        "log",
+        "witness",
+        "serve",
+        "--name",
+        "example.be/x",
+        "--key-file",
+        "witness.key",
+        "--log",
+        &log,
+        "--state",
+        "state",
+        "--listen",
+        "127.0.0.1:0",
+    ]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(said[0], witness);
+    assert!(said[1].starts_with("http://127.0.0.1:"), "{said:?}");
+    taken.bad(4, &["another witness has this folder"]);
 }
 
 #[test]
