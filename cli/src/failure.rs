@@ -8,6 +8,8 @@
 //! | 3 | looked at and refused: a token, a catalogue, a log, a validator that does not conform |
 //! | 4 | not what it should be: no key, no key set, no export, no profile, no reason code |
 //! | 5, 6 | a server refused, or was not reached |
+//! | 7 | traced, with gaps or contradictions |
+//! | 8 | traced, and nothing was found |
 
 use thiserror::Error;
 

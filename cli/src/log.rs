@@ -12,6 +12,7 @@ mod source;
 mod strays;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod tree_source;
 mod trust;
 mod verify;
@@ -39,6 +40,8 @@ pub(crate) enum LogCommand {
     Verify(VerifyArguments),
     /// Save the whole log, to a file or a folder that `fsck` takes
     Export(ExportArguments),
+    /// Say who, what, where, when and why of calls, over the logs of several parties
+    Trace(Box<trace::TraceArguments>),
     /// Be a witness of logs, or have a checkpoint cosigned by one
     #[command(subcommand)]
     Witness(witness::WitnessCommand),
@@ -191,6 +194,7 @@ pub(crate) fn run(command: &LogCommand, out: &mut impl Write) -> Result<(), LogF
         LogCommand::Prove(arguments) => prove::prove(arguments, out),
         LogCommand::Verify(arguments) => verify::verify(arguments, out),
         LogCommand::Export(arguments) => export::export(arguments, out),
+        LogCommand::Trace(arguments) => trace::trace(arguments, out),
         LogCommand::Witness(command) => witness::run(command, out),
     }
 }

@@ -9,6 +9,7 @@ use sluis_log::{
 };
 use thiserror::Error;
 
+use super::trace::TraceFailure;
 use crate::keys::KeysFailure;
 
 /// Why a log command failed. Each is one line.
@@ -100,6 +101,9 @@ pub(crate) enum LogFailure {
         address: std::net::SocketAddr,
         error: io::Error,
     },
+    /// A trace that cannot be made, or is not whole.
+    #[error(transparent)]
+    Trace(#[from] TraceFailure),
     /// It is another log than the one expected.
     #[error("this is the log of {found}, not of {expected}")]
     OtherOrigin { expected: Origin, found: Origin },
@@ -202,6 +206,7 @@ impl LogFailure {
             | Self::Line { .. }
             | Self::Answer { .. } => 4,
             Self::Key(failure) => failure.exit_code(),
+            Self::Trace(failure) => failure.exit_code(),
             Self::Refused { .. } | Self::WitnessRefused { .. } => 5,
             Self::Unreachable { .. } => 6,
         }

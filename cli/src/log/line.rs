@@ -105,7 +105,7 @@ fn short(value: Option<&Value>) -> Option<String> {
 }
 
 /// Without control characters: a record must not move the reader's cursor.
-fn printable(line: &str) -> String {
+pub(super) fn printable(line: &str) -> String {
     line.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect()

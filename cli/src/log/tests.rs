@@ -2,6 +2,7 @@
 
 mod proofs;
 mod served;
+mod trace;
 mod tree;
 mod witness;
 mod written;

@@ -13,6 +13,9 @@
 //! ([`Cosignature`], [`AddCheckpoint`], tlog-cosignature and tlog-witness), and
 //! how a reader verifies all of it ([`TreeCheck`], [`VerifiedCheckpoint`]).
 //!
+//! And over logs of several parties stands the [`trace`] of a call: who, what,
+//! where, when, why.
+//!
 //! Out of scope: doing the storage, a clock, randomness, HTTP, and the
 //! encryption of payloads, which changes no entry when it comes.
 
@@ -35,6 +38,7 @@ mod source;
 pub mod sql;
 mod stored;
 mod time;
+pub mod trace;
 mod tree;
 mod verify;
 

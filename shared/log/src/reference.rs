@@ -122,6 +122,13 @@ macro_rules! reference {
         #[derive(Clone, Copy, PartialEq, Eq, Hash)]
         pub struct $name([u8; HASH_BYTES]);
 
+        impl $name {
+            /// As it stands in a record.
+            pub(crate) fn text(&self) -> String {
+                base64url(&self.0)
+            }
+        }
+
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(concat!(stringify!($name), "(..)"))
@@ -130,7 +137,7 @@ macro_rules! reference {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(&base64url(&self.0))
+                serializer.serialize_str(&self.text())
             }
         }
     };

@@ -38,7 +38,7 @@ impl EventSource {
 
 /// At least three labels of lower-case letters, digits and hyphens, the last
 /// one `v` and a number (Belgif REST guide, rule async-svctype).
-fn is_service(service: &str) -> bool {
+pub(crate) fn is_service(service: &str) -> bool {
     let label = |label: &str| {
         !label.is_empty()
             && label
@@ -55,7 +55,7 @@ fn is_service(service: &str) -> bool {
 }
 
 /// A scheme and something after it, without white space (RFC 3986 §4.3).
-fn is_absolute_uri(uri: &str) -> bool {
+pub(crate) fn is_absolute_uri(uri: &str) -> bool {
     let Some((scheme, rest)) = uri.split_once(':') else {
         return false;
     };

@@ -12,6 +12,7 @@ mod log;
 mod request;
 mod settings;
 mod token;
+mod trace;
 mod tree;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 mod wasm;
@@ -32,7 +33,7 @@ pub struct Parser {
 }
 
 /// All of them.
-pub const PARSERS: [Parser; 23] = [
+pub const PARSERS: [Parser; 24] = [
     token::BEARER_REQUEST,
     token::COMPACT_TOKEN,
     token::DPOP_PROOF,
@@ -56,6 +57,7 @@ pub const PARSERS: [Parser; 23] = [
     tree::CHECKPOINT,
     tree::PROOF_BUNDLE,
     tree::ADD_CHECKPOINT,
+    trace::PARTY_RECORD,
 ];
 
 /// Runs the parser of that name, if there is one.

@@ -1,0 +1,268 @@
+//! Finding the calls that are wanted, and joining what the parties recorded.
+//!
+//! The validator's log is read once, from front to back; the other logs twice,
+//! because a mandate's records are known by those of the tokens issued for it.
+//! In memory is what was found, of bounded number, whatever the logs' length.
+
+use std::collections::HashMap;
+
+use thiserror::Error;
+
+use super::call::{Call, Fit, MAX_RECORDS_OF_A_TRACE};
+use super::decision::ValidatorRecord;
+use super::finding::{Finding, Given, examine};
+use super::member::{Member, Party, RecordKind, Tie};
+use super::query::Query;
+use super::record::PartyRecord;
+use crate::hash::{HASH_BYTES, hex};
+use crate::id::EntryId;
+use crate::reference::ReferenceKey;
+use crate::stored::StoredEntry;
+
+/// Most calls of one trace.
+pub const MAX_CALLS: usize = 1_000;
+
+/// Which reading of the other parties' logs it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pass {
+    /// The first: what is of a call or of a token.
+    Calls,
+    /// The second: what is of a mandate.
+    Mandates,
+}
+
+/// Why a trace cannot be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum TraceError {
+    /// More calls than are traced at once.
+    #[error("more than {MAX_CALLS} calls; ask for fewer")]
+    TooManyCalls,
+    /// More records than are held at once.
+    #[error("more than {MAX_RECORDS_OF_A_TRACE} records of other parties; ask for fewer calls")]
+    TooManyRecords,
+}
+
+/// Makes a trace.
+pub struct Tracer<'a> {
+    query: &'a Query,
+    keys: &'a [ReferenceKey],
+    calls: Vec<Call>,
+    by_id: HashMap<EntryId, usize>,
+    parties: Vec<Party>,
+    records: usize,
+    /// Records that are wanted and of no call.
+    strays: Vec<PartyRecord>,
+    erased: u64,
+    unreadable: u64,
+}
+
+/// A trace that was made.
+#[derive(Debug)]
+pub struct Traced {
+    pub(crate) calls: Vec<(Call, Vec<Finding>)>,
+    pub(crate) parties: Vec<Party>,
+    pub(crate) strays: Vec<(Finding, Party)>,
+    pub(crate) erased: u64,
+    pub(crate) unreadable: u64,
+}
+
+impl<'a> Tracer<'a> {
+    /// Begins. `keys` are the log's reference keys, as many as are known: with
+    /// them a mandate and a subject of another log are compared with the
+    /// references of this one.
+    pub fn new(query: &'a Query, keys: &'a [ReferenceKey]) -> Self {
+        Self {
+            query,
+            keys,
+            calls: Vec::new(),
+            by_id: HashMap::new(),
+            parties: Vec::new(),
+            records: 0,
+            strays: Vec::new(),
+            erased: 0,
+            unreadable: 0,
+        }
+    }
+
+    /// Takes the next entry of the validator's log, and tells whether it is
+    /// part of the trace. What does not open its commitment is not believed.
+    pub fn entry(&mut self, stored: &StoredEntry) -> Result<bool, TraceError> {
+        let Ok(entry) = stored.decode() else {
+            self.unreadable += 1;
+            return Ok(false);
+        };
+        let Ok(record) = ValidatorRecord::read(stored, &entry) else {
+            self.unreadable += 1;
+            return Ok(false);
+        };
+        match record {
+            ValidatorRecord::Decision(decision) => {
+                if !self.query.wants(&decision) {
+                    let lost = decision.payload.is_none() && self.query.could_be(&decision);
+                    self.erased += u64::from(lost);
+                    return Ok(false);
+                }
+                if stored.verify_commitment().is_err() {
+                    self.unreadable += 1;
+                    return Ok(false);
+                }
+                if self.calls.len() == MAX_CALLS {
+                    return Err(TraceError::TooManyCalls);
+                }
+                self.by_id.insert(decision.id, self.calls.len());
+                self.calls.push(Call::new(*decision));
+                Ok(true)
+            }
+            ValidatorRecord::Outcome(outcome) => {
+                let at = self.by_id.get(&outcome.decision).copied();
+                let Some(call) = at.and_then(|at| self.calls.get_mut(at)) else {
+                    return Ok(false);
+                };
+                if stored.verify_commitment().is_err() {
+                    self.unreadable += 1;
+                    return Ok(false);
+                }
+                call.outcome = Some(outcome);
+                Ok(true)
+            }
+            ValidatorRecord::Other => Ok(false),
+        }
+    }
+
+    /// Says that a log of that party is given, even if it has no record.
+    pub fn party(&mut self, party: Party) {
+        if !self.parties.contains(&party) {
+            self.parties.push(party);
+            self.parties.sort_unstable();
+        }
+    }
+
+    /// Takes a record of another party, once the validator's log was read; all
+    /// of them in the first pass, then all in the second, in whatever order.
+    pub fn record(&mut self, pass: Pass, record: &PartyRecord) -> Result<(), TraceError> {
+        let in_turn = match record.kind.tie() {
+            Tie::Mandate => Pass::Mandates,
+            Tie::Token | Tie::Call => Pass::Calls,
+        };
+        if in_turn != pass {
+            return Ok(());
+        }
+        let mandate = record
+            .get(Member::Issuer)
+            .zip(record.get(Member::MandateId));
+        let refs = |(issuer, id): (&str, &str)| {
+            let refs = self
+                .keys
+                .iter()
+                .map(|key| key.mandate_ref(issuer, id).text());
+            refs.collect::<Vec<_>>()
+        };
+        let refs = match record.kind.tie() {
+            Tie::Mandate => mandate.map(refs).unwrap_or_default(),
+            Tie::Token | Tie::Call => Vec::new(),
+        };
+        let (mut fits, mut added) = (0_usize, 0_usize);
+        let room = MAX_RECORDS_OF_A_TRACE - self.records;
+        for call in &mut self.calls {
+            match call.fit(record, &refs) {
+                Fit::No => {}
+                Fit::Yes => {
+                    fits += 1;
+                    if added == room {
+                        return Err(TraceError::TooManyRecords);
+                    }
+                    added += usize::from(call.add(record.clone()));
+                }
+                Fit::Claims(finding) => {
+                    fits += 1;
+                    if !call.found.contains(&finding) {
+                        call.found.push(finding);
+                    }
+                }
+            }
+        }
+        self.records += added;
+        if fits > 1 && record.kind.tie() == Tie::Call {
+            let party = record.party;
+            for call in &mut self.calls {
+                if call.records.last() == Some(record) {
+                    call.found.push(Finding::SeveralCalls { party });
+                }
+            }
+        }
+        if fits == 0 && self.query.wants_record(record) && !self.strays.contains(record) {
+            if self.records == MAX_RECORDS_OF_A_TRACE {
+                return Err(TraceError::TooManyRecords);
+            }
+            self.records += 1;
+            self.strays.push(record.clone());
+        }
+        Ok(())
+    }
+
+    /// Ends. `catalogues` are the digests of those given, if any was.
+    pub fn finish(self, catalogues: Option<&[[u8; HASH_BYTES]]>) -> Traced {
+        let policies: Option<Vec<String>> =
+            catalogues.map(|digests| digests.iter().map(|digest| hex(digest)).collect());
+        let given = Given {
+            parties: &self.parties,
+            policies: policies.as_deref(),
+            keys: self.keys,
+        };
+        let mut calls = self.calls;
+        for call in &mut calls {
+            // The order in which logs are read says nothing.
+            call.records.sort_unstable_by(|a, b| {
+                (a.at, a.kind, a.party, &a.source, &a.id, &a.members)
+                    .cmp(&(b.at, b.kind, b.party, &b.source, &b.id, &b.members))
+            });
+        }
+        let calls = calls
+            .into_iter()
+            .map(|call| {
+                let found = examine(&call, &given);
+                (call, found)
+            })
+            .collect();
+        let mut strays: Vec<(Finding, Party)> = self
+            .strays
+            .iter()
+            .filter_map(|record| {
+                let finding = match record.kind {
+                    // An answer without its decision comes with its request.
+                    RecordKind::RequestSent => Finding::RequestNotDecided,
+                    RecordKind::TokenIssued => Finding::TokenNotSeen,
+                    RecordKind::ResponseReceived
+                    | RecordKind::MandateGranted
+                    | RecordKind::MandateRevoked
+                    | RecordKind::RelationConfirmed => return None,
+                };
+                Some((finding, record.party))
+            })
+            .collect();
+        strays.sort_unstable();
+        Traced {
+            calls,
+            parties: self.parties,
+            strays,
+            erased: self.erased,
+            unreadable: self.unreadable,
+        }
+    }
+}
+
+impl Traced {
+    /// The calls, in the order of the log.
+    pub fn calls(&self) -> impl Iterator<Item = &Call> {
+        self.calls.iter().map(|(call, _)| call)
+    }
+
+    /// Every finding, of a call or beyond.
+    pub fn findings(&self) -> impl Iterator<Item = Finding> {
+        let beyond = self.strays.iter().map(|(finding, _)| *finding);
+        self.calls
+            .iter()
+            .flat_map(|(_, found)| found.iter().copied())
+            .chain(beyond)
+    }
+}
