@@ -210,14 +210,20 @@ impl Worker<'_> {
                     Some(_) => of(class, "trouble"),
                 };
                 let uses = own("ReplayStore", trouble_of_uses(uses));
-                Some((own("AuditLog", trouble(log)), uses))
+                let heads = own("CheckpointStore", None);
+                Some((own("AuditLog", trouble(log)), heads, uses))
             }
-            Objects::Of(owner) => Some((of("AuditLog", owner), of("ReplayStore", owner))),
+            Objects::Of(owner) => Some((
+                of("AuditLog", owner),
+                of("CheckpointStore", owner),
+                of("ReplayStore", owner),
+            )),
         };
-        if let Some((log, used)) = classes {
+        if let Some((log, heads, used)) = classes {
             let _ = write!(
                 bindings,
                 "(name = \"AUDIT_LOG\", durableObjectNamespace = {log}), \
+                 (name = \"CHECKPOINTS\", durableObjectNamespace = {heads}), \
                  (name = \"REPLAY_STORE\", durableObjectNamespace = {used}), \
                  (name = \"SLUIS_SHARED\", kvNamespace = \"shared\")"
             );
@@ -226,6 +232,7 @@ impl Worker<'_> {
         let storage = if has_objects {
             "\n      durableObjectNamespaces = [\
              (className = \"AuditLog\", uniqueKey = \"sluis-audit-log\", enableSql = true), \
+             (className = \"CheckpointStore\", uniqueKey = \"sluis-checkpoints\", enableSql = true), \
              (className = \"ReplayStore\", uniqueKey = \"sluis-replay-store\", enableSql = true)],\
              \n      durableObjectStorage = (localDisk = \"objects\"),"
         } else {
@@ -317,7 +324,7 @@ fn shared_service() -> String {
 fn trouble_service(body: &str) -> String {
     let script = format!(
         "import {{ DurableObject }} from 'cloudflare:workers'; \
-         export class AuditLog extends DurableObject {{ async append() {{ {body} }} async read() {{ {body} }} }} \
+         export class AuditLog extends DurableObject {{ async append() {{ {body} }} async read() {{ {body} }} async ask() {{ {body} }} }} \
          export class ReplayStore extends DurableObject {{ async consume() {{ {body} }} }} \
          export default {{ fetch() {{ return new Response('trouble'); }} }};"
     );

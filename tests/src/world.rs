@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
+use sluis_log::{KeyName, NoteSigner, NoteVerifier, Origin};
 use sluis_token::Algorithm;
 use sluis_token::sign::SigningKey;
 
@@ -19,6 +20,7 @@ use crate::runtime::{
     Build, Function, LogCondition, ReplayCondition, Running, Runtime, Surroundings,
 };
 
+use log::LOG_ORIGIN;
 pub use log::Record;
 use memory::Memory;
 
@@ -42,6 +44,7 @@ pub struct World {
     auditor_token: String,
     operator_token: String,
     log_key: String,
+    checkpoint_key: String,
     secrets: Vec<String>,
     memory: Mutex<Memory>,
 }
@@ -81,6 +84,7 @@ impl World {
         let auditor_token = issuer::random_secret(32)?;
         let operator_token = issuer::random_secret(32)?;
         let log_key = issuer::random_secret(32)?;
+        let checkpoint_key = issuer::random_secret(32)?;
         let assertion_key = SigningKey::generate(Algorithm::EdDsa)?
             .to_private_jwk_json()
             .to_string();
@@ -93,6 +97,7 @@ impl World {
         let variables = [
             ("SLUIS_PSEUDONYM_KEY", pseudonym_secret.clone()),
             ("SLUIS_LOG_KEY", log_key.clone()),
+            ("SLUIS_CHECKPOINT_KEY", checkpoint_key.clone()),
             ("SLUIS_ASSERTION_KEY", assertion_key),
             ("SLUIS_AUDITOR_TOKEN", auditor_token.clone()),
             ("SLUIS_OPERATOR_TOKEN", operator_token.clone()),
@@ -129,9 +134,11 @@ impl World {
                 auditor_token.clone(),
                 operator_token.clone(),
                 log_key.clone(),
+                checkpoint_key.clone(),
                 pseudonym_secret,
             ],
             log_key,
+            checkpoint_key,
             operator_token,
             auditor_token,
             memory: Mutex::default(),
@@ -285,7 +292,12 @@ impl World {
         self.restart_after(|state| {
             let (spin, objects) = shared_places(state);
             if spin.exists() {
-                std::fs::remove_file(spin)?;
+                // What the log's trusted head says is not for each other, and must stay.
+                let store = rusqlite::Connection::open(spin)?;
+                store.execute(
+                    "DELETE FROM key_value WHERE key NOT LIKE 'sluis.v1.head.%'",
+                    (),
+                )?;
             }
             if objects.exists() {
                 std::fs::remove_dir_all(objects)?;
@@ -367,6 +379,20 @@ impl World {
     /// The deployment's log key, from which the seal of shared values is derived.
     pub fn log_key(&self) -> &str {
         &self.log_key
+    }
+
+    /// The name of the deployment's log.
+    pub fn log_origin() -> Result<Origin> {
+        Ok(Origin::parse(LOG_ORIGIN)?)
+    }
+
+    /// The key that verifies the log's checkpoints.
+    pub fn log_verifier(&self) -> Result<NoteVerifier> {
+        use base64ct::{Base64UrlUnpadded, Encoding};
+        let mut seed = [0; 32];
+        Base64UrlUnpadded::decode(&self.checkpoint_key, &mut seed)
+            .map_err(|error| anyhow::anyhow!("{error}"))?;
+        Ok(NoteSigner::new(KeyName::parse(LOG_ORIGIN)?, &seed)?.verifier())
     }
 
     /// The pseudonym of a person under this institution's key.

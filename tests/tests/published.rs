@@ -18,8 +18,8 @@ use postgres::{Client, NoTls};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use sluis_log::conformance::sample;
 use sluis_log::sequencer::{
-    Checkpoints, MemoryCheckpoints, Published, Sequencer, SequencerError, StoredCheckpoint,
-    StoredLeaf, Swap, TreeStore, conformance,
+    Checkpoints, Published, Sequencer, SequencerError, StoredCheckpoint, StoredLeaf, Swap,
+    TreeStore, conformance,
 };
 use sluis_log::sql::{self, statements, tiles_json, tree_head};
 use sluis_log::{
@@ -198,11 +198,53 @@ impl TreeStore for Sqlite {
     }
 }
 
+/// The trusted place of the Durable Objects, in memory.
+struct SqliteTrusted(Connection);
+
+impl SqliteTrusted {
+    fn new() -> Self {
+        let connection = Connection::open_in_memory().unwrap();
+        for statement in statements(sql::sqlite::TRUSTED_SCHEMA) {
+            connection.execute(statement, []).unwrap();
+        }
+        Self(connection)
+    }
+}
+
+impl Checkpoints for SqliteTrusted {
+    type Error = rusqlite::Error;
+
+    async fn last(&self, origin: &Origin) -> rusqlite::Result<Option<TreeHead>> {
+        let found = self
+            .0
+            .query_row(sql::sqlite::TRUSTED, [origin.as_str()], |row| {
+                Ok(tree_head(row.get(0)?, &row.get::<_, Vec<u8>>(1)?).unwrap())
+            });
+        found.optional()
+    }
+
+    async fn advance(
+        &self,
+        origin: &Origin,
+        old: TreeHead,
+        new: TreeHead,
+    ) -> rusqlite::Result<Swap> {
+        let (origin, from, to) = (origin.as_str(), integer(old.size), integer(new.size));
+        let row = params![
+            origin, to, new.root.0, from, origin, to, from, from, old.root.0
+        ];
+        let found = self.0.query_row(sql::sqlite::ADVANCE_TRUSTED, row, |row| {
+            row.get::<_, i64>(0)
+        });
+        Ok(swap(found.optional()?.is_some()))
+    }
+}
+
 #[test]
 fn sqlite_conforms_and_guards_what_was_published() {
     let file = File::new("conforms");
     let store = file.open();
-    let heads = MemoryCheckpoints::default();
+    let heads = SqliteTrusted::new();
     let append = |pending: &_| store.append(pending);
     now(conformance::run(
         append,
@@ -238,8 +280,20 @@ fn sqlite_conforms_and_guards_what_was_published() {
         .0
         .query_row(sql::sqlite::IS_PREPARED, [], |row| row.get::<_, i64>(0));
     assert_eq!(prepared, Ok(1));
-    let closed = store;
-    drop(closed);
+    for (statement, message) in [
+        (
+            "DELETE FROM sluis_heads",
+            "sluis: a trusted head is never deleted",
+        ),
+        (
+            "UPDATE sluis_heads SET size = 1",
+            "sluis: a trusted head only grows",
+        ),
+    ] {
+        let error = heads.0.execute(statement, []).unwrap_err().to_string();
+        assert!(error.contains(message), "{statement}: {error}");
+    }
+    drop(store);
     let again = round(&file.open(), &heads).unwrap();
     assert_eq!(
         again.head.size, 858,

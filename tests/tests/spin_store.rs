@@ -70,9 +70,11 @@ fn world(name: &str, further: &[(&str, &str)]) -> World {
 /// A server with the schema, an account for the validator, and the variables that lead there.
 fn postgres() -> (PostgresServer, Vec<(&'static str, String)>) {
     let server = PostgresServer::start().unwrap();
-    server.run_sql("postgres", sql::SCHEMA).unwrap();
-    server.run_sql("postgres", used_sql::SCHEMA).unwrap();
-    let grants: Vec<&str> = [sql::SCHEMA, used_sql::SCHEMA]
+    let schemas = [sql::SCHEMA, sql::TRUSTED_SCHEMA, used_sql::SCHEMA];
+    for schema in schemas {
+        server.run_sql("postgres", schema).unwrap();
+    }
+    let grants: Vec<&str> = schemas
         .into_iter()
         .flat_map(str::lines)
         .filter_map(|line| line.strip_prefix("--   "))

@@ -13,6 +13,7 @@ use sluis_token::sign::SigningKey;
 
 const PSEUDONYM_KEY: &str = "SLUIS_PSEUDONYM_KEY";
 const LOG_KEY: &str = "SLUIS_LOG_KEY";
+const CHECKPOINT_KEY: &str = "SLUIS_CHECKPOINT_KEY";
 const ASSERTION_KEY: &str = "SLUIS_ASSERTION_KEY";
 const AUDITOR_TOKEN: &str = "SLUIS_AUDITOR_TOKEN";
 const OPERATOR_TOKEN: &str = "SLUIS_OPERATOR_TOKEN";
@@ -39,8 +40,13 @@ impl Secrets {
         let operator_token_file = state.join("operator-token");
         let files = [&file, &auditor_token_file, &operator_token_file];
         if files.iter().all(|file| file.is_file()) {
-            let values = serde_json::from_str(&fs::read_to_string(&file)?)
+            let values: Map<String, Value> = serde_json::from_str(&fs::read_to_string(&file)?)
                 .with_context(|| format!("{} is damaged: start with --fresh", file.display()))?;
+            ensure!(
+                values.contains_key(CHECKPOINT_KEY),
+                "{} is of an earlier version: start with --fresh",
+                file.display()
+            );
             return Ok(Self {
                 values,
                 file,
@@ -105,6 +111,7 @@ impl Secrets {
         let mut variables = self.pairs(&[
             PSEUDONYM_KEY,
             LOG_KEY,
+            CHECKPOINT_KEY,
             ASSERTION_KEY,
             AUDITOR_TOKEN,
             OPERATOR_TOKEN,
@@ -139,7 +146,13 @@ impl Secrets {
 
 fn generate() -> Result<Map<String, Value>> {
     let mut values = Map::new();
-    for name in [PSEUDONYM_KEY, LOG_KEY, AUDITOR_TOKEN, OPERATOR_TOKEN] {
+    for name in [
+        PSEUDONYM_KEY,
+        LOG_KEY,
+        CHECKPOINT_KEY,
+        AUDITOR_TOKEN,
+        OPERATOR_TOKEN,
+    ] {
         values.insert(name.to_owned(), random_secret(32)?.into());
     }
     let assertion = SigningKey::generate(Algorithm::EdDsa)?.to_private_jwk_json();

@@ -68,6 +68,7 @@ fn world() -> World {
             .unwrap()
             .to_private_jwk_json()
             .to_string(),
+        checkpoint_key: Base64UrlUnpadded::encode_string(&[9; 32]),
         auditor_token: "an auditor token that is long enough for it".to_owned(),
         operator_token: None,
     });

@@ -159,6 +159,11 @@ export function read(operation, stub, from, limit, milliseconds) {
   bounded(operation, milliseconds, () => stub.read(from, limit));
 }
 
+/** Asks something of the tree or of a trusted head; the outcome is what `ask` of `AuditLog` or `CheckpointStore` returns. */
+export function ask(operation, stub, question, milliseconds) {
+  bounded(operation, milliseconds, () => stub.ask(question));
+}
+
 // What was used once --------------------------------------------------------------
 
 /** Uses a key; the outcome is what `ReplayStore.consume` returns. `key` is a view on the module's memory, so it is copied. */

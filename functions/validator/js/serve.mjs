@@ -80,6 +80,7 @@ function respond(answer, upstream) {
     end = answer.indexOf("\n", from);
     headers[name] = answer.slice(from, end);
   }
+  if (upstream instanceof Uint8Array) return new Response(upstream, { status, headers });
   if (upstream !== undefined) return passOn(upstream, headers);
   const body = end + 1 < answer.length ? answer.slice(end + 1) : null;
   return new Response(body, { status, headers });

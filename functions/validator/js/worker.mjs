@@ -17,6 +17,9 @@ instance.exports.__wbindgen_start?.();
 
 export default { fetch: handler(glue) };
 
+/** From an entry to the round that publishes it, so that one round takes many. */
+const PUBLISH_AFTER_MS = 400;
+
 /**
  * The log. Everything it does is in Rust; the runtime wants a class that extends
  * its own. Called by RPC and not by `fetch`: 32 µs of CPU a call against 60,
@@ -26,14 +29,61 @@ export class AuditLog extends DurableObject {
   constructor(state, env) {
     super(state, env);
     this.log = new glue.AuditLog(state, env);
+    this.alarmed = false;
+    this.round = undefined;
   }
 
+  /** An entry of an object that has just started waits until its storage was found to be what was signed. */
   append(entry) {
-    return this.log.append(entry);
+    if (this.log.takes_entries()) return this.add(entry);
+    return this.publish().then(() => this.add(entry));
+  }
+
+  add(entry) {
+    const answer = this.log.append(entry);
+    this.publishAfter(PUBLISH_AFTER_MS);
+    return answer;
+  }
+
+  /** Something of the tree; brought up to date first. */
+  async ask(question) {
+    if (this.log.is_behind()) await this.publish();
+    return this.log.ask(question);
+  }
+
+  publishAfter(milliseconds) {
+    if (this.alarmed) return;
+    this.alarmed = true;
+    // Not awaited: nothing may come between two entries, and no answer leaves before it is stored.
+    this.ctx.storage.setAlarm(Date.now() + milliseconds).catch(() => (this.alarmed = false));
+  }
+
+  /** One round of the sequencer at a time; the milliseconds until the next one, or 0. */
+  publish() {
+    this.round ??= new Promise((resolve) => this.log.publish(resolve)).finally(() => (this.round = undefined));
+    return this.round;
+  }
+
+  async alarm() {
+    this.alarmed = false;
+    const next = await this.publish();
+    if (next > 0) this.publishAfter(next);
   }
 
   read(from, limit) {
     return this.log.read(from, limit);
+  }
+}
+
+/** The last tree head of a log that may be signed: storage of its own, apart from the log's. */
+export class CheckpointStore extends DurableObject {
+  constructor(state, env) {
+    super(state, env);
+    this.heads = new glue.CheckpointStore(state, env);
+  }
+
+  ask(question) {
+    return this.heads.ask(question);
   }
 }
 

@@ -237,7 +237,14 @@ impl Fault {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotStarted => "notStarted",
-            Self::Log(_) => "logUnavailable",
+            Self::Log(LogError::NotTrusted) => "logNotTrusted",
+            Self::Log(
+                LogError::Unavailable
+                | LogError::Timeout { .. }
+                | LogError::Conflict
+                | LogError::Malformed
+                | LogError::ReceiptMismatch,
+            ) => "logUnavailable",
             Self::Keys => "keysUnavailable",
             Self::Verifier => "verifierUnavailable",
             Self::Replay(_) => "replayUnavailable",

@@ -21,7 +21,7 @@ use crate::keys::KeyRing;
 use crate::minimise::FieldLists;
 use crate::original::OriginalRequest;
 use crate::permit::{ForwardPermit, RecordedAllowance, append};
-use crate::platform::{InboundRequest, Platform};
+use crate::platform::{InboundRequest, LogState, Platform};
 use crate::record::{self, OutcomeTicket};
 use crate::references::KnownReferences;
 use crate::secrets::Secrets;
@@ -49,8 +49,8 @@ pub struct Gate {
     pub(crate) tally: Tally,
     /// The candidate, if something is compared.
     pub(crate) comparison: Option<Rc<Comparison>>,
-    /// When the log was last asked for its health, and whether it answered.
-    pub(crate) health: Cell<Option<(u64, bool)>>,
+    /// When the log was last asked how it stands, and what it answered.
+    pub(crate) health: RefCell<Option<(u64, Option<LogState>)>>,
     /// When a write to the log last failed, if none has succeeded since.
     pub(crate) failed_write_ms: Cell<Option<u64>>,
     assertion_keys: String,
@@ -104,7 +104,7 @@ impl Gate {
             references: KnownReferences::default(),
             tally: Tally::default(),
             comparison: Comparison::new(&config, &secrets).map(Rc::new),
-            health: Cell::new(None),
+            health: RefCell::new(None),
             failed_write_ms: Cell::new(None),
             assertion_keys: assertion::key_set(&secrets),
             field_lists,

@@ -15,6 +15,7 @@
 
 mod age;
 mod assertion;
+mod audit;
 mod authenticate;
 mod certificate;
 mod challenge;
@@ -71,13 +72,15 @@ pub use minimise::{MAX_PROBLEM_BYTES, ResponseError};
 pub use nonce::NONCE_STEP_SECONDS;
 pub use permit::{ForwardPermit, RecordedAllowance};
 pub use platform::{
-    AuditLog, BodyError, FetchError, InboundRequest, LogError, LogSlice, Platform, UpstreamError,
-    UpstreamResponse,
+    AuditLog, BodyError, FetchError, InboundRequest, LogError, LogSlice, LogState, Platform,
+    Standing, UpstreamError, UpstreamResponse,
 };
 pub use purge::{MAX_PURGE_BODY_BYTES, STORE_DELAY_MS};
 pub use replay::{ReplayError, ReplayStore, USED_KEY_MARGIN_SECONDS, Use};
 pub use route::{MAX_TARGET_BYTES, RouteError};
-pub use secrets::{KEY_BYTES, MIN_AUDITOR_TOKEN_CHARS, RawSecrets, SecretError, Secrets};
+pub use secrets::{
+    CheckpointKey, KEY_BYTES, MIN_AUDITOR_TOKEN_CHARS, RawSecrets, SecretError, Secrets,
+};
 pub use serve::{Reply, ReplyBody, not_started};
 pub use shadow::ShadowPassage;
 pub use shared_store::{

@@ -7,14 +7,19 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 
+use sluis_log::NoteSigner;
+use sluis_log::TileId;
+use sluis_log::sequencer::{
+    MemoryCheckpoints, Sequencer, SequencerError, StoredCheckpoint, StoredLeaf,
+};
 use sluis_log::{ChainHash, MemoryLog, Origin, PendingEntry, Receipt, StoredEntry};
 use sluis_token::{LocalVerifier, UnixTime};
 
 use crate::headers;
 use crate::permit::ForwardPermit;
 use crate::platform::{
-    AuditLog, BodyError, FetchError, InboundRequest, LogError, LogSlice, Platform, UpstreamError,
-    UpstreamResponse,
+    AuditLog, BodyError, FetchError, InboundRequest, LogError, LogSlice, LogState, Platform,
+    Standing, UpstreamError, UpstreamResponse,
 };
 use crate::replay::{ReplayError, ReplayStore, Use};
 use crate::shared_store::{NotShared, SharedStore};
@@ -204,6 +209,8 @@ pub enum LogFault {
 #[derive(Debug)]
 pub struct MemoryAuditLog {
     entries: RefCell<MemoryLog>,
+    heads: MemoryCheckpoints,
+    standing: RefCell<Standing>,
     fault: Cell<LogFault>,
 }
 
@@ -213,6 +220,9 @@ impl AuditLog for MemoryAuditLog {
             let mut entries = self.entries.borrow_mut();
             entries.append(entry).map_err(|_| LogError::Conflict)
         };
+        if !self.standing.borrow().takes_entries() {
+            return Err(LogError::NotTrusted);
+        }
         match self.fault.get() {
             LogFault::None => write(),
             LogFault::Unavailable => Err(LogError::Unavailable),
@@ -240,6 +250,31 @@ impl AuditLog for MemoryAuditLog {
             }
             LogFault::Unavailable | LogFault::Timeout => Err(LogError::Unavailable),
         }
+    }
+
+    async fn state(&self) -> Result<LogState, LogError> {
+        let sequenced = self.read(0, 0).await?.size;
+        Ok(LogState {
+            sequenced,
+            published: self
+                .checkpoint()
+                .await?
+                .map_or(0, |stored| stored.head.size),
+            standing: self.standing.borrow().clone(),
+        })
+    }
+
+    async fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, LogError> {
+        let log = self.entries.borrow();
+        Ok(log.tree().checkpoint().cloned())
+    }
+
+    async fn tile(&self, id: TileId) -> Result<Option<Vec<u8>>, LogError> {
+        Ok(self.entries.borrow().tree().tile(id).map(<[u8]>::to_vec))
+    }
+
+    async fn leaves(&self, from: u64, limit: u64) -> Result<Vec<StoredLeaf>, LogError> {
+        Ok(self.entries.borrow().leaves(from, limit))
     }
 }
 
@@ -335,6 +370,8 @@ impl MemoryPlatform {
             now_ms: Cell::new(now_ms),
             log: MemoryAuditLog {
                 entries: RefCell::new(MemoryLog::new(origin)),
+                heads: MemoryCheckpoints::default(),
+                standing: RefCell::new(Standing::Sound),
                 fault: Cell::default(),
             },
             shared: MemorySharedStore::default(),
@@ -421,6 +458,32 @@ impl MemoryPlatform {
     /// Lets the log fail.
     pub fn break_log(&self, fault: LogFault) {
         self.0.log.fault.set(fault);
+    }
+
+    /// Puts the log back to its first `size` entries, as its owner could.
+    pub fn roll_back_log(&self, size: u64) {
+        let log = &self.0.log;
+        let kept = log.entries.borrow().cut(size);
+        log.entries.replace(kept);
+    }
+
+    /// Integrates what was appended and publishes a checkpoint, as a store does by itself.
+    pub async fn publish(&self, signer: &NoteSigner) {
+        let log = &self.0.log;
+        let origin = log.entries.borrow().origin().clone();
+        let sequencer = Sequencer {
+            origin: &origin,
+            store: &log.entries,
+            checkpoints: &log.heads,
+            signer,
+        };
+        let round = match sequencer.round().await {
+            Ok(_) => Ok(()),
+            Err(SequencerError::Evidence(evidence)) => Err(Some(evidence)),
+            Err(_) => Err(None),
+        };
+        log.standing
+            .replace_with(|before| before.clone().after(round));
     }
 
     /// Sets what the upstream answers.

@@ -6,6 +6,9 @@
 
 use std::future::Future;
 
+use serde::{Deserialize, Serialize};
+use sluis_log::TileId;
+use sluis_log::sequencer::{Evidence, StoredCheckpoint, StoredLeaf};
 use sluis_log::{PendingEntry, Receipt, StoredEntry};
 use sluis_token::SignatureVerifier;
 use sluis_token::sign::{SignError, SigningKey};
@@ -139,6 +142,67 @@ pub trait AuditLog {
     /// Entries from index `from`, at most `limit`, in order, and how many
     /// there are in all. A limit of 0 asks for the size alone.
     async fn read(&self, from: u64, limit: u32) -> Result<LogSlice, LogError>;
+
+    /// How the log stands. One that was not compared with its trusted head yet is
+    /// now; see [`sluis_log::sequencer`].
+    async fn state(&self) -> Result<LogState, LogError>;
+
+    /// The published checkpoint, if there is one.
+    async fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, LogError>;
+
+    /// The hashes of a tile, as many as there are.
+    async fn tile(&self, id: TileId) -> Result<Option<Vec<u8>>, LogError>;
+
+    /// Entries without their payloads, from an index on.
+    async fn leaves(&self, from: u64, limit: u64) -> Result<Vec<StoredLeaf>, LogError>;
+}
+
+/// How the log stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogState {
+    /// How many entries are sequenced.
+    pub sequenced: u64,
+    /// How many the published checkpoint covers.
+    pub published: u64,
+    /// Whether what is sequenced gets signed.
+    pub standing: Standing,
+}
+
+/// What the last round of the sequencer came to.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Standing {
+    /// There was none yet: nothing may be appended.
+    #[default]
+    Unchecked,
+    /// The store is what was signed, and its checkpoint was published.
+    Sound,
+    /// The store is what was signed, and something failed since; it is tried again.
+    Unpublished,
+    /// The store is not what was signed: by the name of an
+    /// [`Evidence`]. Nothing is signed and nothing appended.
+    Refused(String),
+}
+
+impl Standing {
+    /// Whether entries may be appended.
+    pub fn takes_entries(&self) -> bool {
+        match self {
+            Self::Sound | Self::Unpublished => true,
+            Self::Unchecked | Self::Refused(_) => false,
+        }
+    }
+
+    /// What follows from a round that ended, or that found something.
+    #[must_use]
+    pub fn after(self, round: Result<(), Option<Evidence>>) -> Self {
+        match (round, self) {
+            (Ok(()), _) => Self::Sound,
+            (Err(Some(evidence)), _) => Self::Refused(evidence.name().to_owned()),
+            // A round that could not be made says nothing of the store, neither good nor bad.
+            (Err(None), Self::Sound | Self::Unpublished) => Self::Unpublished,
+            (Err(None), before @ (Self::Unchecked | Self::Refused(_))) => before,
+        }
+    }
 }
 
 /// A part of the log.
@@ -168,6 +232,10 @@ pub enum LogError {
     /// The store answered with something that is no receipt.
     #[error("the log store's answer is malformed")]
     Malformed,
+    /// The store is not what was signed ([`Standing::Refused`]), or was not compared
+    /// with it yet.
+    #[error("the log store is not the one that was signed, or that is not known yet")]
+    NotTrusted,
     /// The receipt does not extend the chain by this entry.
     #[error("the log store's receipt does not cover the entry")]
     ReceiptMismatch,

@@ -360,6 +360,7 @@ fn faults() -> Vec<Fault> {
     vec![
         Fault::NotStarted,
         Fault::Log(LogError::Unavailable),
+        Fault::Log(LogError::NotTrusted),
         Fault::Keys,
         Fault::Verifier,
         Fault::Replay(ReplayError::Unavailable),
@@ -391,7 +392,7 @@ fn body(stop: &Stop) -> (u16, Value) {
     let reply: Reply<()> = problem::answer(stop, "test", scheme, Candour::Simulation);
     match reply.body {
         ReplyBody::Text(text) => (reply.status, serde_json::from_str(&text).unwrap()),
-        ReplyBody::Nothing | ReplyBody::Upstream(()) => {
+        ReplyBody::Bytes(_) | ReplyBody::Nothing | ReplyBody::Upstream(()) => {
             panic!("a problem has a body of the gate's")
         }
     }

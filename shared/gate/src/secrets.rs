@@ -4,7 +4,8 @@
 use std::rc::Rc;
 
 use sha2::{Digest, Sha256};
-use sluis_log::ReferenceKey;
+use sluis_log::sequencer::HeadSeal;
+use sluis_log::{KeyName, NoteSigner, Origin, ReferenceKey};
 use sluis_token::PseudonymKey;
 use sluis_token::sign::SigningKey;
 use subtle::ConstantTimeEq;
@@ -28,12 +29,48 @@ pub struct RawSecrets {
     pub log_key: String,
     /// `SLUIS_ASSERTION_KEY`: a private JWK that signs the assertions.
     pub assertion_key: String,
+    /// `SLUIS_CHECKPOINT_KEY`: base64url, 32 bytes, the seed of the Ed25519 key
+    /// that signs the log's checkpoints.
+    pub checkpoint_key: String,
     /// `SLUIS_AUDITOR_TOKEN`: at least 32 characters.
     pub auditor_token: String,
     /// `SLUIS_OPERATOR_TOKEN`: at least 32 characters, not the auditor's. None
     /// turns the operators' endpoints off.
     pub operator_token: Option<String>,
 }
+
+/// What a log's sequencer signs and seals with.
+#[derive(Debug)]
+pub struct CheckpointKey {
+    signer: NoteSigner,
+    seal: HeadSeal,
+}
+
+impl CheckpointKey {
+    /// Takes `SLUIS_CHECKPOINT_KEY`, for the log of that origin, which is the name of
+    /// its key (C2SP tlog-checkpoint).
+    pub fn parse(text: &str, origin: &Origin) -> Result<Self, SecretError> {
+        let unusable = |_| SecretError::Key { name: CHECKPOINT };
+        let seed = parse_key(CHECKPOINT, text)?;
+        let name = KeyName::parse(origin.as_str()).map_err(|_| SecretError::LogName)?;
+        Ok(Self {
+            signer: NoteSigner::new(name, &seed).map_err(unusable)?,
+            seal: HeadSeal::derive(&seed),
+        })
+    }
+
+    /// Signs checkpoints.
+    pub const fn signer(&self) -> &NoteSigner {
+        &self.signer
+    }
+
+    /// Seals trusted heads.
+    pub const fn seal(&self) -> &HeadSeal {
+        &self.seal
+    }
+}
+
+const CHECKPOINT: &str = "SLUIS_CHECKPOINT_KEY";
 
 /// The secrets, parsed.
 pub struct Secrets {
@@ -62,6 +99,9 @@ pub enum SecretError {
         /// Name of the secret.
         name: &'static str,
     },
+    /// The log's origin cannot be the name of a key.
+    #[error("{CHECKPOINT}: the log's origin is too long for the name of a key")]
+    LogName,
     /// Too short.
     #[error("{name}: expected at least {MIN_AUDITOR_TOKEN_CHARS} characters")]
     AuditorToken {
@@ -95,6 +135,8 @@ impl TryFrom<RawSecrets> for Secrets {
                 return Err(SecretError::SameToken { name });
             }
         }
+        // Whose log it is for is known where it is used; here, that it is one at all.
+        parse_key(CHECKPOINT, &raw.checkpoint_key)?;
         let log_key = parse_key("SLUIS_LOG_KEY", &raw.log_key)?;
         Ok(Self {
             nonce_key: NonceKey::derive(&log_key),

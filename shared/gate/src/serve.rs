@@ -5,23 +5,24 @@
 //! | `/health` | state of this gate |
 //! | `/.well-known/jwks.json` | the key that checks its assertions |
 //! | `/decide`, `/decide/…` | a decision for a proxy |
-//! | `/log/entries` | the log, for auditors |
+//! | `/log/…` | the log, for auditors, see [`crate::audit`] |
 //! | `/operator/…` | what operators order and ask, see [`crate::purge`], [`crate::compare`] |
 //! | anything else | in line: decide, record, forward |
 
 use std::rc::Rc;
 
-use sluis_log::{BackendResult, EntryPage, MAX_PAGE_ENTRIES};
+use sluis_log::BackendResult;
 use sluis_minimise::AllowList;
 use sluis_token::AuthorizationScheme;
 
 use crate::age::within;
+use crate::audit::Reading;
 use crate::error::{Fault, Refusal, Stop};
 use crate::gate::{Admission, Gate};
 use crate::headers;
 use crate::minimise::{Filter, Filtered};
 use crate::original::{DECIDE_PATH, OriginalRequest};
-use crate::platform::{AuditLog as _, InboundRequest as _, Platform, UpstreamResponse};
+use crate::platform::{AuditLog as _, InboundRequest as _, LogState, Platform, UpstreamResponse};
 use crate::problem::{self, Candour};
 use crate::route::RouteError;
 use crate::shadow::Stopped;
@@ -36,7 +37,6 @@ const FAILED_WRITE_MS: u64 = 10_000;
 
 const HEALTH_PATH: &str = "/health";
 const KEYS_PATH: &str = "/.well-known/jwks.json";
-const LOG_PATH: &str = "/log/entries";
 const PURGE_PATH: &str = "/operator/keys/purge";
 const COMPARISON_PATH: &str = "/operator/comparison";
 
@@ -59,6 +59,8 @@ pub enum ReplyBody<B> {
     Text(String),
     /// No body, and nothing said of one: to HEAD, or by a status that has none.
     Nothing,
+    /// The same, of bytes that are no text.
+    Bytes(Vec<u8>),
     /// The upstream's answer, streamed on with the headers that
     /// [`headers::passes_back`].
     Upstream(B),
@@ -116,8 +118,9 @@ impl Gate {
         }
         let asking = OriginalRequest::inline(&request);
         let reads = matches!(request.method().as_str(), "GET" | "HEAD");
+        let reading = Reading::of(path);
         let answer = match path {
-            HEALTH_PATH | KEYS_PATH | LOG_PATH if !reads => {
+            _ if !reads && (matches!(path, HEALTH_PATH | KEYS_PATH) || reading.is_some()) => {
                 let allow = "GET, HEAD".to_owned();
                 Err(Refusal::Route(RouteError::MethodNotAllowed { allow }).into())
             }
@@ -127,10 +130,12 @@ impl Gate {
                 self.assertion_keys().to_owned(),
                 "public, max-age=300",
             )),
-            LOG_PATH => self.read_log(platform, &request, &nonces).await,
             // Without a credential there are no operators and no endpoints.
             PURGE_PATH | COMPARISON_PATH if self.secrets.has_operator() => {
                 self.operate(platform, &mut request, path, &nonces).await
+            }
+            _ if let Some(reading) = reading => {
+                self.audit(platform, &request, reading, &nonces).await
             }
             _ if self.config.upstream.decision && is_decide_path(path) => {
                 self.decide(platform, &mut request, &nonces).await
@@ -256,22 +261,24 @@ impl Gate {
         })
     }
 
-    /// Whether the log answers. Anyone may ask for the health of this gate, so
-    /// the log is asked once an interval and not once a request.
-    pub(crate) async fn log_answers<P: Platform>(&self, platform: &P) -> bool {
+    /// Whether no write to the log has failed lately: one that can be read and not
+    /// written to serves nobody.
+    pub(crate) fn log_takes_writes(&self, now_ms: u64) -> bool {
+        !within(self.failed_write_ms.get(), FAILED_WRITE_MS, now_ms)
+    }
+
+    /// How the log stands; none if it does not answer. Anyone may ask for the health of
+    /// this gate, so the log is asked once an interval and not once a request.
+    pub(crate) async fn log_state<P: Platform>(&self, platform: &P) -> Option<LogState> {
         let now_ms = platform.now_ms();
-        // A log that can be read and not written to serves nobody.
-        if within(self.failed_write_ms.get(), FAILED_WRITE_MS, now_ms) {
-            return false;
-        }
-        if let Some((asked_ms, answered)) = self.health.get()
-            && within(Some(asked_ms), HEALTH_INTERVAL_MS, now_ms)
+        if let Some((asked_ms, state)) = &*self.health.borrow()
+            && within(Some(*asked_ms), HEALTH_INTERVAL_MS, now_ms)
         {
-            return answered;
+            return state.clone();
         }
-        let answered = platform.log().read(0, 0).await.is_ok();
-        self.health.set(Some((now_ms, answered)));
-        answered
+        let state = platform.log().state().await.ok();
+        self.health.replace(Some((now_ms, state.clone())));
+        state
     }
 
     /// An operator's order or question, from an operator.
@@ -300,29 +307,6 @@ impl Gate {
             Some(comparison) => comparison.show(),
             None => Err(Refusal::Route(RouteError::NotFound).into()),
         }
-    }
-
-    async fn read_log<P: Platform>(
-        self: &Rc<Self>,
-        platform: &P,
-        request: &P::Request,
-        nonces: &Nonces,
-    ) -> Result<Reply<P::Response>, Stop> {
-        if !self
-            .secrets
-            .is_auditor(request.header("authorization").as_deref())
-        {
-            return Err(Refusal::Auditor.into());
-        }
-        let target = request.target();
-        let (from, limit) = page_bounds(&target)?;
-        let slice = platform.log().read(from, limit).await.map_err(Fault::Log)?;
-        self.record_reading(platform, (from, limit), &slice.items, nonces)
-            .await?;
-        let origin = self.config.log.origin.clone();
-        let page = EntryPage::new(origin, slice.size, slice.items);
-        let body = serde_json::to_string(&page).map_err(|_| Fault::Record)?;
-        Ok(json(200, body, headers::NO_STORE.1))
     }
 
     /// Turns a stop into its problem, counts it where nothing was recorded,
@@ -394,19 +378,4 @@ pub(crate) fn json<B>(status: u16, body: String, cache_control: &str) -> Reply<B
         ],
         body: ReplyBody::Text(body),
     }
-}
-
-/// `from` and `limit` of a log query; anything else is refused.
-fn page_bounds(target: &str) -> Result<(u64, u32), Refusal> {
-    let unknown = || Refusal::Route(RouteError::UnknownQueryParameter);
-    let (mut from, mut limit) = (0, MAX_PAGE_ENTRIES);
-    let query = target.split_once('?').map(|(_, query)| query);
-    for pair in query.into_iter().flat_map(|query| query.split('&')) {
-        match pair.split_once('=') {
-            Some(("from", value)) => from = value.parse().map_err(|_| unknown())?,
-            Some(("limit", value)) => limit = value.parse().map_err(|_| unknown())?,
-            Some(_) | None => return Err(unknown()),
-        }
-    }
-    Ok((from, limit.clamp(1, MAX_PAGE_ENTRIES)))
 }

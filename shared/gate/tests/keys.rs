@@ -794,7 +794,9 @@ fn health_shows_the_keys_age_to_operators_only() {
     assert_eq!(ask(AUDITOR), json!({"status": "UP"}));
     assert_eq!(
         ask(OPERATOR),
-        json!({"status": "UP", "enforcement": "enforced", "details": {
+        json!({"status": "UP", "enforcement": "enforced",
+        "log": {"status": "UP", "sequenced": 2, "published": 0},
+        "details": {
             "simCbss": {"status": "UP", "keys": 1, "keysAgeSeconds": 12},
             "simNic": {"status": "UP", "keys": 0},
         }})

@@ -14,6 +14,8 @@
 
 #[path = "pipeline/binding.rs"]
 mod binding;
+#[path = "pipeline/published.rs"]
+mod published;
 #[path = "pipeline/single_use.rs"]
 mod single_use;
 #[path = "pipeline/status.rs"]

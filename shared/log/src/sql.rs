@@ -72,6 +72,18 @@ pub mod sqlite {
     /// `size`, `root`, `note`.
     pub const PUBLISH: &str = "INSERT INTO sluis_publish \
          (old_size, old_root, size, root, note) VALUES (?, ?, ?, ?, ?)";
+    /// The trusted place, in another database than the log's.
+    pub const TRUSTED_SCHEMA: &str = include_str!("../sql/sqlite-trusted.sql");
+    /// The trusted head of a log, or none. Parameter: `origin`. Columns: `size`, `root`.
+    pub const TRUSTED: &str = "SELECT size, root FROM sluis_heads WHERE origin = ?";
+    /// Moves it, if the old one stands there; then there is a row. Parameters: `origin`,
+    /// `size`, `root`, old size, `origin` again, `size` again, old size, old size
+    /// again, old root.
+    pub const ADVANCE_TRUSTED: &str = "INSERT INTO sluis_heads (origin, size, root) \
+         SELECT ?, ?, ? WHERE (? = 0 OR EXISTS (SELECT 1 FROM sluis_heads WHERE origin = ?)) \
+         AND ? > ? \
+         ON CONFLICT (origin) DO UPDATE SET size = excluded.size, root = excluded.root \
+         WHERE sluis_heads.size = ? AND sluis_heads.root = ? RETURNING 1";
     /// The last thing that [`SCHEMA`] makes: a row once the schema is there.
     pub const IS_PREPARED: &str =
         "SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND name = 'sluis_tiles_grow'";

@@ -96,6 +96,7 @@ impl MemoryTarget {
             pseudonym_key: Base64UrlUnpadded::encode_string(&PSEUDONYM_KEY),
             log_key: Base64UrlUnpadded::encode_string(&[2; 32]),
             assertion_key: self.assertion_key.to_private_jwk_json().to_string(),
+            checkpoint_key: Base64UrlUnpadded::encode_string(&[3; 32]),
             auditor_token: "the auditor of the conformance corpus".to_owned(),
             operator_token: None,
         })
@@ -197,6 +198,7 @@ impl Target for MemoryTarget {
             self.with(|gate, platform| pollster::block_on(gate.serve(platform, inbound)))?;
         let body = match reply.body {
             ReplyBody::Text(text) => text.into_bytes(),
+            ReplyBody::Bytes(bytes) => bytes,
             ReplyBody::Nothing | ReplyBody::Upstream(_) => Vec::new(),
         };
         Ok(Answer {

@@ -80,6 +80,7 @@ fn gate() -> Option<Rc<Gate>> {
         pseudonym_key: KEY.to_owned(),
         log_key: KEY.to_owned(),
         assertion_key: PRIVATE_KEY.to_owned(),
+        checkpoint_key: KEY.to_owned(),
         auditor_token: "an auditor token of the test, long enough".to_owned(),
         operator_token: Some("an operator token of the test, long enough".to_owned()),
     })

@@ -11,7 +11,7 @@ use super::World;
 use crate::client::{Request, Response};
 
 /// The origin of the log in `simulation.toml`.
-const LOG_ORIGIN: &str = "gate.simulation.sluis.invalid/log";
+pub(super) const LOG_ORIGIN: &str = "gate.simulation.sluis.invalid/log";
 /// How long deferred work (an outcome, a count) may take to appear in the log.
 const DEFERRED: Duration = Duration::from_secs(5);
 

@@ -22,6 +22,7 @@ mod minimise;
 mod passing;
 mod policy;
 mod problems;
+mod published;
 mod recording;
 mod requests;
 mod secrecy;
@@ -103,6 +104,7 @@ fn cases() -> impl Iterator<Item = &'static Case> {
         decision_mode::CASES,
         senders::CASES,
         recording::CASES,
+        published::CASES,
         load::CASES,
         corpus::CASES,
         faults::CASES,

@@ -27,6 +27,7 @@ pub(crate) const CASES: &[Case] = &[
 
 fn auditor(world: &mut World) -> Result<()> {
     let good = world.pension_token()?;
+    world.send(&rights().bearer(&good))?.expect_status(200)?;
     let auditor = world.auditor_token().to_owned();
     let half = auditor.get(1..).unwrap_or_default().to_owned();
     let entries = || Request::get("/log/entries?from=0&limit=10");

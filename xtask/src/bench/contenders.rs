@@ -89,6 +89,7 @@ impl Party {
         let variables = [
             ("SLUIS_PSEUDONYM_KEY", pseudonym),
             ("SLUIS_LOG_KEY", random_secret(32)?),
+            ("SLUIS_CHECKPOINT_KEY", random_secret(32)?),
             ("SLUIS_ASSERTION_KEY", assertion),
             ("SLUIS_AUDITOR_TOKEN", random_secret(32)?),
             (

@@ -87,6 +87,7 @@ impl World {
             pseudonym_key: Base64UrlUnpadded::encode_string(&[7; 32]),
             log_key: Base64UrlUnpadded::encode_string(&[8; 32]),
             assertion_key: assertion.to_private_jwk_json().to_string(),
+            checkpoint_key: Base64UrlUnpadded::encode_string(&[9; 32]),
             auditor_token: "an auditor token that is long enough for it".to_owned(),
             operator_token: None,
         });

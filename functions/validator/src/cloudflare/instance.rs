@@ -17,6 +17,9 @@ thread_local! {
     static GATE: RefCell<Option<Rc<Gate>>> = const { RefCell::new(None) };
 }
 
+/// What signs the log's checkpoints.
+pub(crate) const CHECKPOINT_KEY: &str = "SLUIS_CHECKPOINT_KEY";
+
 /// Why the gate cannot start. Never says what a secret holds.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartError {
@@ -63,6 +66,7 @@ fn start(env: &Env) -> Result<Rc<Gate>, StartError> {
         pseudonym_key: secret(env, "SLUIS_PSEUDONYM_KEY")?,
         log_key: secret(env, "SLUIS_LOG_KEY")?,
         assertion_key: secret(env, "SLUIS_ASSERTION_KEY")?,
+        checkpoint_key: secret(env, CHECKPOINT_KEY)?,
         auditor_token: secret(env, "SLUIS_AUDITOR_TOKEN")?,
         operator_token: secret(env, "SLUIS_OPERATOR_TOKEN").ok(),
     })?;
@@ -81,7 +85,7 @@ fn variable(env: &Env, name: &str) -> Option<String> {
         .filter(|value| !value.is_empty())
 }
 
-fn secret(env: &Env, name: &'static str) -> Result<String, StartError> {
+pub(crate) fn secret(env: &Env, name: &'static str) -> Result<String, StartError> {
     let secret = env.secret(name).map_err(|_| StartError::Missing { name })?;
     Ok(secret.to_string())
 }

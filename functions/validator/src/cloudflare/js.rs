@@ -17,7 +17,7 @@ extern "C" {
     pub(crate) fn client_certificate(request: &JsValue) -> Option<String>;
 
     /// The answer to a request that was not answered at once. `upstream` is
-    /// the upstream's answer to stream on, or undefined.
+    /// the upstream's answer to stream on, the bytes of a body, or undefined.
     pub(crate) fn settle(request: u32, answer: &str, upstream: &JsValue);
 
     /// Imports a public key; ends with a `CryptoKey`.
@@ -46,6 +46,9 @@ extern "C" {
 
     /// Calls `read` of the log's object; likewise.
     pub(crate) fn read(operation: u32, stub: &JsValue, from: f64, limit: u32, milliseconds: u32);
+
+    /// Calls `ask` of the log's object or of its trusted head's; likewise.
+    pub(crate) fn ask(operation: u32, stub: &JsValue, question: &str, milliseconds: u32);
 
     /// Calls `consume` of an object that remembers what was used; ends with what
     /// it returns or [`TIMED_OUT`].

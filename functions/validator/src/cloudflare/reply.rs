@@ -1,5 +1,6 @@
 //! The answer, written in one piece: `status LF (name LF value LF)* LF body`.
 
+use js_sys::Uint8Array;
 use sluis_gate::{Reply, ReplyBody};
 use wasm_bindgen::JsValue;
 
@@ -9,7 +10,7 @@ use super::platform::WorkersResponse;
 #[derive(Debug)]
 pub(crate) struct Packed {
     pub(crate) text: String,
-    /// The upstream's answer, or undefined.
+    /// The upstream's answer, the bytes of a body, or undefined.
     pub(crate) upstream: JsValue,
 }
 
@@ -23,6 +24,7 @@ pub(crate) fn pack(reply: Reply<WorkersResponse>) -> Packed {
     let (body, upstream) = match body {
         ReplyBody::Text(text) => (text, JsValue::UNDEFINED),
         ReplyBody::Nothing => (String::new(), JsValue::UNDEFINED),
+        ReplyBody::Bytes(bytes) => (String::new(), Uint8Array::from(bytes.as_slice()).into()),
         ReplyBody::Upstream(response) => (String::new(), response.into_raw()),
     };
     let length = headers

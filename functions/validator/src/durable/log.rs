@@ -2,8 +2,9 @@
 
 use std::cell::RefCell;
 
-use sluis_gate::{AuditLog, LogError, LogSlice};
-use sluis_log::{PendingEntry, Receipt, StoredEntry};
+use sluis_gate::{AuditLog, LogError, LogSlice, LogState};
+use sluis_log::sequencer::{StoredCheckpoint, StoredLeaf};
+use sluis_log::{PendingEntry, Receipt, StoredEntry, TileId, TreeHash, TreeHead};
 use wasm_bindgen::JsValue;
 use worker::{Env, ObjectNamespace};
 
@@ -16,10 +17,12 @@ const BINDING: &str = "AUDIT_LOG";
 const NAME: &str = "log";
 /// An answer of the log must be here by then. A hung object would hang its
 /// caller for as long as the client waits; this makes it a 503.
-const TIMEOUT_MS: u32 = 800;
+pub(super) const TIMEOUT_MS: u32 = 800;
 
 /// What the object returns instead of an answer: it holds another entry under the id.
 pub(crate) const CONFLICT: u32 = 409;
+/// It holds another log than the one that was signed, or has not looked yet.
+pub(crate) const NOT_TRUSTED: u32 = 410;
 /// It could not do it.
 pub(crate) const FAILED: u32 = 503;
 
@@ -62,6 +65,7 @@ impl DurableLog {
         let outcome = Operation::begin(|number| begin(number, &stub)).await;
         match js::number(&outcome) {
             Some(CONFLICT) => Err(LogError::Conflict),
+            Some(NOT_TRUSTED) => Err(LogError::NotTrusted),
             Some(js::TIMED_OUT) => Err(LogError::Timeout {
                 limit_ms: TIMEOUT_MS,
             }),
@@ -71,7 +75,100 @@ impl DurableLog {
     }
 }
 
+/// What the Worker asks of the tree.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub(crate) enum Question {
+    State,
+    Checkpoint,
+    Tile { level: u8, index: u64 },
+    Leaves { from: u64, limit: u64 },
+}
+
+/// A published checkpoint on its way.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub(crate) struct PublishedCheckpoint {
+    size: u64,
+    root: Vec<u8>,
+    note: String,
+}
+
+/// An entry without its payload, on its way.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Leaf {
+    index: u64,
+    entry: Vec<u8>,
+    chain: Vec<u8>,
+}
+
+impl From<StoredCheckpoint> for PublishedCheckpoint {
+    fn from(stored: StoredCheckpoint) -> Self {
+        Self {
+            size: stored.head.size,
+            root: stored.head.root.0.to_vec(),
+            note: stored.note,
+        }
+    }
+}
+
+impl From<StoredLeaf> for Leaf {
+    fn from(leaf: StoredLeaf) -> Self {
+        let StoredLeaf {
+            index,
+            entry,
+            chain,
+        } = leaf;
+        Self {
+            index,
+            entry,
+            chain,
+        }
+    }
+}
+
+impl DurableLog {
+    async fn ask<T: serde::de::DeserializeOwned>(self, question: Question) -> Result<T, LogError> {
+        let question = serde_json::to_string(&question).map_err(|_| LogError::Malformed)?;
+        let begin = |number, stub: &JsValue| js::ask(number, stub, &question, TIMEOUT_MS);
+        let answer = self.call(begin).await?;
+        serde_json::from_str(&answer).map_err(|_| LogError::Malformed)
+    }
+}
+
 impl AuditLog for DurableLog {
+    async fn state(&self) -> Result<LogState, LogError> {
+        self.ask(Question::State).await
+    }
+
+    async fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, LogError> {
+        let stored: Option<PublishedCheckpoint> = self.ask(Question::Checkpoint).await?;
+        let checkpoint = |stored: PublishedCheckpoint| {
+            let root = stored.root.try_into().map_err(|_| LogError::Malformed)?;
+            Ok(StoredCheckpoint {
+                head: TreeHead {
+                    size: stored.size,
+                    root: TreeHash(root),
+                },
+                note: stored.note,
+            })
+        };
+        stored.map(checkpoint).transpose()
+    }
+
+    async fn tile(&self, id: TileId) -> Result<Option<Vec<u8>>, LogError> {
+        let TileId { level, index } = id;
+        self.ask(Question::Tile { level, index }).await
+    }
+
+    async fn leaves(&self, from: u64, limit: u64) -> Result<Vec<StoredLeaf>, LogError> {
+        let leaves: Vec<Leaf> = self.ask(Question::Leaves { from, limit }).await?;
+        let stored = leaves.into_iter().map(|leaf| StoredLeaf {
+            index: leaf.index,
+            entry: leaf.entry,
+            chain: leaf.chain,
+        });
+        Ok(stored.collect())
+    }
+
     async fn append(&self, entry: &PendingEntry) -> Result<Receipt, LogError> {
         let entry = serde_json::to_string(entry).map_err(|_| LogError::Malformed)?;
         let begin = |number, stub: &JsValue| js::append(number, stub, &entry, TIMEOUT_MS);

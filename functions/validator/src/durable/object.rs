@@ -5,10 +5,15 @@
 //! one statement, an insert into the view that `sluis_log::sql` defines.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
+use js_sys::Function;
 use serde::Serialize;
+use sluis_gate::{LogState, Standing};
 use sluis_log::sql::{Existing, ExistingError, sqlite, statements};
-use sluis_log::{ChainHead, MAX_PAGE_ENTRIES, Origin, PendingEntry, Receipt, Row, StoredEntry};
+use sluis_log::{
+    ChainHead, MAX_PAGE_ENTRIES, Origin, PendingEntry, Receipt, Row, StoredEntry, TileId, TreeHead,
+};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use worker::{
@@ -16,13 +21,19 @@ use worker::{
     durable_object,
 };
 
-use super::log::{CONFLICT, FAILED, Slice};
-use crate::cloudflare::{instance, js};
+use super::log::{CONFLICT, FAILED, Leaf, NOT_TRUSTED, PublishedCheckpoint, Question, Slice};
+use super::publisher::{Publisher, round};
+use super::rows::{Columns, integer, rows};
+use super::tree::ObjectTree;
+use crate::cloudflare::{instance, js, task};
 
 /// The log.
 #[durable_object(fetch)]
 pub struct AuditLog {
     sql: SqlStorage,
+    /// Publishes; none where the binding or the key is missing.
+    publisher: Option<Rc<Publisher>>,
+    standing: Rc<RefCell<Standing>>,
     /// None until the storage is ready, and after a write that failed: then
     /// what is stored is looked at anew before anything is added.
     opened: RefCell<Option<Opened>>,
@@ -37,7 +48,11 @@ struct Opened {
 
 /// Why an append or a read was not done.
 #[derive(Debug, thiserror::Error)]
-enum Failure {
+pub(super) enum Failure {
+    #[error("nothing is added before the store was found to be the one that was signed")]
+    NotTrusted,
+    #[error("not JSON as expected: {0}")]
+    Json(#[from] serde_json::Error),
     #[error(transparent)]
     Start(#[from] instance::StartError),
     #[error("storage: {0}")]
@@ -53,14 +68,21 @@ enum Failure {
 }
 
 impl DurableObject for AuditLog {
-    fn new(state: State, _env: Env) -> Self {
+    fn new(state: State, env: Env) -> Self {
+        let sql = state.storage().sql();
+        let publisher = Publisher::new(&env, ObjectTree(sql.clone()));
+        if let Err(error) = &publisher {
+            js::report(&format!("sluis log: {error}"));
+        }
         Self {
-            sql: state.storage().sql(),
+            sql,
+            publisher: publisher.ok().map(Rc::new),
+            standing: Rc::default(),
             opened: RefCell::new(None),
         }
     }
 
-    /// The Worker calls `append` and `read`; nothing is served over HTTP.
+    /// The Worker calls `append`, `read` and `ask`; nothing is served over HTTP.
     async fn fetch(&self, _request: Request) -> Result<Response> {
         Response::error("not found", 404)
     }
@@ -68,7 +90,8 @@ impl DurableObject for AuditLog {
 
 #[wasm_bindgen]
 impl AuditLog {
-    /// Appends an entry (JSON); its receipt (JSON), [`CONFLICT`] or [`FAILED`].
+    /// Appends an entry (JSON); its receipt (JSON), [`CONFLICT`], [`NOT_TRUSTED`] or
+    /// [`FAILED`].
     /// Nothing is awaited here, so appends cannot interleave.
     #[wasm_bindgen(js_name = append)]
     pub fn append_json(&self, entry: &str) -> JsValue {
@@ -77,6 +100,48 @@ impl AuditLog {
             return FAILED.into();
         };
         answer(&self.append(&pending))
+    }
+
+    /// Whether entries may be added.
+    #[wasm_bindgen(js_name = takes_entries)]
+    pub fn takes_entries(&self) -> bool {
+        self.standing.borrow().takes_entries()
+    }
+
+    /// Whether a round has something to do: the store was not looked at since the
+    /// start, or has entries that are not published.
+    #[wasm_bindgen(js_name = is_behind)]
+    pub fn is_behind(&self) -> bool {
+        let published = |sizes: (u64, TreeHead)| sizes.1.size >= sizes.0;
+        *self.standing.borrow() != Standing::Sound || !self.sizes().is_ok_and(published)
+    }
+
+    /// A round of the sequencer; `done` gets the milliseconds until the next one, 0 if
+    /// there is nothing left to do. One at a time.
+    #[wasm_bindgen(js_name = publish)]
+    pub fn publish_round(&self, done: Function) {
+        // A storage that cannot be opened is not published.
+        let publisher = self.open().ok().and(self.publisher.clone());
+        let round = round(publisher, Rc::clone(&self.standing));
+        let finish = move |next: u32| {
+            // It resolves a promise, which cannot fail.
+            _ = done.call1(&JsValue::NULL, &next.into());
+        };
+        if let Some(next) = task::start(round, finish.clone()) {
+            finish(next);
+        }
+    }
+
+    /// Answers a [`Question`] (JSON); the answer (JSON) or [`FAILED`].
+    #[wasm_bindgen(js_name = ask)]
+    pub fn ask_json(&self, question: &str) -> JsValue {
+        match self.ask(question) {
+            Ok(json) => json.into(),
+            Err(failure) => {
+                js::report(&format!("sluis log: {failure}"));
+                FAILED.into()
+            }
+        }
     }
 
     /// Reads entries; a [`Slice`] (JSON) or [`FAILED`].
@@ -100,6 +165,7 @@ fn answer<T: Serialize>(result: &Result<T, Failure>) -> JsValue {
             Err(_) => FAILED.into(),
         },
         Err(Failure::Existing(ExistingError::Conflict(_))) => CONFLICT.into(),
+        Err(Failure::NotTrusted) => NOT_TRUSTED.into(),
         // Row numbers and SQL errors; no payload is in any of them.
         Err(failure) => {
             js::report(&format!("sluis log: {failure}"));
@@ -111,6 +177,9 @@ fn answer<T: Serialize>(result: &Result<T, Failure>) -> JsValue {
 impl AuditLog {
     /// Appends an entry, or gives its receipt again.
     fn append(&self, pending: &PendingEntry) -> Result<Receipt, Failure> {
+        if !self.standing.borrow().takes_entries() {
+            return Err(Failure::NotTrusted);
+        }
         let opened = self.open()?;
         if let Some(receipt) = self.existing(&opened.origin, pending)? {
             return Ok(receipt);
@@ -142,10 +211,10 @@ impl AuditLog {
         pending: &PendingEntry,
     ) -> Result<Option<Receipt>, Failure> {
         let id = vec![pending.id().as_bytes().to_vec().into()];
-        let Some(row) = self.rows(sqlite::BY_ID, id)?.pop() else {
+        let Some(row) = rows(&self.sql, sqlite::BY_ID, id)?.pop() else {
             return Ok(None);
         };
-        let mut columns = Columns(row.into_iter());
+        let mut columns = Columns::from(row);
         let index = columns.integer("idx")?;
         let entry = columns.blob("entry")?;
         let chain = columns.blob("chain")?;
@@ -170,9 +239,45 @@ impl AuditLog {
             });
         }
         let limit = u64::from(limit.min(MAX_PAGE_ENTRIES));
-        let rows = self.rows(sqlite::READ, vec![integer(from)?, integer(limit)?])?;
+        let rows = rows(
+            &self.sql,
+            sqlite::READ,
+            vec![integer(from)?, integer(limit)?],
+        )?;
         let items = rows.into_iter().map(stored).collect::<Result<_, _>>()?;
         Ok(Slice { size, items })
+    }
+
+    /// How many entries there are, and the head of the published checkpoint.
+    fn sizes(&self) -> Result<(u64, TreeHead), Failure> {
+        let sequenced = self.open()?.head.size;
+        Ok((sequenced, ObjectTree(self.sql.clone()).head()?))
+    }
+
+    fn ask(&self, question: &str) -> Result<String, Failure> {
+        let (sequenced, head) = self.sizes()?;
+        let tree = ObjectTree(self.sql.clone());
+        let question: Question = serde_json::from_str(question)?;
+        let answer = match question {
+            Question::State => serde_json::to_string(&LogState {
+                sequenced,
+                published: head.size,
+                standing: self.standing.borrow().clone(),
+            }),
+            Question::Checkpoint => {
+                let stored = tree.stored()?;
+                serde_json::to_string(&stored.map(PublishedCheckpoint::from))
+            }
+            Question::Tile { level, index } => {
+                serde_json::to_string(&tree.hashes(TileId { level, index })?)
+            }
+            Question::Leaves { from, limit } => {
+                let leaves = tree.entries(from, limit.min(MAX_PAGE_ENTRIES.into()))?;
+                let leaves = leaves.into_iter().map(Leaf::from);
+                serde_json::to_string(&leaves.collect::<Vec<_>>())
+            }
+        };
+        Ok(answer?)
     }
 
     /// The state of the log, read from storage once.
@@ -184,10 +289,10 @@ impl AuditLog {
             self.sql.exec(statement, None)?;
         }
         let origin = instance::log_origin()?;
-        let last = match self.rows(sqlite::LAST, Vec::new())?.pop() {
+        let last = match rows(&self.sql, sqlite::LAST, Vec::new())?.pop() {
             None => None,
             Some(row) => {
-                let mut columns = Columns(row.into_iter());
+                let mut columns = Columns::from(row);
                 Some((columns.integer("idx")?, columns.blob("chain")?))
             }
         };
@@ -199,20 +304,10 @@ impl AuditLog {
         *self.opened.borrow_mut() = Some(opened.clone());
         Ok(opened)
     }
-
-    fn rows(
-        &self,
-        query: &str,
-        values: Vec<SqlStorageValue>,
-    ) -> Result<Vec<Vec<SqlStorageValue>>, Failure> {
-        // The raw iterator alone reports an error of the storage; the others
-        // throw through WebAssembly.
-        Ok(self.sql.exec(query, values)?.raw().collect::<Result<_>>()?)
-    }
 }
 
 fn stored(row: Vec<SqlStorageValue>) -> Result<StoredEntry, Failure> {
-    let mut columns = Columns(row.into_iter());
+    let mut columns = Columns::from(row);
     let row = Row {
         index: columns.integer("idx")?,
         id: columns.blob("id")?,
@@ -223,41 +318,4 @@ fn stored(row: Vec<SqlStorageValue>) -> Result<StoredEntry, Failure> {
         payload: columns.text_or_null("payload")?,
     };
     Ok(row.try_into()?)
-}
-
-/// A row, column by column.
-struct Columns(std::vec::IntoIter<SqlStorageValue>);
-
-impl Columns {
-    fn integer(&mut self, name: &'static str) -> Result<i64, Failure> {
-        match self.0.next() {
-            Some(SqlStorageValue::Integer(value)) => Ok(value),
-            _ => Err(Failure::Row(name)),
-        }
-    }
-
-    fn blob(&mut self, name: &'static str) -> Result<Vec<u8>, Failure> {
-        self.blob_or_null(name)?.ok_or(Failure::Row(name))
-    }
-
-    fn blob_or_null(&mut self, name: &'static str) -> Result<Option<Vec<u8>>, Failure> {
-        match self.0.next() {
-            Some(SqlStorageValue::Blob(value)) => Ok(Some(value)),
-            Some(SqlStorageValue::Null) => Ok(None),
-            _ => Err(Failure::Row(name)),
-        }
-    }
-
-    fn text_or_null(&mut self, name: &'static str) -> Result<Option<String>, Failure> {
-        match self.0.next() {
-            Some(SqlStorageValue::String(value)) => Ok(Some(value)),
-            Some(SqlStorageValue::Null) => Ok(None),
-            _ => Err(Failure::Row(name)),
-        }
-    }
-}
-
-fn integer(value: u64) -> Result<SqlStorageValue, Failure> {
-    let value = i64::try_from(value).map_err(|_| Failure::Row("an index"))?;
-    Ok(SqlStorageValue::try_from_i64(value)?)
 }

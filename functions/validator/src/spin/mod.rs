@@ -9,6 +9,7 @@
 //! | `reply` | answers |
 //! | `body` | bodies that pass through, and where their trailers end |
 //! | `log`, `sqlite`, `turns`, `postgres` | the durable log's stores |
+//! | `heads` | the trusted places of its tree head |
 //! | `shared` | what instances leave for each other |
 //! | `replay` | what was used once |
 //! | `time` | the clock, and a limit on every call that may hang |
@@ -17,6 +18,7 @@
 //! the neighbours and nothing here may share a database connection.
 
 mod body;
+mod heads;
 mod log;
 mod platform;
 mod postgres;

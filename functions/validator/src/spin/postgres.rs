@@ -3,25 +3,36 @@
 //! An append is one statement, a call of the function that takes the lock, so
 //! that no failure here can leave it held on a pooled connection. The operator
 //! applies the schema (`shared/log/sql/postgres.sql`); this role can only
-//! append and read.
+//! append, publish and read.
 
-use sluis_gate::{LogError, LogSlice};
-use sluis_log::sql::{DamagedRow, postgres};
+use sluis_gate::{CheckpointKey, LogError, LogSlice};
+use sluis_log::sequencer::{
+    Sequencer, SequencerError, StoredCheckpoint, StoredLeaf, Swap, TreeStore,
+};
+use sluis_log::sql::{DamagedRow, postgres, tiles_json, tree_head};
 use sluis_log::{ChainHash, ChainHead, Origin, PendingEntry, Receipt, Row, StoredEntry};
+use sluis_log::{TileId, TreeHead};
 use spin_sdk::pg::{Connection, DbValue, Error, ParameterValue, PgError, QueryError};
 
-use super::log::Written;
+use super::heads::{PostgresHeads, swapped};
+use super::log::{Round, Written};
 
 /// The store.
 pub(super) struct PostgresLog {
     origin: Origin,
     /// The connection string, a password in it.
     address: String,
+    /// The same of the trusted place.
+    trusted: String,
 }
 
 impl PostgresLog {
-    pub(super) fn new(origin: Origin, address: String) -> Self {
-        Self { origin, address }
+    pub(super) fn new(origin: Origin, address: String, trusted: String) -> Self {
+        Self {
+            origin,
+            address,
+            trusted,
+        }
     }
 
     /// Appends, each entry for itself: the server takes the lock for one at a time.
@@ -97,15 +108,127 @@ impl PostgresLog {
         })
     }
 
+    /// One round of the sequencer. Its two writes are one call of a function each.
+    pub(super) async fn round(&self, key: &CheckpointKey) -> Round {
+        let connection = self.open().await.map_err(SequencerError::Store)?;
+        let trusted = open(&self.trusted).await.map_err(SequencerError::Trusted)?;
+        let sequencer = Sequencer {
+            origin: &self.origin,
+            store: &Tree(&connection),
+            checkpoints: &PostgresHeads(&trusted),
+            signer: key.signer(),
+        };
+        sequencer.round().await
+    }
+
+    /// The published checkpoint.
+    pub(super) async fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, LogError> {
+        Tree(&self.open().await?).checkpoint().await
+    }
+
+    /// A tile.
+    pub(super) async fn tile(&self, id: TileId) -> Result<Option<Vec<u8>>, LogError> {
+        Tree(&self.open().await?).tile(id).await
+    }
+
+    /// Entries without their payloads.
+    pub(super) async fn leaves(&self, from: u64, limit: u64) -> Result<Vec<StoredLeaf>, LogError> {
+        Tree(&self.open().await?).leaves(from, limit).await
+    }
+
     async fn open(&self) -> Result<Connection, LogError> {
-        Connection::open(self.address.as_str())
-            .await
-            .map_err(|_| LogError::Unavailable)
+        open(&self.address).await
     }
 }
 
+async fn open(address: &str) -> Result<Connection, LogError> {
+    Connection::open(address)
+        .await
+        .map_err(|_| LogError::Unavailable)
+}
+
+/// The tree, on one connection.
+struct Tree<'a>(&'a Connection);
+
+impl TreeStore for Tree<'_> {
+    type Error = LogError;
+
+    async fn leaves(&self, from: u64, limit: u64) -> Result<Vec<StoredLeaf>, LogError> {
+        let parameters = vec![
+            ParameterValue::Int64(integer(from)?),
+            ParameterValue::Int64(integer(limit)?),
+        ];
+        let rows = run(self.0, postgres::LEAVES, parameters).await?;
+        let leaves = rows.into_iter().map(|row| match row.as_slice() {
+            [
+                DbValue::Int64(index),
+                DbValue::Binary(entry),
+                DbValue::Binary(chain),
+            ] => Ok(StoredLeaf {
+                index: u64::try_from(*index).map_err(|_| LogError::Malformed)?,
+                entry: entry.clone(),
+                chain: chain.clone(),
+            }),
+            _ => Err(LogError::Malformed),
+        });
+        leaves.collect()
+    }
+
+    async fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, LogError> {
+        let rows = run(self.0, postgres::CHECKPOINT, Vec::new()).await?;
+        match rows.first().map(Vec::as_slice) {
+            None => Ok(None),
+            Some(
+                [
+                    DbValue::Int64(size),
+                    DbValue::Binary(root),
+                    DbValue::Str(note),
+                ],
+            ) => Ok(Some(StoredCheckpoint {
+                head: tree_head(*size, root).map_err(|_| LogError::Malformed)?,
+                note: note.clone(),
+            })),
+            Some(_) => Err(LogError::Malformed),
+        }
+    }
+
+    async fn tile(&self, id: TileId) -> Result<Option<Vec<u8>>, LogError> {
+        let parameters = vec![
+            ParameterValue::Int16(i16::from(id.level)),
+            ParameterValue::Int64(integer(id.index)?),
+        ];
+        let rows = run(self.0, postgres::TILE, parameters).await?;
+        match rows.first().map(Vec::as_slice) {
+            None => Ok(None),
+            Some([DbValue::Binary(hashes)]) => Ok(Some(hashes.clone())),
+            Some(_) => Err(LogError::Malformed),
+        }
+    }
+
+    async fn advance(
+        &self,
+        old: TreeHead,
+        tiles: &[(TileId, Vec<u8>)],
+        new: &StoredCheckpoint,
+    ) -> Result<Swap, LogError> {
+        let parameters = vec![
+            ParameterValue::Int64(integer(old.size)?),
+            ParameterValue::Binary(old.root.0.to_vec()),
+            ParameterValue::Int64(integer(new.head.size)?),
+            ParameterValue::Binary(new.head.root.0.to_vec()),
+            ParameterValue::Str(new.note.clone()),
+            ParameterValue::Str(tiles_json(tiles)),
+        ];
+        swapped(&run(self.0, postgres::PUBLISH, parameters).await?)
+    }
+}
+
+fn integer(value: u64) -> Result<i64, LogError> {
+    i64::try_from(value).map_err(|_| LogError::Malformed)
+}
+
 /// Runs a statement to its verdict.
-async fn run(
+pub(super) async fn run(
     connection: &Connection,
     statement: &str,
     parameters: Vec<ParameterValue>,

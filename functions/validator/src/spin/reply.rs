@@ -27,14 +27,8 @@ pub(super) fn send(reply: Reply<SpinResponse>, method: &str) -> Result<Response,
         .map(|(name, value)| (name.to_owned(), value.into_bytes()))
         .collect();
     let outgoing = match body {
-        ReplyBody::Text(text) => {
-            fields.push(length(text.len()));
-            if method == "HEAD" {
-                body::empty()
-            } else {
-                body::bytes(text.into_bytes())
-            }
-        }
+        ReplyBody::Text(text) => own(text.into_bytes(), method, &mut fields),
+        ReplyBody::Bytes(bytes) => own(bytes, method, &mut fields),
         ReplyBody::Nothing => body::empty(),
         ReplyBody::Upstream(upstream) => {
             let set: Vec<String> = fields.iter().map(|(name, _)| name.clone()).collect();
@@ -59,6 +53,20 @@ pub(super) fn send(reply: Reply<SpinResponse>, method: &str) -> Result<Response,
 pub(super) fn not_started(error: &StartError) -> Result<Response, ErrorCode> {
     _ = writeln!(std::io::stderr(), "sluis-validator: {error}");
     send(sluis_gate::not_started(), "")
+}
+
+/// The gate's own body, and its length.
+fn own(
+    bytes: Vec<u8>,
+    method: &str,
+    fields: &mut Vec<(String, Vec<u8>)>,
+) -> Outgoing<Option<body::Work>> {
+    fields.push(length(bytes.len()));
+    if method == "HEAD" {
+        body::empty()
+    } else {
+        body::bytes(bytes)
+    }
 }
 
 fn length(bytes: usize) -> (String, Vec<u8>) {

@@ -3,7 +3,9 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use sluis_gate::{Config, ConfigError, Embedded, Gate, RawSecrets, SecretError, Secrets};
+use sluis_gate::{
+    CheckpointKey, Config, ConfigError, Embedded, Gate, RawSecrets, SecretError, Secrets,
+};
 use sluis_policy::Catalogue;
 use spin_sdk::variables::{self, Error as VariableError};
 
@@ -71,14 +73,17 @@ async fn start() -> Result<Service, StartError> {
     if let Some(verdict) = optional("sluis_simulation_enforcement").await? {
         config = config.with_simulation_enforcement(&verdict)?;
     }
+    let checkpoint_key = required("sluis_checkpoint_key").await?;
     let secrets = Secrets::try_from(RawSecrets {
         pseudonym_key: required("sluis_pseudonym_key").await?,
         log_key: required("sluis_log_key").await?,
         assertion_key: required("sluis_assertion_key").await?,
+        checkpoint_key: checkpoint_key.clone(),
         auditor_token: required("sluis_auditor_token").await?,
         operator_token: optional("sluis_operator_token").await?,
     })?;
     let origin = config.log_origin().clone();
+    let key = CheckpointKey::parse(&checkpoint_key, &origin)?;
     // What was used once stands where the log stands.
     let (store, replay) = match required("sluis_log_store").await?.as_str() {
         "sqlite" => (
@@ -88,13 +93,18 @@ async fn start() -> Result<Service, StartError> {
         "postgres" => {
             let address = required("sluis_log_postgres").await?;
             let replay = SpinReplay::in_postgres(address.clone());
-            (Store::Postgres(PostgresLog::new(origin, address)), replay)
+            let trusted = optional("sluis_trusted_postgres").await?;
+            let trusted = trusted.unwrap_or_else(|| address.clone());
+            (
+                Store::Postgres(PostgresLog::new(origin, address, trusted)),
+                replay,
+            )
         }
         _ => return Err(StartError::LogStore),
     };
     Ok(Service {
         gate: Gate::new(config, catalogue, secrets)?,
-        platform: SpinPlatform::new(SpinLog::new(store), replay),
+        platform: SpinPlatform::new(SpinLog::new(store, key), replay),
     })
 }
 

@@ -15,12 +15,17 @@
 
 use std::cell::RefCell;
 
-use sluis_gate::{LogError, LogSlice};
-use sluis_log::sql::{DamagedRow, Existing, ExistingError, sqlite, statements};
+use sluis_gate::{CheckpointKey, LogError, LogSlice};
+use sluis_log::sequencer::{
+    Sequencer, SequencerError, StoredCheckpoint, StoredLeaf, Swap, TreeStore,
+};
+use sluis_log::sql::{DamagedRow, Existing, ExistingError, sqlite, statements, tree_head};
 use sluis_log::{ChainHead, Origin, PendingEntry, Receipt, Row, StoredEntry};
+use sluis_log::{TileId, TreeHead};
 use spin_sdk::sqlite::{Connection, RowResult, Value};
 
-use super::log::Written;
+use super::heads::SealedHeads;
+use super::log::{Round, Written};
 
 /// The manifest's label.
 const DATABASE: &str = "default";
@@ -99,6 +104,41 @@ impl SqliteLog {
         Ok(LogSlice { size, items })
     }
 
+    /// One round of the sequencer, in one transaction: no entry and no other round
+    /// comes in between. So reading and writing the trusted head is one step, which
+    /// the key-value store itself does not offer.
+    pub(super) async fn round(&self, key: &CheckpointKey) -> Round {
+        let connection = prepared().await.map_err(SequencerError::Store)?;
+        let begun = run(&connection, "BEGIN IMMEDIATE", Vec::new()).await;
+        begun.map_err(SequencerError::Store)?;
+        let sequencer = Sequencer {
+            origin: &self.origin,
+            store: &Tree(&connection),
+            checkpoints: &SealedHeads(key.seal()),
+            signer: key.signer(),
+        };
+        // Dropped without a commit, the connection takes its transaction along.
+        let published = sequencer.round().await?;
+        let ended = run(&connection, "COMMIT", Vec::new()).await;
+        ended.map_err(SequencerError::Store)?;
+        Ok(published)
+    }
+
+    /// The published checkpoint.
+    pub(super) async fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, LogError> {
+        Tree(&prepared().await?).checkpoint().await
+    }
+
+    /// A tile.
+    pub(super) async fn tile(&self, id: TileId) -> Result<Option<Vec<u8>>, LogError> {
+        Tree(&prepared().await?).tile(id).await
+    }
+
+    /// Entries without their payloads.
+    pub(super) async fn leaves(&self, from: u64, limit: u64) -> Result<Vec<StoredLeaf>, LogError> {
+        Tree(&prepared().await?).leaves(from, limit).await
+    }
+
     async fn head(&self, connection: &Connection) -> Result<ChainHead, LogError> {
         let rows = query(connection, sqlite::LAST, Vec::new()).await?;
         let last = match rows.first() {
@@ -136,13 +176,91 @@ impl SqliteLog {
     }
 }
 
+/// The tree, on one connection.
+struct Tree<'a>(&'a Connection);
+
+impl TreeStore for Tree<'_> {
+    type Error = LogError;
+
+    async fn leaves(&self, from: u64, limit: u64) -> Result<Vec<StoredLeaf>, LogError> {
+        let parameters = vec![Value::Integer(index(from)?), Value::Integer(index(limit)?)];
+        let rows = query(self.0, sqlite::LEAVES, parameters).await?;
+        let leaf = |row: &RowResult| {
+            Some(StoredLeaf {
+                index: u64::try_from(row.get::<i64>(0)?).ok()?,
+                entry: row.get::<&[u8]>(1)?.to_vec(),
+                chain: row.get::<&[u8]>(2)?.to_vec(),
+            })
+        };
+        let leaves = rows.iter().map(|row| leaf(row).ok_or(LogError::Malformed));
+        leaves.collect()
+    }
+
+    async fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, LogError> {
+        let rows = query(self.0, sqlite::CHECKPOINT, Vec::new()).await?;
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
+        let malformed = LogError::Malformed;
+        let size = row.get(0).ok_or(malformed)?;
+        let root: &[u8] = row.get(1).ok_or(malformed)?;
+        let note: &str = row.get(2).ok_or(malformed)?;
+        Ok(Some(StoredCheckpoint {
+            head: tree_head(size, root).map_err(|_| malformed)?,
+            note: note.to_owned(),
+        }))
+    }
+
+    async fn tile(&self, id: TileId) -> Result<Option<Vec<u8>>, LogError> {
+        let parameters = vec![
+            Value::Integer(i64::from(id.level)),
+            Value::Integer(index(id.index)?),
+        ];
+        let rows = query(self.0, sqlite::TILE, parameters).await?;
+        let hashes = rows.first().map(|row| row.get::<&[u8]>(0));
+        hashes
+            .map(|hashes| Ok(hashes.ok_or(LogError::Malformed)?.to_vec()))
+            .transpose()
+    }
+
+    async fn advance(
+        &self,
+        old: TreeHead,
+        tiles: &[(TileId, Vec<u8>)],
+        new: &StoredCheckpoint,
+    ) -> Result<Swap, LogError> {
+        // In a transaction that nobody else can write beside, what was read still stands.
+        let stored = self.checkpoint().await?;
+        if stored.map_or_else(TreeHead::empty, |stored| stored.head) != old {
+            return Ok(Swap::Moved);
+        }
+        for (id, hashes) in tiles {
+            let parameters = vec![
+                Value::Integer(i64::from(id.level)),
+                Value::Integer(index(id.index)?),
+                Value::Blob(hashes.clone()),
+            ];
+            run(self.0, sqlite::PUT_TILE, parameters).await?;
+        }
+        let parameters = vec![
+            Value::Integer(index(old.size)?),
+            Value::Blob(old.root.0.to_vec()),
+            Value::Integer(index(new.head.size)?),
+            Value::Blob(new.head.root.0.to_vec()),
+            Value::Text(new.note.clone()),
+        ];
+        run(self.0, sqlite::PUBLISH, parameters).await?;
+        Ok(Swap::Done)
+    }
+}
+
 /// A connection to a file with the schema. The journal mode stays with the file,
 /// as the schema does: making them again changes nothing.
 async fn prepared() -> Result<Connection, LogError> {
     let connection = Connection::open(DATABASE)
         .await
         .map_err(|_| LogError::Unavailable)?;
-    let there = query(&connection, IS_PREPARED, Vec::new()).await?;
+    let there = query(&connection, sqlite::IS_PREPARED, Vec::new()).await?;
     if there.is_empty() {
         query(&connection, "PRAGMA journal_mode = WAL", Vec::new()).await?;
         for statement in statements(sqlite::SCHEMA) {
@@ -151,10 +269,6 @@ async fn prepared() -> Result<Connection, LogError> {
     }
     Ok(connection)
 }
-
-/// The last thing that the schema makes.
-const IS_PREPARED: &str =
-    "SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND name = 'sluis_payloads_keep'";
 
 /// Runs a statement without rows to its verdict. "database is locked", a full
 /// disk and all the rest are one thing here: nothing was recorded.

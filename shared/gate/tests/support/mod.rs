@@ -15,6 +15,7 @@ use sluis_token::{Algorithm, KeyId, Ssin, SubjectPseudonym};
 pub(crate) const SSIN: &str = "53480200724";
 pub(crate) const ENTERPRISE: &str = "0202239951";
 pub(crate) const HOLDER_PSEUDONYM: &str = "holder-pseudonym-of-the-test";
+pub(crate) const CHECKPOINT_KEY: [u8; 32] = [3; 32];
 pub(crate) const AUDITOR: &str = "an auditor token of the test, long enough";
 pub(crate) const OPERATOR: &str = "an operator token of the test, long enough";
 const CBSS: &str = "https://cbss.simulation.sluis.invalid";
@@ -51,6 +52,7 @@ fn start(config: Config, assertion_key: &SigningKey, operator: Option<&str>) -> 
         pseudonym_key: Base64UrlUnpadded::encode_string(&[1; 32]),
         log_key: Base64UrlUnpadded::encode_string(&[2; 32]),
         assertion_key: assertion_key.to_private_jwk_json().to_string(),
+        checkpoint_key: Base64UrlUnpadded::encode_string(&CHECKPOINT_KEY),
         auditor_token: AUDITOR.to_owned(),
         operator_token: operator.map(str::to_owned),
     })
@@ -382,6 +384,6 @@ pub(crate) fn header<'a, B>(reply: &'a Reply<B>, name: &str) -> Option<&'a str> 
 pub(crate) fn body_of<B>(reply: &Reply<B>) -> String {
     match &reply.body {
         ReplyBody::Text(text) => text.clone(),
-        ReplyBody::Nothing | ReplyBody::Upstream(_) => String::new(),
+        ReplyBody::Bytes(_) | ReplyBody::Nothing | ReplyBody::Upstream(_) => String::new(),
     }
 }

@@ -4,8 +4,9 @@
 
 use std::cell::RefCell;
 
-use sluis_gate::{AuditLog, LogError, LogSlice};
-use sluis_log::{ChainHead, PendingEntry, Receipt};
+use sluis_gate::{AuditLog, LogError, LogSlice, LogState, Standing};
+use sluis_log::sequencer::{StoredCheckpoint, StoredLeaf};
+use sluis_log::{ChainHead, PendingEntry, Receipt, TileId};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use worker::Env;
@@ -40,6 +41,26 @@ impl AuditLog for ForgetfulLog {
             size: 0,
             items: Vec::new(),
         })
+    }
+
+    async fn state(&self) -> Result<LogState, LogError> {
+        Ok(LogState {
+            sequenced: 0,
+            published: 0,
+            standing: Standing::Sound,
+        })
+    }
+
+    async fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, LogError> {
+        Ok(None)
+    }
+
+    async fn tile(&self, _id: TileId) -> Result<Option<Vec<u8>>, LogError> {
+        Ok(None)
+    }
+
+    async fn leaves(&self, _from: u64, _limit: u64) -> Result<Vec<StoredLeaf>, LogError> {
+        Ok(Vec::new())
     }
 }
 

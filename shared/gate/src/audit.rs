@@ -1,0 +1,221 @@
+//! The log, for auditors.
+//!
+//! | path | answer |
+//! |---|---|
+//! | `/log/entries` | entries with their payloads; reading records of accesses is itself recorded |
+//! | `/log/checkpoint` | the signed checkpoint (C2SP tlog-checkpoint) |
+//! | `/log/tile/<L>/<N>[.p/<W>]` | hashes of the tree (C2SP tlog-tiles) |
+//! | `/log/tile/entries/<N>[.p/<W>]` | the entries themselves, which hold nothing personal |
+//! | `/log/proof/<index>` | a proof of one entry with its checkpoint (C2SP tlog-proof) |
+//!
+//! Everything wants the auditor's credential. Nothing beyond the published
+//! checkpoint is served but by `/log/entries`: what is not signed proves nothing.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use sluis_log::sequencer::StoredCheckpoint;
+use sluis_log::{
+    EntryBundle, EntryPage, HASH_BYTES, LeafHash, MAX_PAGE_ENTRIES, ProofBundle, SignedNote,
+    TILE_WIDTH, TileKind, TilePath, inclusion_proof, inclusion_tiles, verify_inclusion,
+};
+
+use crate::error::{Fault, Refusal, Stop};
+use crate::gate::Gate;
+use crate::headers;
+use crate::platform::{AuditLog as _, InboundRequest as _, LogError, Platform};
+use crate::route::RouteError;
+use crate::serve::{Reply, ReplyBody, json};
+use crate::trace::Nonces;
+
+/// Below this everything is the log's.
+const PREFIX: &str = "/log/";
+
+/// A tile never changes, and neither does a partial one: as long as anybody keeps it. Not by a shared cache, which would
+/// serve it to whoever asks.
+const IMMUTABLE: &str = "private, max-age=31536000, immutable";
+const TEXT: &str = "text/plain; charset=utf-8";
+const BYTES: &str = "application/octet-stream";
+
+/// What of the log is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    Entries,
+    Checkpoint,
+    Tile(TilePath),
+    Proof { index: u64 },
+}
+
+impl Reading {
+    /// What a path stands for.
+    pub(crate) fn of(path: &str) -> Option<Self> {
+        let rest = path.strip_prefix(PREFIX)?;
+        match rest {
+            "entries" => Some(Self::Entries),
+            "checkpoint" => Some(Self::Checkpoint),
+            _ => match rest.strip_prefix("proof/") {
+                Some(index) => {
+                    let number: u64 = index.parse().ok()?;
+                    // One spelling only: no sign, no zeros before it.
+                    (number.to_string() == index).then_some(Self::Proof { index: number })
+                }
+                None => TilePath::parse(rest).ok().map(Self::Tile),
+            },
+        }
+    }
+}
+
+impl Gate {
+    /// Answers an auditor.
+    pub(crate) async fn audit<P: Platform>(
+        self: &Rc<Self>,
+        platform: &P,
+        request: &P::Request,
+        reading: Reading,
+        nonces: &Nonces,
+    ) -> Result<Reply<P::Response>, Stop> {
+        if !self
+            .secrets
+            .is_auditor(request.header("authorization").as_deref())
+        {
+            return Err(Refusal::Auditor.into());
+        }
+        let target = request.target();
+        if reading == Reading::Entries {
+            return self.read_entries(platform, &target, nonces).await;
+        }
+        if target.contains('?') {
+            return Err(Refusal::Route(RouteError::UnknownQueryParameter).into());
+        }
+        let log = platform.log();
+        let checkpoint = log.checkpoint().await.map_err(Fault::Log)?;
+        let checkpoint = checkpoint.ok_or(Refusal::Route(RouteError::NotFound))?;
+        match reading {
+            Reading::Entries | Reading::Checkpoint => {
+                Ok(text(checkpoint.note, headers::NO_STORE.1))
+            }
+            Reading::Tile(path) => tile(platform, path, &checkpoint).await,
+            Reading::Proof { index } => proof(platform, index, checkpoint).await,
+        }
+    }
+
+    async fn read_entries<P: Platform>(
+        self: &Rc<Self>,
+        platform: &P,
+        target: &str,
+        nonces: &Nonces,
+    ) -> Result<Reply<P::Response>, Stop> {
+        let (from, limit) = page_bounds(target)?;
+        let slice = platform.log().read(from, limit).await.map_err(Fault::Log)?;
+        self.record_reading(platform, (from, limit), &slice.items, nonces)
+            .await?;
+        let origin = self.config.log.origin.clone();
+        let page = EntryPage::new(origin, slice.size, slice.items);
+        let body = serde_json::to_string(&page).map_err(|_| Fault::Record)?;
+        Ok(json(200, body, headers::NO_STORE.1))
+    }
+}
+
+/// A tile of the published tree, or the entries under one.
+async fn tile<P: Platform>(
+    platform: &P,
+    path: TilePath,
+    checkpoint: &StoredCheckpoint,
+) -> Result<Reply<P::Response>, Stop> {
+    let (id, width) = (path.tile(), path.width());
+    if width > id.width_in(checkpoint.head.size) {
+        return Err(Refusal::Route(RouteError::NotFound).into());
+    }
+    let log = platform.log();
+    let damaged = Fault::Log(LogError::Malformed);
+    let bytes = match path.kind() {
+        TileKind::Hashes { .. } => {
+            let row = log.tile(id).await.map_err(Fault::Log)?;
+            let mut row = row.ok_or(damaged.clone())?;
+            let length = usize::from(width) * HASH_BYTES;
+            if row.len() < length {
+                return Err(damaged.into());
+            }
+            row.truncate(length);
+            row
+        }
+        TileKind::Entries => {
+            let from = path.index().saturating_mul(TILE_WIDTH.into());
+            let leaves = log.leaves(from, width.into()).await.map_err(Fault::Log)?;
+            if leaves.len() != usize::from(width) {
+                return Err(damaged.into());
+            }
+            let entries = leaves.into_iter().map(|leaf| leaf.entry).collect();
+            EntryBundle::new(entries).map_err(|_| damaged)?.encode()
+        }
+    };
+    Ok(Reply {
+        status: 200,
+        headers: vec![
+            ("content-type", BYTES.to_owned()),
+            ("cache-control", IMMUTABLE.to_owned()),
+        ],
+        body: ReplyBody::Bytes(bytes),
+    })
+}
+
+/// The proof that an entry is in the published tree. It is verified before it is shown: the tiles are the store's word.
+async fn proof<P: Platform>(
+    platform: &P,
+    index: u64,
+    checkpoint: StoredCheckpoint,
+) -> Result<Reply<P::Response>, Stop> {
+    let StoredCheckpoint { head, note } = checkpoint;
+    if index >= head.size {
+        return Err(Refusal::Route(RouteError::NotFound).into());
+    }
+    let log = platform.log();
+    let damaged = || Fault::Log(LogError::Malformed);
+    let mut rows = HashMap::new();
+    for id in inclusion_tiles(index, head.size).map_err(|_| damaged())? {
+        let row = log.tile(id).await.map_err(Fault::Log)?;
+        rows.insert(id, row.ok_or_else(damaged)?);
+    }
+    let lookup = |id| rows.get(&id).map(Vec::as_slice);
+    let hashes = inclusion_proof(index, head.size, &lookup).map_err(|_| damaged())?;
+    let leaves = log.leaves(index, 1).await.map_err(Fault::Log)?;
+    let leaf = leaves.into_iter().next();
+    let entry = leaf
+        .filter(|leaf| leaf.index == index)
+        .ok_or_else(damaged)?
+        .entry;
+    verify_inclusion(LeafHash::of(&entry), index, head, &hashes).map_err(|_| damaged())?;
+    let bundle = ProofBundle {
+        extra: Some(entry),
+        index,
+        proof: hashes,
+        checkpoint: SignedNote::parse(note.as_bytes()).map_err(|_| damaged())?,
+    };
+    Ok(text(bundle.to_string(), headers::NO_STORE.1))
+}
+
+fn text<B>(body: String, cache_control: &str) -> Reply<B> {
+    Reply {
+        status: 200,
+        headers: vec![
+            ("content-type", TEXT.to_owned()),
+            ("cache-control", cache_control.to_owned()),
+        ],
+        body: ReplyBody::Text(body),
+    }
+}
+
+/// `from` and `limit` of a log query; anything else is refused.
+fn page_bounds(target: &str) -> Result<(u64, u32), Refusal> {
+    let unknown = || Refusal::Route(RouteError::UnknownQueryParameter);
+    let (mut from, mut limit) = (0, MAX_PAGE_ENTRIES);
+    let query = target.split_once('?').map(|(_, query)| query);
+    for pair in query.into_iter().flat_map(|query| query.split('&')) {
+        match pair.split_once('=') {
+            Some(("from", value)) => from = value.parse().map_err(|_| unknown())?,
+            Some(("limit", value)) => limit = value.parse().map_err(|_| unknown())?,
+            Some(_) | None => return Err(unknown()),
+        }
+    }
+    Ok((from, limit.clamp(1, MAX_PAGE_ENTRIES)))
+}
