@@ -28,7 +28,11 @@ use syn::{
 const ROOT: (&str, &str) = ("gate", "Stop");
 
 /// Types that have codes of their own and give no request its reason, and why.
-const ELSEWHERE: [(&str, &str); 8] = [
+const ELSEWHERE: [(&str, &str); 9] = [
+    (
+        "Finding",
+        "what `sluis log trace` finds between logs; no request ends so",
+    ),
     (
         "JwkSetError",
         "a key set is refused as a whole: keysUnavailable",
