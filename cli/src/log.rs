@@ -1,5 +1,6 @@
 //! `sluis log`: read the audit log and find it whole, prove what stands in it, and witness it.
 
+mod complaint;
 mod export;
 mod failure;
 mod fsck;
@@ -40,6 +41,10 @@ pub(crate) enum LogCommand {
     Verify(VerifyArguments),
     /// Save the whole log, to a file or a folder that `fsck` takes
     Export(ExportArguments),
+    /// Put all that shows what happened into one file: records, proofs, policy, trace
+    Complaint(Box<complaint::ComplaintArguments>),
+    /// Check such a file, without any network
+    ComplaintCheck(complaint::CheckArguments),
     /// Say who, what, where, when and why of calls, over the logs of several parties
     Trace(Box<trace::TraceArguments>),
     /// Be a witness of logs, or have a checkpoint cosigned by one
@@ -194,6 +199,8 @@ pub(crate) fn run(command: &LogCommand, out: &mut impl Write) -> Result<(), LogF
         LogCommand::Prove(arguments) => prove::prove(arguments, out),
         LogCommand::Verify(arguments) => verify::verify(arguments, out),
         LogCommand::Export(arguments) => export::export(arguments, out),
+        LogCommand::Complaint(arguments) => complaint::complaint(arguments, out),
+        LogCommand::ComplaintCheck(arguments) => complaint::check(arguments, out),
         LogCommand::Trace(arguments) => trace::trace(arguments, out),
         LogCommand::Witness(command) => witness::run(command, out),
     }

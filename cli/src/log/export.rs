@@ -108,13 +108,13 @@ fn write_line(file: &mut impl Write, line: &impl serde::Serialize) -> io::Result
 }
 
 /// A file that goes by another name until it is complete, and goes away if it never is.
-struct Partial {
+pub(super) struct Partial {
     path: PathBuf,
-    file: File,
+    pub(super) file: File,
 }
 
 impl Partial {
-    fn create(path: &Path) -> io::Result<Self> {
+    pub(super) fn create(path: &Path) -> io::Result<Self> {
         let mut name = path.as_os_str().to_owned();
         name.push(".partial");
         let path = PathBuf::from(name);
@@ -127,7 +127,7 @@ impl Partial {
         Ok(Self { path, file })
     }
 
-    fn complete(&self, path: &Path) -> io::Result<()> {
+    pub(super) fn complete(&self, path: &Path) -> io::Result<()> {
         // Unlike a rename, a link does not replace a file that has come meanwhile.
         fs::hard_link(&self.path, path)
     }

@@ -9,6 +9,7 @@ use sluis_log::{
 };
 use thiserror::Error;
 
+use super::complaint::ComplaintFailure;
 use super::trace::TraceFailure;
 use crate::keys::KeysFailure;
 
@@ -101,6 +102,9 @@ pub(crate) enum LogFailure {
         address: std::net::SocketAddr,
         error: io::Error,
     },
+    /// A complaint file that cannot be made, or does not hold.
+    #[error(transparent)]
+    Complaint(#[from] ComplaintFailure),
     /// A trace that cannot be made, or is not whole.
     #[error(transparent)]
     Trace(#[from] TraceFailure),
@@ -206,6 +210,7 @@ impl LogFailure {
             | Self::Line { .. }
             | Self::Answer { .. } => 4,
             Self::Key(failure) => failure.exit_code(),
+            Self::Complaint(failure) => failure.exit_code(),
             Self::Trace(failure) => failure.exit_code(),
             Self::Refused { .. } | Self::WitnessRefused { .. } => 5,
             Self::Unreachable { .. } => 6,

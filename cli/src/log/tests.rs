@@ -1,5 +1,6 @@
 //! The commands against a log served by a thread, and against files that are not what they should be.
 
+mod complaint;
 mod proofs;
 mod served;
 mod trace;

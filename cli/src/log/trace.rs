@@ -8,7 +8,7 @@ mod table;
 
 use std::io::Write;
 
-use sluis_log::trace::{Audience, Pass, Report, Severity, TracedLog, Tracer};
+use sluis_log::trace::{Audience, Pass, Report, Severity, Traced, TracedLog, Tracer};
 use sluis_log::{ChainVerifier, FsckError, IdCheck, StoredEntry};
 
 pub(crate) use arguments::{Sought, TraceArguments};
@@ -23,7 +23,9 @@ use party_file::PartyFile;
 pub(crate) fn trace(arguments: &TraceArguments, out: &mut impl Write) -> Result<(), LogFailure> {
     let asked = arguments.sought.ask()?;
     let audience = arguments.audience()?;
-    let (report, verdict) = make(&arguments.sought, &asked, audience, &mut |_| Ok(()))?;
+    let Made {
+        report, verdict, ..
+    } = make(&arguments.sought, &asked, audience, &mut |_, _| Ok(()))?;
     if arguments.json {
         serde_json::to_writer_pretty(&mut *out, &report)
             .map_err(|error| LogFailure::Output(error.into()))?;
@@ -36,35 +38,46 @@ pub(crate) fn trace(arguments: &TraceArguments, out: &mut impl Write) -> Result<
     Ok(verdict_of(&report)?)
 }
 
-/// Makes the trace. `keep` gets every entry of the validator's that is part of it.
+/// A trace, and what it was made of.
+pub(crate) struct Made {
+    pub(crate) traced: Traced,
+    pub(crate) report: Report,
+    /// Whether the validator's log verifies.
+    pub(crate) verdict: Result<(), FsckError>,
+}
+
+/// Sees every entry of the validator's, and whether it is part of the trace.
+pub(crate) type See<'a> = &'a mut dyn FnMut(&StoredEntry, bool) -> Result<(), LogFailure>;
+
+/// Makes the trace.
 pub(crate) fn make(
     sought: &Sought,
     asked: &Asked,
     audience: Audience,
-    keep: &mut dyn FnMut(&StoredEntry) -> Result<(), LogFailure>,
-) -> Result<(Report, Result<(), FsckError>), LogFailure> {
-    let mut tracer = Tracer::new(&asked.query, &asked.keys);
+    see: See<'_>,
+) -> Result<Made, LogFailure> {
+    let mut joining = Tracer::new(&asked.query, &asked.keys);
     let (announced, verdict) = match sought.log()? {
         LogFrom::Server(url, token) => {
             let log = RemoteLog::new(url, token)?;
             let entries = RemoteEntries::begin(&log)?;
             let announced = entries.announced().clone();
-            let verdict = read(&announced, entries, &mut tracer, keep)?;
+            let verdict = read(&announced, entries, &mut joining, see)?;
             (announced, verdict)
         }
         LogFrom::Export(path) => {
             let entries = ExportedEntries::open(path)?;
             let announced = entries.announced().clone();
-            let verdict = read(&announced, entries, &mut tracer, keep)?;
+            let verdict = read(&announced, entries, &mut joining, see)?;
             (announced, verdict)
         }
     };
     for pass in [Pass::Calls, Pass::Mandates] {
         for given in sought.parties() {
-            tracer.party(given.party);
+            joining.party(given.party);
             let mut file = PartyFile::open(given)?;
             while let Some(record) = file.next()? {
-                tracer.record(pass, &record).map_err(TraceFailure::Limit)?;
+                joining.record(pass, &record).map_err(TraceFailure::Limit)?;
             }
         }
     }
@@ -73,8 +86,12 @@ pub(crate) fn make(
         size: announced.size,
         fault: verdict.err().map(|fault| fault.to_string()),
     };
-    let made = tracer.finish(asked.digests().as_deref());
-    Ok((made.report(audience, log), verdict))
+    let traced = joining.finish(asked.digests().as_deref());
+    Ok(Made {
+        report: traced.report(audience, log),
+        traced,
+        verdict,
+    })
 }
 
 /// Reads the validator's log once, and tells whether its chain and every commitment hold.
@@ -82,7 +99,7 @@ fn read(
     announced: &Announced,
     entries: impl Iterator<Item = Result<StoredEntry, LogFailure>>,
     tracer: &mut Tracer<'_>,
-    keep: &mut dyn FnMut(&StoredEntry) -> Result<(), LogFailure>,
+    see: See<'_>,
 ) -> Result<Result<(), FsckError>, LogFailure> {
     // A window of ids, so that memory has a bound; `fsck` looks at all of them.
     let mut verifier = ChainVerifier::new(&announced.origin, IdCheck::Recent);
@@ -92,9 +109,8 @@ fn read(
         if verdict.is_ok() {
             verdict = verifier.next(&entry);
         }
-        if tracer.entry(&entry).map_err(TraceFailure::Limit)? {
-            keep(&entry)?;
-        }
+        let selected = tracer.entry(&entry).map_err(TraceFailure::Limit)?;
+        see(&entry, selected)?;
     }
     Ok(verdict.and_then(|()| verifier.finish(announced.size).map(|_| ())))
 }

@@ -110,7 +110,7 @@ impl PartyLog {
     }
 }
 
-fn parse_audience(text: &str) -> Result<Audience, &'static str> {
+pub(crate) fn parse_audience(text: &str) -> Result<Audience, &'static str> {
     Audience::parse(text)
         .ok_or("expected institution, verificationSystem, dataSubject or supervisor")
 }

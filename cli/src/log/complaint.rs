@@ -1,0 +1,145 @@
+//! `sluis log complaint`: one file with all that shows what happened in some calls, and its check.
+//!
+//! ```text
+//! sluis-complaint/1 <SHA-256 of the next line>
+//! {"parts":[{"name":"trace.json","bytes":…,"sha256":…},…]}
+//! <the parts, one after the other>
+//! ```
+//!
+//! The parts: the trace, the records of the calls with what opens their commitments, a proof for each that it stands in
+//! the log, under which policy and by whom it was checked, and the checkpoint if one was given.
+
+mod check;
+mod failure;
+mod file;
+mod policy;
+mod proofs;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+use sluis_log::trace::Audience;
+use sluis_log::{NoteVerifier, Quorum};
+
+pub(crate) use check::{CheckArguments, check};
+pub(crate) use failure::ComplaintFailure;
+
+use super::failure::LogFailure;
+use super::trace::{Made, Sought, TraceFailure, make, verdict_of};
+use super::trust;
+use file::{CHECKPOINT, ENTRIES, POLICY, PROOFS, Part, TRACE};
+use proofs::Proofs;
+
+#[derive(Debug, Args)]
+pub(crate) struct ComplaintArguments {
+    #[command(flatten)]
+    sought: Sought,
+    /// For whom: institution or supervisor; others are not given the institution's records, but a trace
+    #[arg(long = "for", value_name = "READER", value_parser = parse_reader)]
+    audience: Audience,
+    /// The log's signed checkpoint, as `export --dir` keeps it: the proofs are then proofs against it
+    #[arg(long, value_name = "FILE", requires = "keys")]
+    checkpoint: Option<PathBuf>,
+    /// The log's verifier key, for the checkpoint; may be repeated
+    #[arg(long = "key", value_name = "KEY", value_parser = NoteVerifier::parse, requires = "checkpoint")]
+    keys: Vec<NoteVerifier>,
+    /// The file to write; it must not exist
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+fn parse_reader(text: &str) -> Result<Audience, &'static str> {
+    // The records hold the institution's references, which are of no concern to the others.
+    Audience::parse(text)
+        .filter(|one| matches!(one, Audience::Institution | Audience::Supervisor))
+        .ok_or("expected institution or supervisor")
+}
+
+pub(crate) fn complaint(
+    arguments: &ComplaintArguments,
+    out: &mut impl Write,
+) -> Result<(), LogFailure> {
+    let asked = arguments.sought.ask()?;
+    let checkpoint = match &arguments.checkpoint {
+        None => None,
+        Some(path) => {
+            let bytes = std::fs::read(path).map_err(|error| LogFailure::File {
+                path: path.clone(),
+                error,
+            })?;
+            let origin = trust::origin_of(&arguments.keys, None)?;
+            let trusted = trust::checkpoint(&bytes, &origin, &arguments.keys, &Quorum::none())?;
+            Some((bytes, trusted.checkpoint))
+        }
+    };
+    let mut proofs = Proofs::new(checkpoint.as_ref().map(|(_, signed)| signed.head().size));
+    let mut entries = Vec::new();
+    let made = make(
+        &arguments.sought,
+        &asked,
+        arguments.audience,
+        &mut |entry, selected| {
+            proofs.add(entry, selected);
+            if selected {
+                serde_json::to_writer(&mut entries, entry)
+                    .map_err(|error| LogFailure::Output(error.into()))?;
+                entries.push(b'\n');
+            }
+            Ok(())
+        },
+    )?;
+    let Made {
+        traced,
+        report,
+        verdict,
+    } = made;
+    if report.calls.is_empty() {
+        return Err(TraceFailure::NothingFound.into());
+    }
+    let origin = report.log.origin.clone();
+    let proofs = proofs.finish(origin.clone())?;
+    if let Some((_, signed)) = &checkpoint
+        && (signed.checkpoint().origin() != &origin || signed.head() != proofs.head()?)
+    {
+        return Err(ComplaintFailure::OtherCheckpoint.into());
+    }
+    let policy = policy::policy(&traced, &asked.catalogues);
+    let mut parts = vec![
+        Part::json(TRACE, &report)?,
+        Part::new(ENTRIES, entries),
+        Part::json(PROOFS, &proofs)?,
+        Part::json(POLICY, &policy)?,
+    ];
+    parts.extend(checkpoint.map(|(bytes, _)| Part::new(CHECKPOINT, bytes)));
+    file::write(&arguments.out, &parts)?;
+    writeln!(
+        out,
+        "{}: {} calls, {} records",
+        arguments.out.display(),
+        report.calls.len(),
+        proofs.entries.len()
+    )
+    .map_err(LogFailure::Output)?;
+    // The file is evidence of what is missing or wrong as well; but it never passes for good.
+    verdict?;
+    Ok(verdict_of(&report)?)
+}
+
+/// The parts of a file, for tests that put them together otherwise.
+#[cfg(test)]
+pub(super) fn read_parts(path: &std::path::Path) -> Result<Vec<(String, Vec<u8>)>, LogFailure> {
+    let parts = file::read(path)?.into_iter();
+    Ok(parts.map(|part| (part.name, part.bytes)).collect())
+}
+
+#[cfg(test)]
+pub(super) fn write_parts(
+    path: &std::path::Path,
+    parts: &[(String, Vec<u8>)],
+) -> Result<(), LogFailure> {
+    let parts = parts
+        .iter()
+        .map(|(name, bytes)| Part::new(name, bytes.clone()));
+    file::write(path, &parts.collect::<Vec<_>>())
+}
