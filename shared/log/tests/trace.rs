@@ -35,12 +35,19 @@ struct Sample {
     n: u8,
     hidden: bool,
     outcome: bool,
+    /// The same request once more: another decision, another answer.
+    again: bool,
 }
 
 impl Sample {
     fn new(n: u8) -> Self {
-        let (hidden, outcome) = (false, true);
-        Self { n, hidden, outcome }
+        let (hidden, outcome, again) = (false, true, false);
+        Self {
+            n,
+            hidden,
+            outcome,
+            again,
+        }
     }
 
     fn hidden(n: u8) -> Self {
@@ -72,7 +79,9 @@ impl Sample {
     }
 
     fn answer(self) -> TraceId {
-        TraceId::from(EntryId::from_random([self.n; 16]))
+        TraceId::from(EntryId::from_random(
+            [self.n + u8::from(self.again) * 60; 16],
+        ))
     }
 
     fn at(self) -> u64 {
@@ -131,7 +140,7 @@ impl Sample {
             checks: &checks,
             shadow: false,
         };
-        let id = EntryId::from_random([self.n.wrapping_add(100); 16]);
+        let id = EntryId::from_random([self.n + 100 + u8::from(self.again) * 30; 16]);
         sealed(log, id, self.at(), &Event::Decision(&decision));
         if self.outcome {
             let outcome = Event::Outcome(OutcomeRecord {
@@ -143,7 +152,7 @@ impl Sample {
                 },
                 duration_ms: 12,
             });
-            let id = EntryId::from_random([self.n.wrapping_add(200); 16]);
+            let id = EntryId::from_random([self.n + 160 + u8::from(self.again) * 30; 16]);
             sealed(log, id, self.at() + 12, &outcome);
         }
     }
@@ -631,6 +640,31 @@ fn what_contradicts_is_named_and_what_claims_another_s_ids_is_left_out() {
         with(&[sample.sent(), sent(sample.at(), good)]),
         [Finding::RecordTwice { party: holder }]
     );
+}
+
+#[test]
+fn a_record_that_names_the_answer_is_of_that_call_alone() {
+    let first = Sample::new(1);
+    let again = Sample {
+        again: true,
+        ..first
+    };
+    let entries = log_of(&[first, again]);
+    let records = [first.sent(), first.received(), again.received()];
+    let made = trace_with(&first.query(), &[], &entries, &records, &[]);
+    let found: Vec<Finding> = made.findings().collect();
+    let several = Finding::SeveralCalls {
+        party: Party::MandateHolder,
+    };
+    assert_eq!(found, [several, several]);
+    let report = report(&made, Audience::Supervisor);
+    for call in &report.calls {
+        let answers = call
+            .chain
+            .iter()
+            .filter(|link| link.event == "responses.notify.received");
+        assert_eq!(answers.count(), 1);
+    }
 }
 
 #[test]
