@@ -573,8 +573,10 @@ fn put(state: &Path, (key, value): &Sealed) -> Result<()> {
     Ok(())
 }
 
+/// What instances left for each other; the log's trusted head, which Spin keeps in the same file, is not for that.
 fn values(database: &Database) -> Result<Vec<(String, Vec<u8>)>> {
-    let mut statement = database.prepare("SELECT key, value FROM key_value")?;
+    let mut statement = database
+        .prepare("SELECT key, value FROM key_value WHERE key NOT LIKE 'sluis.v1.head.%'")?;
     let rows = statement.query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
