@@ -36,6 +36,26 @@ impl Span {
         self.from + (1 << below.ilog2())
     }
 
+    /// Narrows to one of the two parts; the other one.
+    const fn narrow(&mut self, to_left: bool) -> Self {
+        let (from, until, middle) = (self.from, self.until, self.split());
+        let left = Self {
+            from,
+            until: middle,
+        };
+        let right = Self {
+            from: middle,
+            until,
+        };
+        let (kept, other) = if to_left {
+            (left, right)
+        } else {
+            (right, left)
+        };
+        *self = kept;
+        other
+    }
+
     /// The complete subtrees it is made of, from the left.
     fn nodes(self) -> impl DoubleEndedIterator<Item = Node> {
         let size = self.size();
@@ -93,22 +113,13 @@ fn inclusion_spans(index: u64, size: u64) -> Result<Vec<Span>, TreeError> {
         return Err(TreeError::NoLeaf { index, size });
     }
     let mut spans = Vec::new();
-    let (mut from, mut until) = (0, size);
-    while until - from > 1 {
-        let middle = Span { from, until }.split();
-        if index < middle {
-            spans.push(Span {
-                from: middle,
-                until,
-            });
-            until = middle;
-        } else {
-            spans.push(Span {
-                from,
-                until: middle,
-            });
-            from = middle;
-        }
+    let mut rest = Span {
+        from: 0,
+        until: size,
+    };
+    while rest.size() > 1 {
+        let to_left = index < rest.split();
+        spans.push(rest.narrow(to_left));
     }
     spans.reverse();
     Ok(spans)
@@ -127,26 +138,17 @@ fn consistency_spans(old: u64, new: u64) -> Result<Vec<Span>, TreeError> {
     if old == 0 || old == new {
         return Ok(spans);
     }
-    let (mut from, mut until) = (0, new);
-    while old != until {
-        let middle = Span { from, until }.split();
-        if old <= middle {
-            spans.push(Span {
-                from: middle,
-                until,
-            });
-            until = middle;
-        } else {
-            spans.push(Span {
-                from,
-                until: middle,
-            });
-            from = middle;
-        }
+    let mut rest = Span {
+        from: 0,
+        until: new,
+    };
+    while old != rest.until {
+        let to_left = old <= rest.split();
+        spans.push(rest.narrow(to_left));
     }
     // The old tree's own root is known to whom it is proven.
-    if from > 0 {
-        spans.push(Span { from, until });
+    if rest.from > 0 {
+        spans.push(rest);
     }
     spans.reverse();
     Ok(spans)
