@@ -80,6 +80,9 @@ function covers(mandate, now) {
   );
 }
 
+/** What the catalogue approves of the answer. */
+const FIELDS = ["data.accruedRights", "data.careerStart", "data.earliestPensionDate", "data.scheme"];
+
 const COMMITMENT = encoder.encode("sluis log commitment v1\0");
 const CHAIN = encoder.encode("sluis log chain v1\0");
 let head = new Uint8Array(32);
@@ -215,6 +218,7 @@ async function decide(request, env) {
     operation: "listPensionRights",
     purpose: "simPensionSimulation",
     dataCategories: mandate.dataCategories,
+    fields: FIELDS,
     mandateType: mandate.mandateType,
     deliberation: mandate.deliberation,
     holder: { enterpriseNumber: mandate.holder.enterpriseNumber },
