@@ -7,6 +7,7 @@ mod fsck;
 mod line;
 mod progress;
 mod prove;
+mod reidentify;
 mod remote;
 mod show;
 mod source;
@@ -47,6 +48,9 @@ pub(crate) enum LogCommand {
     ComplaintCheck(complaint::CheckArguments),
     /// Say who, what, where, when and why of calls, over the logs of several parties
     Trace(Box<trace::TraceArguments>),
+    /// Learn who a hidden holder is, institution and supervisor together and neither alone
+    #[command(subcommand)]
+    Reidentify(reidentify::ReidentifyCommand),
     /// Be a witness of logs, or have a checkpoint cosigned by one
     #[command(subcommand)]
     Witness(witness::WitnessCommand),
@@ -202,6 +206,7 @@ pub(crate) fn run(command: &LogCommand, out: &mut impl Write) -> Result<(), LogF
         LogCommand::Complaint(arguments) => complaint::complaint(arguments, out),
         LogCommand::ComplaintCheck(arguments) => complaint::check(arguments, out),
         LogCommand::Trace(arguments) => trace::trace(arguments, out),
+        LogCommand::Reidentify(command) => reidentify::run(command, out),
         LogCommand::Witness(command) => witness::run(command, out),
     }
 }

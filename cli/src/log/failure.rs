@@ -10,6 +10,7 @@ use sluis_log::{
 use thiserror::Error;
 
 use super::complaint::ComplaintFailure;
+use super::reidentify::ReidentifyFailure;
 use super::trace::TraceFailure;
 use crate::keys::KeysFailure;
 
@@ -108,6 +109,9 @@ pub(crate) enum LogFailure {
     /// A trace that cannot be made, or is not whole.
     #[error(transparent)]
     Trace(#[from] TraceFailure),
+    /// A step of a re-identification that is not taken.
+    #[error(transparent)]
+    Reidentify(#[from] ReidentifyFailure),
     /// It is another log than the one expected.
     #[error("this is the log of {found}, not of {expected}")]
     OtherOrigin { expected: Origin, found: Origin },
@@ -212,6 +216,7 @@ impl LogFailure {
             Self::Key(failure) => failure.exit_code(),
             Self::Complaint(failure) => failure.exit_code(),
             Self::Trace(failure) => failure.exit_code(),
+            Self::Reidentify(failure) => failure.exit_code(),
             Self::Refused { .. } | Self::WitnessRefused { .. } => 5,
             Self::Unreachable { .. } => 6,
         }

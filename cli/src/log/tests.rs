@@ -2,6 +2,7 @@
 
 mod complaint;
 mod proofs;
+mod reidentify;
 mod served;
 mod trace;
 mod tree;

@@ -11,14 +11,14 @@ use std::io::Write;
 use sluis_log::trace::{Audience, Pass, Report, Severity, Traced, TracedLog, Tracer};
 use sluis_log::{ChainVerifier, FsckError, IdCheck, StoredEntry};
 
-pub(crate) use arguments::{Sought, TraceArguments};
+pub(crate) use arguments::{PartyLog, Sought, TraceArguments};
 pub(crate) use failure::TraceFailure;
+pub(crate) use party_file::PartyFile;
 
 use super::failure::LogFailure;
 use super::remote::RemoteLog;
 use super::source::{Announced, ExportedEntries, RemoteEntries};
 use arguments::{Asked, LogFrom};
-use party_file::PartyFile;
 
 pub(crate) fn trace(arguments: &TraceArguments, out: &mut impl Write) -> Result<(), LogFailure> {
     let asked = arguments.sought.ask()?;

@@ -14,7 +14,8 @@
 //! how a reader verifies all of it ([`TreeCheck`], [`VerifiedCheckpoint`]).
 //!
 //! And over logs of several parties stands the [`trace`] of a call: who, what,
-//! where, when, why.
+//! where, when, why; and for who a holder is that must stay hidden, the
+//! two-party procedure of [`reidentify`].
 //!
 //! Out of scope: doing the storage, a clock, randomness, HTTP, and the
 //! encryption of payloads, which changes no entry when it comes.
@@ -33,6 +34,7 @@ mod note;
 mod payload;
 mod pending;
 mod reference;
+pub mod reidentify;
 pub mod sequencer;
 mod source;
 pub mod sql;

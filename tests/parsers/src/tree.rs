@@ -1,5 +1,6 @@
 //! The signed tree of the log, as a store, a server, a witness or a stranger's file has it.
 
+use sluis_log::reidentify::{ReidentificationRequest, VerifiedHalf};
 use sluis_log::{
     AddCheckpoint, Checkpoint, CosignatureVerifier, EntryBundle, LeafHash, MAX_BUNDLE_BYTES,
     MAX_NOTE_BYTES, MAX_TILE_PATH_BYTES, NoteSignature, NoteVerifier, Origin, ProofBundle, Quorum,
@@ -90,13 +91,22 @@ fn verifier_key(input: &[u8]) {
     }
 }
 
-/// A note; or the signature lines that a witness answers with.
+/// Of nobody that signs what is tried here.
+const SOME_KEY: &str = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k";
+
+/// A note, of whatever kind; or the signature lines that a witness answers with.
 fn signed_note(input: &[u8]) {
     if let Ok(note) = SignedNote::parse(input) {
         assert_eq!(note.to_string().as_bytes(), input);
         let _ = Checkpoint::parse(note.text());
         if let Ok(origin) = Origin::parse("sluis.invalid/log") {
-            assert!(VerifiedCheckpoint::verify(note, &origin, &[]).is_err());
+            assert!(VerifiedCheckpoint::verify(note.clone(), &origin, &[]).is_err());
+        }
+        if let Ok(request) = ReidentificationRequest::parse(&note) {
+            assert_eq!(request.text(), note.text());
+        }
+        if let Ok(key) = NoteVerifier::parse(SOME_KEY) {
+            assert!(VerifiedHalf::verify(&note, &key).is_err());
         }
     }
     if let Ok(text) = std::str::from_utf8(input)

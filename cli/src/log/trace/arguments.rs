@@ -42,7 +42,8 @@ pub(crate) struct Sought {
     /// The validator's records: a file of `export --out`, or `records.jsonl` of `export --dir`
     #[arg(long, value_name = "FILE", conflicts_with = "url")]
     file: Option<PathBuf>,
-    /// Another party's log, verificationSystem=FILE, secondaryNetwork=FILE or mandateHolder=FILE; may be repeated
+    /// Another party's log, verificationSystem=FILE, secondaryNetwork=FILE, mandateHolder=FILE, or what was done to know
+    /// a hidden holder, institution=FILE, supervisor=FILE; may be repeated
     #[arg(long = "party", value_name = "PARTY=FILE", value_parser = PartyLog::parse)]
     parties: Vec<PartyLog>,
     /// The token's `jti`
@@ -99,8 +100,7 @@ pub(crate) struct Asked {
 
 impl PartyLog {
     fn parse(text: &str) -> Result<Self, String> {
-        let expected =
-            || "expected verificationSystem, secondaryNetwork or mandateHolder, = and a file";
+        let expected = || "expected verificationSystem, secondaryNetwork, mandateHolder, institution or supervisor, = and a file";
         let (party, path) = text.split_once('=').ok_or_else(expected)?;
         let party = Party::parse(party).filter(|party| *party != Party::Validator);
         Ok(Self {

@@ -296,6 +296,11 @@ impl NoteVerifier {
         self.0.id()
     }
 
+    /// Whether it is the same key, under whatever name.
+    pub(crate) fn same_key(&self, other: &Self) -> bool {
+        self.0.same_key(&other.0)
+    }
+
     /// Whether it signed the note. A signature that claims to be its and is not makes the note void (signed-note,
     /// Signatures), whoever else signed.
     pub fn signed(&self, note: &SignedNote) -> Result<bool, SignatureFault> {

@@ -9,6 +9,7 @@
 //! | the holder's system | unless hidden | unless hidden | unless hidden | unless hidden |
 //! | a hidden holder's own words | whether they agree | the same | the same | the same |
 //! | ids and hash of the token | yes | yes | no | yes |
+//! | why and under which reference a holder was asked for | yes | yes | no | yes |
 //!
 //! A supervisor sees no more of a hidden holder than the institution does: who
 //! it is, it learns from the verification system, by the procedure for that.
@@ -55,6 +56,8 @@ pub(crate) enum Fact {
     /// A keyed reference of the log to a holder, a subject or a mandate.
     Reference,
     TokenId,
+    /// Why somebody asked who a hidden holder is: the reference may be of another person's complaint.
+    Procedure,
 }
 
 impl Audience {
@@ -63,12 +66,12 @@ impl Audience {
         match (fact, self) {
             (Fact::Open, _)
             | (
-                Fact::HolderPseudonym | Fact::TokenId,
+                Fact::HolderPseudonym | Fact::TokenId | Fact::Procedure,
                 Self::Institution | Self::VerificationSystem | Self::Supervisor,
             )
             | (Fact::Reference, Self::Institution | Self::Supervisor)
             | (Fact::HolderNumber, Self::VerificationSystem) => None,
-            (Fact::HolderPseudonym | Fact::TokenId, Self::DataSubject) => {
+            (Fact::HolderPseudonym | Fact::TokenId | Fact::Procedure, Self::DataSubject) => {
                 Some(Withheld::NotOfSubject)
             }
             (Fact::Reference, Self::VerificationSystem | Self::DataSubject) => {

@@ -5,6 +5,7 @@ use std::fmt;
 use super::call::Call;
 use super::member::{Member, Party, RecordKind, names};
 use super::record::PartyRecord;
+use super::reidentified::{reidentified, steps_before};
 use crate::reference::ReferenceKey;
 use crate::time::UnixMillis;
 
@@ -91,6 +92,18 @@ pub enum Finding {
     LeafPolicy,
     /// Decided under a catalogue that was not given.
     PolicyNotGiven,
+    /// It was asked who the holder is, and no answer is recorded.
+    ReidentificationNotAnswered,
+    /// A holder was re-identified, and neither of those who may ask recorded the request (M-22.1).
+    ReidentificationNotRequested {
+        /// Who answered, or put the halves together.
+        party: Party,
+    },
+    /// Halves were put together that no verification system recorded to have given.
+    CombinedNotAnswered {
+        /// Who put them together.
+        party: Party,
+    },
 }
 
 impl Finding {
@@ -115,20 +128,28 @@ impl Finding {
             Self::LeafMinute => "leafMinute",
             Self::LeafPolicy => "leafPolicy",
             Self::PolicyNotGiven => "policyNotGiven",
+            Self::ReidentificationNotAnswered => "reidentificationNotAnswered",
+            Self::ReidentificationNotRequested { .. } => "reidentificationNotRequested",
+            Self::CombinedNotAnswered { .. } => "combinedNotAnswered",
         }
     }
 
     /// How much it says.
     pub const fn severity(self) -> Severity {
         match self {
-            Self::PayloadErased | Self::TokenNotSeen | Self::SeveralCalls { .. } => Severity::Note,
+            Self::PayloadErased
+            | Self::TokenNotSeen
+            | Self::SeveralCalls { .. }
+            | Self::ReidentificationNotAnswered => Severity::Note,
             Self::NoOutcome
             | Self::NoTokenIssued
             | Self::NoRelationConfirmed
             | Self::NoRequestSent
             | Self::NoResponseReceived
             | Self::RequestNotDecided
-            | Self::PolicyNotGiven => Severity::Gap,
+            | Self::PolicyNotGiven
+            | Self::ReidentificationNotRequested { .. }
+            | Self::CombinedNotAnswered { .. } => Severity::Gap,
             Self::OtherToken { .. }
             | Self::OtherTokenHash { .. }
             | Self::RecordTwice { .. }
@@ -193,6 +214,17 @@ impl fmt::Display for Finding {
             Self::PolicyNotGiven => {
                 f.write_str("decided under a catalogue that is not among those given")
             }
+            Self::ReidentificationNotAnswered => f.write_str(
+                "it was asked who the holder is, and no log given has an answer (it may come yet)",
+            ),
+            Self::ReidentificationNotRequested { party } => write!(
+                f,
+                "the {party} took part in a re-identification that neither institution nor supervisor recorded to have asked for"
+            ),
+            Self::CombinedNotAnswered { party } => write!(
+                f,
+                "the {party} put halves together that no verification system recorded to have given"
+            ),
         }
     }
 }
@@ -229,6 +261,7 @@ pub(crate) fn examine(call: &Call, given: &Given<'_>) -> Vec<Finding> {
         found.push(Finding::LeafPolicy);
     }
     missing(call, given, &mut found);
+    reidentified(call, given.parties, &mut found);
     for record in &call.records {
         differences(call, record, given, &mut found);
     }
@@ -346,6 +379,14 @@ fn order(call: &Call, found: &mut Vec<Finding>) {
                     ("the decision to allow", decided),
                     ("the end of the mandate", record.at),
                 );
+            }
+            RecordKind::ReidentificationRequested => {
+                precedes(decision, ("the request to re-identify", record.at));
+            }
+            RecordKind::ReidentificationAnswered | RecordKind::ReidentificationCombined => {
+                for (first, at) in steps_before(call, record) {
+                    precedes((first, at), ("what follows it", record.at));
+                }
             }
             RecordKind::MandateRevoked => {}
         }

@@ -235,7 +235,10 @@ impl<'a> Tracer<'a> {
                     RecordKind::ResponseReceived
                     | RecordKind::MandateGranted
                     | RecordKind::MandateRevoked
-                    | RecordKind::RelationConfirmed => return None,
+                    | RecordKind::RelationConfirmed
+                    | RecordKind::ReidentificationRequested
+                    | RecordKind::ReidentificationAnswered
+                    | RecordKind::ReidentificationCombined => return None,
                 };
                 Some((finding, record.party))
             })

@@ -53,6 +53,10 @@ names! {
         MandateHolder = "mandateHolder",
         /// Decides at the institution: Sluis, whose own log is read as it is.
         Validator = "validator",
+        /// The institution itself, beside its validator: what it does to know a hidden holder (M-22.1).
+        Institution = "institution",
+        /// A supervisory body, which gets the other half (M-22.1).
+        Supervisor = "supervisor",
     }
 }
 
@@ -93,6 +97,12 @@ names! {
         Channel = "channel",
         /// The status that was received.
         HttpStatus = "httpStatus",
+        /// SHA-256 of the text of a request to re-identify, in lower-case hexadecimal.
+        RequestHash = "requestHash",
+        /// Why the holder was to be known.
+        Reason = "reason",
+        /// The complaint or file under which.
+        Reference = "reference",
     }
 }
 
@@ -122,6 +132,12 @@ names! {
         RequestSent = "requests.notify.sent",
         /// The holder got the answer.
         ResponseReceived = "responses.notify.received",
+        /// The institution or the supervisor asked who a hidden holder is (M-22.1).
+        ReidentificationRequested = "reidentifications.notify.requested",
+        /// The verification system gave each of the two its half.
+        ReidentificationAnswered = "reidentifications.notify.answered",
+        /// The halves were put together.
+        ReidentificationCombined = "reidentifications.notify.combined",
     }
 }
 
@@ -129,7 +145,10 @@ impl RecordKind {
     pub(crate) const fn tie(self) -> Tie {
         match self {
             Self::MandateGranted | Self::MandateRevoked | Self::RelationConfirmed => Tie::Mandate,
-            Self::TokenIssued => Tie::Token,
+            Self::TokenIssued
+            | Self::ReidentificationRequested
+            | Self::ReidentificationAnswered
+            | Self::ReidentificationCombined => Tie::Token,
             Self::RequestSent | Self::ResponseReceived => Tie::Call,
         }
     }
@@ -252,6 +271,65 @@ pub const KINDS: &[Kind] = &[
         optional: &[],
         one_of: &[],
     },
+    Kind {
+        party: Party::Institution,
+        kind: RecordKind::ReidentificationRequested,
+        required: &ASKED,
+        optional: &[],
+        one_of: &[],
+    },
+    Kind {
+        party: Party::Supervisor,
+        kind: RecordKind::ReidentificationRequested,
+        required: &ASKED,
+        optional: &[],
+        one_of: &[],
+    },
+    Kind {
+        party: Party::VerificationSystem,
+        kind: RecordKind::ReidentificationAnswered,
+        required: &OF_A_REQUEST,
+        optional: &[],
+        one_of: &[],
+    },
+    Kind {
+        party: Party::SecondaryNetwork,
+        kind: RecordKind::ReidentificationAnswered,
+        required: &OF_A_REQUEST,
+        optional: &[],
+        one_of: &[],
+    },
+    Kind {
+        party: Party::Institution,
+        kind: RecordKind::ReidentificationCombined,
+        required: &OF_A_REQUEST,
+        optional: &[],
+        one_of: &[],
+    },
+    Kind {
+        party: Party::Supervisor,
+        kind: RecordKind::ReidentificationCombined,
+        required: &OF_A_REQUEST,
+        optional: &[],
+        one_of: &[],
+    },
+];
+
+/// What a step of a re-identification is about. There is no field for who the holder is.
+const OF_A_REQUEST: [Member; 4] = [
+    Member::Issuer,
+    Member::TokenId,
+    Member::TokenHash,
+    Member::RequestHash,
+];
+/// The same, and why.
+const ASKED: [Member; 6] = [
+    Member::Issuer,
+    Member::TokenId,
+    Member::TokenHash,
+    Member::RequestHash,
+    Member::Reason,
+    Member::Reference,
 ];
 
 impl Kind {

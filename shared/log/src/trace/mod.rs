@@ -16,6 +16,7 @@ mod join;
 mod member;
 mod query;
 mod record;
+mod reidentified;
 mod report;
 mod strict;
 
@@ -25,9 +26,11 @@ pub use disclosure::{Audience, Withheld};
 pub use finding::{CLOCK_TOLERANCE_MS, Finding, Severity};
 pub use instant::InstantError;
 pub use join::{MAX_CALLS, Pass, TraceError, Traced, Tracer};
+pub(crate) use member::names;
 pub use member::{KINDS, Kind, Member, Party, RecordKind};
 pub use query::{Query, SoughtMandate, SoughtSubject};
 pub use record::{MAX_PARTY_LINE_BYTES, PartyRecord, PartyRecordError};
+pub(crate) use record::{is_enterprise_number, is_number_of_somebody};
 pub use report::{
     Answer, CallReport, ChainLink, Fact, FindingReport, Question, Report, Shown, TracedLog,
 };

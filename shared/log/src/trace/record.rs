@@ -9,6 +9,7 @@ use super::instant::InstantError;
 use super::member::{Kind, Member, Party, RecordKind};
 use super::strict::{Members, Value};
 use crate::event::{MAX_TEXT_BYTES, TraceId};
+use crate::reidentify::Reason;
 use crate::source::{is_absolute_uri, is_service};
 use crate::time::UnixMillis;
 
@@ -312,7 +313,10 @@ fn field(member: Member, value: Value) -> Result<String, PartyRecordError> {
         | Member::UserRef
         | Member::Operation
         | Member::Purpose
-        | Member::Channel => match value {
+        | Member::Channel
+        | Member::RequestHash
+        | Member::Reason
+        | Member::Reference => match value {
             Value::Text(text) if is_text(&text) => text_field(member, text),
             Value::Text(_) | Value::Number(_) | Value::Members(_) => Err(wrong(TEXT)),
         },
@@ -336,7 +340,7 @@ fn text_field(member: Member, text: String) -> Result<String, PartyRecordError> 
         Member::TraceId | Member::RelatedTraceId => TraceId::parse(&text)
             .is_none()
             .then_some("1 to 36 of A-Z a-z 0-9 . _ -"),
-        Member::TokenHash => {
+        Member::TokenHash | Member::RequestHash => {
             let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
             let holds = text.len() == 64 && text.bytes().all(hex);
             (!holds).then_some("SHA-256 in lower-case hexadecimal")
@@ -345,6 +349,9 @@ fn text_field(member: Member, text: String) -> Result<String, PartyRecordError> 
             let holds = matches!(text.as_str(), "api" | "webApp");
             (!holds).then_some("api or webApp")
         }
+        Member::Reason => Reason::parse(&text)
+            .is_none()
+            .then_some("complaint, supervision, securityIncident or judicialOrder"),
         Member::TokenId
         | Member::VerificationSystem
         | Member::Issuer
@@ -355,6 +362,7 @@ fn text_field(member: Member, text: String) -> Result<String, PartyRecordError> 
         | Member::UserRef
         | Member::Operation
         | Member::Purpose
+        | Member::Reference
         | Member::GrantLevel
         | Member::HttpStatus => None,
     };
@@ -377,6 +385,11 @@ fn shown(name: &str) -> String {
     name.take(40).collect()
 }
 
+/// Whether a text is a person's or an enterprise's number, however it is set off.
+pub(crate) fn is_number_of_somebody(text: &str) -> bool {
+    digits(text).is_some_and(|digits| is_ssin(&digits) || is_enterprise_number(&digits))
+}
+
 /// The digits of a text that is a number and how people set it off: `53.48.02-007.24`, `BE 0202.239.951`.
 fn digits(text: &str) -> Option<String> {
     let text = text.strip_prefix("BE").unwrap_or(text);
@@ -395,7 +408,7 @@ fn is_ssin(digits: &str) -> bool {
 }
 
 /// Ten digits, the first 0 or 1, with the same check.
-fn is_enterprise_number(digits: &str) -> bool {
+pub(crate) fn is_enterprise_number(digits: &str) -> bool {
     digits.starts_with(['0', '1'])
         && checksum(digits, ENTERPRISE_DIGITS)
             .is_some_and(|(number, check)| 97 - number % 97 == check)

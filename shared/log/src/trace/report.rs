@@ -411,6 +411,9 @@ impl View<'_> {
                 RecordKind::TokenIssued => "tokenIssued",
                 RecordKind::RequestSent => "requestSent",
                 RecordKind::ResponseReceived => "responseReceived",
+                RecordKind::ReidentificationRequested => "reidentificationRequested",
+                RecordKind::ReidentificationAnswered => "reidentificationAnswered",
+                RecordKind::ReidentificationCombined => "reidentificationCombined",
             };
             self.fact(r.party, name, Class::Open, r.at.to_string())
         }));
@@ -435,6 +438,10 @@ impl View<'_> {
             facts.extend(self.theirs(RecordKind::TokenIssued, member, Class::Open));
         }
         facts.extend(self.theirs(RecordKind::MandateGranted, Member::GrantLevel, Class::Open));
+        for member in [Member::Reason, Member::Reference] {
+            let asked = RecordKind::ReidentificationRequested;
+            facts.extend(self.theirs(asked, member, Class::Procedure));
+        }
         facts
     }
 }
