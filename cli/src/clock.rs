@@ -21,6 +21,13 @@ pub(crate) fn now() -> Result<UnixTime, FileFailure> {
         .ok_or(FileFailure::Clock)
 }
 
+/// Now, as the log counts it.
+pub(crate) fn now_millis() -> Result<UnixMillis, FileFailure> {
+    let millis = now()?.as_seconds().checked_mul(1_000);
+    let millis = millis.map(UnixMillis::new);
+    millis.and_then(Result::ok).ok_or(FileFailure::Clock)
+}
+
 /// `2026-01-02T03:04:05+01:00`, or seconds since 1970.
 pub(crate) fn parse(text: &str) -> Result<UnixTime, String> {
     if let Ok(seconds) = text.parse() {

@@ -4,13 +4,18 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use sluis_log::{CosignatureSigner, KeyName, NoteSigner};
+use sluis_log::{
+    AuditorGrant, AuditorGrantError, AuditorKey, AuditorKeyError, CosignatureSigner, KeyName,
+    NoteSigner, Origin, ReadingPurpose,
+};
 use sluis_token::sign::{SignError, SigningKey, jwks_json};
 use sluis_token::{Algorithm, KeyId};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use crate::clock::now_millis;
 use crate::files::{FileFailure, name_of, read_text, write_secret};
+use crate::log::parse_purpose;
 
 /// Length of a symmetric key, and of a credential: that of the hash it is used with.
 const RANDOM_BYTES: usize = 32;
@@ -24,6 +29,8 @@ pub(crate) enum KeysCommand {
     Public(PublicArguments),
     /// Make a random key or credential of 32 bytes, in base64url
     Random(RandomArguments),
+    /// Make a token with which an auditor reads the log
+    AuditorToken(AuditorTokenArguments),
     /// Print the verifier key of a log's or a witness's private key
     Verifier(VerifierArguments),
 }
@@ -68,6 +75,31 @@ pub(crate) struct VerifierArguments {
     key: PathBuf,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct AuditorTokenArguments {
+    /// The file with the validator's `SLUIS_AUDITOR_KEY`; - for standard input
+    #[arg(long, value_name = "FILE")]
+    key_file: PathBuf,
+    /// Who reads: an office or a role, no person's name
+    #[arg(long, value_name = "ID")]
+    auditor: String,
+    /// The origin of the log, `[log] origin` of the configuration
+    #[arg(long, value_name = "ORIGIN", value_parser = Origin::parse)]
+    log: Origin,
+    /// What for: audit, complaint, dataSubjectRequest, supervision or securityIncident; without it checkpoints, tiles and proofs alone are shown
+    #[arg(long, value_name = "PURPOSE", value_parser = parse_purpose)]
+    purpose: Option<ReadingPurpose>,
+    /// The case, by its owner's number; for every purpose but audit
+    #[arg(long, value_name = "CASE", requires = "purpose")]
+    reference: Option<String>,
+    /// For how many hours it is valid
+    #[arg(long, value_name = "HOURS", default_value_t = 24)]
+    valid: u64,
+    /// The file to write, which only you can read; it must not exist. By default standard output
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
 /// Why a keys command failed. Never says anything of a key.
 #[derive(Debug, Error)]
 pub(crate) enum KeysFailure {
@@ -84,6 +116,13 @@ pub(crate) enum KeysFailure {
         name: String,
         error: sluis_log::SignerError,
     },
+    #[error("{name}: {error}")]
+    NotAnAuditorKey {
+        name: String,
+        error: AuditorKeyError,
+    },
+    #[error("no auditor token: {0}")]
+    Grant(AuditorGrantError),
     #[error("no key could be made: {0}")]
     NotMade(SignError),
     #[error("the system gives no random bytes")]
@@ -96,7 +135,9 @@ impl KeysFailure {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::File(_) | Self::NotMade(_) | Self::NoRandomness => FileFailure::EXIT_CODE,
+            Self::Grant(_) => 2,
             Self::NotAKey { .. }
+            | Self::NotAnAuditorKey { .. }
             | Self::NotASeed { .. }
             | Self::Unusable { .. }
             | Self::SameKeyId { .. } => 4,
@@ -110,6 +151,7 @@ pub(crate) fn run(command: &KeysCommand, out: &mut impl Write) -> Result<(), Key
         KeysCommand::Generate(arguments) => generate(arguments, out),
         KeysCommand::Public(arguments) => public(arguments, out),
         KeysCommand::Random(arguments) => random(arguments, out),
+        KeysCommand::AuditorToken(arguments) => auditor_token(arguments, out),
         KeysCommand::Verifier(arguments) => verifier(arguments, out),
     }
 }
@@ -155,6 +197,37 @@ fn random(arguments: &RandomArguments, out: &mut impl Write) -> Result<(), KeysF
     getrandom::fill(bytes.as_mut()).map_err(|_| KeysFailure::NoRandomness)?;
     let text = Zeroizing::new(Base64UrlUnpadded::encode_string(bytes.as_ref()));
     Ok(write_secret(arguments.out.as_ref(), &text, out)?)
+}
+
+fn auditor_token(
+    arguments: &AuditorTokenArguments,
+    out: &mut impl Write,
+) -> Result<(), KeysFailure> {
+    let AuditorTokenArguments {
+        key_file,
+        auditor,
+        log,
+        purpose,
+        reference,
+        valid,
+        out: file,
+    } = arguments;
+    let key = read_auditor_key(key_file)?;
+    let seconds = valid.saturating_mul(3600);
+    let now = now_millis()?;
+    let token = AuditorGrant::new(auditor, *purpose, reference.as_deref())
+        .and_then(|grant| key.mint(&grant, log, now, seconds))
+        .map_err(KeysFailure::Grant)?;
+    Ok(write_secret(file.as_ref(), &token, out)?)
+}
+
+/// The auditor key in a file.
+pub(crate) fn read_auditor_key(path: &Path) -> Result<AuditorKey, KeysFailure> {
+    let text = read_text(path)?;
+    AuditorKey::from_base64url(text.trim()).map_err(|error| KeysFailure::NotAnAuditorKey {
+        name: name_of(path),
+        error,
+    })
 }
 
 fn verifier(arguments: &VerifierArguments, out: &mut impl Write) -> Result<(), KeysFailure> {

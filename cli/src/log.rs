@@ -1,6 +1,7 @@
 //! `sluis log`: read the audit log and find it whole, prove what stands in it, and witness it.
 
 mod complaint;
+mod credential;
 mod export;
 mod failure;
 mod fsck;
@@ -26,7 +27,10 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use sluis_log::{NoteVerifier, Origin};
 
+pub(crate) use credential::parse_purpose;
 pub(crate) use failure::LogFailure;
+
+use credential::Credential;
 use trust::Witnesses;
 
 /// What to do with a log.
@@ -62,9 +66,8 @@ struct Server {
     /// The validator, such as <https://validator.example.be>; http only on this machine
     #[arg(long, value_name = "URL")]
     url: String,
-    /// The file that holds the auditor token
-    #[arg(long, value_name = "FILE")]
-    auditor_token_file: PathBuf,
+    #[command(flatten)]
+    credential: Credential,
 }
 
 #[derive(Debug, Args)]
@@ -86,9 +89,8 @@ pub(crate) struct ShowArguments {
 pub(crate) struct FsckArguments {
     #[command(flatten)]
     from: FsckSource,
-    /// The file that holds the auditor token, for --url
-    #[arg(long, value_name = "FILE", requires = "url", required_unless_present_any = ["file", "dir"])]
-    auditor_token_file: Option<PathBuf>,
+    #[command(flatten)]
+    credential: Credential,
     /// The log's verifier key, `<origin>+<id>+<key>`; may be repeated
     #[arg(long = "key", value_name = "KEY", value_parser = NoteVerifier::parse, required_unless_present_any = ["file", "chain_only"])]
     keys: Vec<NoteVerifier>,
@@ -123,16 +125,10 @@ struct FsckSource {
 #[derive(Debug, Args)]
 pub(crate) struct TreeFrom {
     /// The validator, such as <https://validator.example.be>; http only on this machine
-    #[arg(
-        long,
-        value_name = "URL",
-        requires = "auditor_token_file",
-        required_unless_present = "dir"
-    )]
+    #[arg(long, value_name = "URL", required_unless_present = "dir")]
     url: Option<String>,
-    /// The file that holds the auditor token, for --url
-    #[arg(long, value_name = "FILE", requires = "url")]
-    auditor_token_file: Option<PathBuf>,
+    #[command(flatten)]
+    credential: Credential,
     /// A folder with `checkpoint` and `tile/…`
     #[arg(long, value_name = "FOLDER", conflicts_with = "url")]
     dir: Option<PathBuf>,

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
-use sluis_log::{KeyName, NoteSigner, NoteVerifier, Origin};
+use sluis_log::{
+    AuditorGrant, AuditorKey, KeyName, NoteSigner, NoteVerifier, Origin, ReadingPurpose, UnixMillis,
+};
 use sluis_token::Algorithm;
 use sluis_token::sign::SigningKey;
 
@@ -28,6 +30,12 @@ use memory::Memory;
 pub const BACKEND_PREFIX: &str = "/simulation/backend";
 /// The variable that puts the simulation in shadow.
 const ENFORCEMENT: &str = "SLUIS_SIMULATION_ENFORCEMENT";
+/// Who reads the log here.
+pub const AUDITOR: &str = "dpo";
+/// What its tokens give as the case.
+pub const AUDITOR_CASE: &str = "SIM/2026/42";
+const AUDITOR_SECONDS: u64 = 600;
+
 /// The validator and its surroundings.
 #[derive(Debug)]
 pub struct World {
@@ -41,7 +49,7 @@ pub struct World {
     /// The verification systems.
     pub issuers: Issuers,
     pseudonym_key: Vec<u8>,
-    auditor_token: String,
+    auditor_key: String,
     operator_token: String,
     log_key: String,
     checkpoint_key: String,
@@ -81,7 +89,7 @@ impl World {
         let issuers = Issuers::start()?;
         let mut pseudonym_key = vec![0; 32];
         getrandom::fill(&mut pseudonym_key)?;
-        let auditor_token = issuer::random_secret(32)?;
+        let auditor_key = issuer::random_secret(32)?;
         let operator_token = issuer::random_secret(32)?;
         let log_key = issuer::random_secret(32)?;
         let checkpoint_key = issuer::random_secret(32)?;
@@ -99,7 +107,7 @@ impl World {
             ("SLUIS_LOG_KEY", log_key.clone()),
             ("SLUIS_CHECKPOINT_KEY", checkpoint_key.clone()),
             ("SLUIS_ASSERTION_KEY", assertion_key),
-            ("SLUIS_AUDITOR_TOKEN", auditor_token.clone()),
+            ("SLUIS_AUDITOR_KEY", auditor_key.clone()),
             ("SLUIS_OPERATOR_TOKEN", operator_token.clone()),
             ("SLUIS_UPSTREAM", upstream),
             ("SLUIS_SIMULATION_ORIGIN", key_origin),
@@ -131,7 +139,7 @@ impl World {
             issuers,
             pseudonym_key,
             secrets: vec![
-                auditor_token.clone(),
+                auditor_key.clone(),
                 operator_token.clone(),
                 log_key.clone(),
                 checkpoint_key.clone(),
@@ -140,7 +148,7 @@ impl World {
             log_key,
             checkpoint_key,
             operator_token,
-            auditor_token,
+            auditor_key,
             memory: Mutex::default(),
         };
         world.restart()?;
@@ -366,9 +374,17 @@ impl World {
         Ok(token)
     }
 
-    /// The credential of the auditor.
-    pub fn auditor_token(&self) -> &str {
-        &self.auditor_token
+    /// The credential of an auditor who may read records.
+    pub fn auditor_token(&self) -> Result<String> {
+        self.auditor_token_for(Some(ReadingPurpose::Audit))
+    }
+
+    /// The credential of an auditor for that purpose, valid by the validator's clock.
+    pub fn auditor_token_for(&self, purpose: Option<ReadingPurpose>) -> Result<String> {
+        let grant = AuditorGrant::new(AUDITOR, purpose, purpose.map(|_| AUDITOR_CASE))?;
+        let now = UnixMillis::new((issuer::now() + self.ahead.as_secs()) * 1000)?;
+        let key = AuditorKey::from_base64url(&self.auditor_key)?;
+        Ok(key.mint(&grant, &Self::log_origin()?, now, AUDITOR_SECONDS)?)
     }
 
     /// The credential of the operators.

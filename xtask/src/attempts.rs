@@ -2,6 +2,8 @@
 
 /// `institution.url` of the simulation.
 const PUBLIC_URL: &str = "https://api.simulation.sluis.invalid";
+/// `log.origin` of the simulation.
+const LOG: &str = "gate.simulation.sluis.invalid/log";
 
 /// What the lines name: addresses, programs and files as a person in the root types them.
 #[derive(Debug)]
@@ -13,7 +15,7 @@ pub(crate) struct Places {
     pub(crate) secrets: String,
     /// Where the key of a client goes.
     pub(crate) client: String,
-    /// The auditor's credential.
+    /// The key that makes tokens for auditors.
     pub(crate) auditor: String,
     /// The operators' credential.
     pub(crate) operator: String,
@@ -227,7 +229,9 @@ bound "$(proof --nonce $NONCE)""#
             ),
             attempt(
                 "What the auditor sees of it, the chain verified",
-                format!("{sluis} log show --url {gate} --auditor-token-file {auditor}"),
+                format!(
+                    "{sluis} log show --url {gate} --auditor-key-file {auditor} --log {LOG} --auditor dpo --purpose audit"
+                ),
                 Expected::Prints(&["granted", "refused", "dropped="]),
             ),
         ]

@@ -233,7 +233,7 @@ impl Site {
             sluis: shown(&self.sluis),
             secrets: shown(secrets),
             client: shown(&secrets.with_file_name("client.jwk")),
-            auditor: shown(self.secrets.auditor_token_file()),
+            auditor: shown(self.secrets.auditor_key_file()),
             operator: shown(self.secrets.operator_token_file()),
             conformance: shown(&self.conformance),
         })

@@ -15,7 +15,7 @@ const PSEUDONYM_KEY: &str = "SLUIS_PSEUDONYM_KEY";
 const LOG_KEY: &str = "SLUIS_LOG_KEY";
 const CHECKPOINT_KEY: &str = "SLUIS_CHECKPOINT_KEY";
 const ASSERTION_KEY: &str = "SLUIS_ASSERTION_KEY";
-const AUDITOR_TOKEN: &str = "SLUIS_AUDITOR_TOKEN";
+const AUDITOR_KEY: &str = "SLUIS_AUDITOR_KEY";
 const OPERATOR_TOKEN: &str = "SLUIS_OPERATOR_TOKEN";
 const KEYS_CBSS: &str = "SLUIS_SIMULATION_KEYS_CBSS";
 const KEYS_NIC: &str = "SLUIS_SIMULATION_KEYS_NIC";
@@ -28,7 +28,7 @@ type Variables = Vec<(String, String)>;
 pub(crate) struct Secrets {
     values: Map<String, Value>,
     file: PathBuf,
-    auditor_token_file: PathBuf,
+    auditor_key_file: PathBuf,
     operator_token_file: PathBuf,
 }
 
@@ -36,21 +36,23 @@ impl Secrets {
     /// Reads those of an earlier run, or makes new ones.
     pub(crate) fn load_or_generate(state: &Path) -> Result<Self> {
         let file = state.join("secrets.json");
-        let auditor_token_file = state.join("auditor-token");
+        let auditor_key_file = state.join("auditor-key");
         let operator_token_file = state.join("operator-token");
-        let files = [&file, &auditor_token_file, &operator_token_file];
+        let files = [&file, &auditor_key_file, &operator_token_file];
         if files.iter().all(|file| file.is_file()) {
             let values: Map<String, Value> = serde_json::from_str(&fs::read_to_string(&file)?)
                 .with_context(|| format!("{} is damaged: start with --fresh", file.display()))?;
             ensure!(
-                values.contains_key(CHECKPOINT_KEY),
+                [CHECKPOINT_KEY, AUDITOR_KEY]
+                    .iter()
+                    .all(|name| values.contains_key(*name)),
                 "{} is of an earlier version: start with --fresh",
                 file.display()
             );
             return Ok(Self {
                 values,
                 file,
-                auditor_token_file,
+                auditor_key_file,
                 operator_token_file,
             });
         }
@@ -64,10 +66,10 @@ impl Secrets {
         let secrets = Self {
             values: generate()?,
             file,
-            auditor_token_file,
+            auditor_key_file,
             operator_token_file,
         };
-        write_private(&secrets.auditor_token_file, secrets.value(AUDITOR_TOKEN))?;
+        write_private(&secrets.auditor_key_file, secrets.value(AUDITOR_KEY))?;
         write_private(&secrets.operator_token_file, secrets.value(OPERATOR_TOKEN))?;
         write_private(
             &secrets.file,
@@ -86,9 +88,9 @@ impl Secrets {
         &self.operator_token_file
     }
 
-    /// The file with the credential that reads the log.
-    pub(crate) fn auditor_token_file(&self) -> &Path {
-        &self.auditor_token_file
+    /// The file with the key that makes tokens for auditors.
+    pub(crate) fn auditor_key_file(&self) -> &Path {
+        &self.auditor_key_file
     }
 
     /// The private keys of the first issuer, as a JSON array.
@@ -113,7 +115,7 @@ impl Secrets {
             LOG_KEY,
             CHECKPOINT_KEY,
             ASSERTION_KEY,
-            AUDITOR_TOKEN,
+            AUDITOR_KEY,
             OPERATOR_TOKEN,
         ]);
         variables.push((
@@ -150,7 +152,7 @@ fn generate() -> Result<Map<String, Value>> {
         PSEUDONYM_KEY,
         LOG_KEY,
         CHECKPOINT_KEY,
-        AUDITOR_TOKEN,
+        AUDITOR_KEY,
         OPERATOR_TOKEN,
     ] {
         values.insert(name.to_owned(), random_secret(32)?.into());

@@ -19,7 +19,7 @@ use super::trust;
 
 pub(crate) fn export(arguments: &ExportArguments, out: &mut impl Write) -> Result<(), LogFailure> {
     let ExportArguments { server, to, keys } = arguments;
-    let log = RemoteLog::new(&server.url, &server.auditor_token_file)?;
+    let log = RemoteLog::new(&server.url, &server.credential)?;
     match (&to.out, &to.dir) {
         (Some(path), _) => {
             // A log that does not verify is exported all the same: it is evidence.

@@ -4,8 +4,8 @@ use std::io;
 use std::path::PathBuf;
 
 use sluis_log::{
-    BundleFault, ChainHash, CheckpointError, CommitmentError, FsckError, KeyName, NoteError,
-    Origin, ProofBundleError, QuorumError, TilePathError, TreeError, TreeFault,
+    AuditorGrantError, BundleFault, ChainHash, CheckpointError, CommitmentError, FsckError,
+    KeyName, NoteError, Origin, ProofBundleError, QuorumError, TilePathError, TreeError, TreeFault,
 };
 use thiserror::Error;
 
@@ -157,6 +157,12 @@ pub(crate) enum LogFailure {
     /// The token file holds no token.
     #[error("{}: expected one line with the auditor token", .0.display())]
     Token(PathBuf),
+    /// Nothing to read the log with.
+    #[error("--url wants --auditor-token-file, or --auditor-key-file with --auditor and --log")]
+    NoCredential,
+    /// No token for that reader.
+    #[error("no auditor token: {0}")]
+    Grant(AuditorGrantError),
     /// A file could not be read or written.
     #[error("{}: {error}", .path.display())]
     File { path: PathBuf, error: io::Error },
@@ -176,6 +182,8 @@ impl LogFailure {
             | Self::Listen { .. }
             | Self::Path(_) => 1,
             Self::NoKey
+            | Self::NoCredential
+            | Self::Grant(_)
             | Self::Quorum(QuorumError::Impossible { .. } | QuorumError::Repeated(_)) => 2,
             Self::Fsck(_)
             | Self::Tree(_)
@@ -225,7 +233,8 @@ impl LogFailure {
 
 fn hint(status: u16) -> &'static str {
     match status {
-        401 | 403 => ": the auditor token is not accepted",
+        401 => ": the auditor token is not accepted",
+        403 => ": the auditor token has no purpose, which reading records wants",
         404 => ": no such thing is served there",
         _ => "",
     }

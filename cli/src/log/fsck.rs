@@ -50,12 +50,7 @@ impl KnownHead {
 
 pub(crate) fn fsck(arguments: &FsckArguments, out: &mut impl Write) -> Result<(), LogFailure> {
     let from = &arguments.from;
-    match (
-        &from.dir,
-        &from.file,
-        &from.url,
-        &arguments.auditor_token_file,
-    ) {
+    match (&from.dir, &from.file, &from.url) {
         (Some(folder), ..) => {
             let source = TreeSource::Folder(folder.clone());
             let trusted = signed(arguments, &source)?;
@@ -77,8 +72,8 @@ pub(crate) fn fsck(arguments: &FsckArguments, out: &mut impl Write) -> Result<()
             let chain = Chain::new(arguments, announced, Box::new(entries))?;
             chain_alone(chain, out)
         }
-        (_, _, Some(url), Some(token)) => {
-            let log = RemoteLog::new(url, token)?;
+        (_, _, Some(url)) => {
+            let log = RemoteLog::new(url, &arguments.credential)?;
             if arguments.chain_only {
                 let entries = RemoteEntries::begin(&log)?;
                 let announced = entries.announced().clone();
@@ -93,8 +88,8 @@ pub(crate) fn fsck(arguments: &FsckArguments, out: &mut impl Write) -> Result<()
             let summary = tree(&source, &trusted, Some(chain))?;
             report(&trusted, summary.as_ref(), out)
         }
-        // INVARIANT: clap asks for one of the three, and for a token beside a URL.
-        (None, None, _, _) => Ok(()),
+        // INVARIANT: clap asks for one of the three.
+        (None, None, None) => Ok(()),
     }
 }
 

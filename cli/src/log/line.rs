@@ -59,6 +59,7 @@ fn describe(event: &Value, words: &mut Vec<String>) {
         ("token=", "tokenId"),
         ("count=", "count"),
         ("auditor=", "auditor"),
+        ("case=", "reference"),
         ("from=", "from"),
         ("until=", "until"),
         ("limit=", "limit"),

@@ -68,10 +68,8 @@ fn entry(source: &TreeSource<'_>, index: u64, size: u64) -> Result<Vec<u8>, LogF
 impl TreeFrom {
     /// The validator, if that is where the log is read from.
     pub(crate) fn server(&self) -> Result<Option<RemoteLog>, LogFailure> {
-        match (&self.url, &self.auditor_token_file) {
-            (Some(url), Some(token)) => RemoteLog::new(url, token).map(Some),
-            (None, _) | (_, None) => Ok(None),
-        }
+        let log = |url: &String| RemoteLog::new(url, &self.credential);
+        self.url.as_ref().map(log).transpose()
     }
 
     pub(crate) fn source<'a>(

@@ -10,6 +10,7 @@ use ureq::Agent;
 use ureq::http::Uri;
 use ureq::tls::{RootCerts, TlsConfig};
 
+use super::credential::Credential;
 use super::failure::LogFailure;
 
 /// A page that takes longer is not coming.
@@ -51,10 +52,10 @@ pub(crate) fn agent(url: &str) -> Result<Agent, LogFailure> {
 }
 
 impl RemoteLog {
-    /// Prepares to read the log of the validator at `url` with the token in a file.
-    pub(crate) fn new(url: &str, token_file: &Path) -> Result<Self, LogFailure> {
+    /// Prepares to read the log of the validator at `url` with that credential.
+    pub(crate) fn new(url: &str, credential: &Credential) -> Result<Self, LogFailure> {
         let agent = agent(url)?;
-        let token = read_token(token_file)?;
+        let token = credential.token()?;
         let prefix = format!("{}/log", url.trim_end_matches('/'));
         Ok(Self {
             agent,
@@ -171,7 +172,7 @@ fn check_url(url: &str) -> Result<bool, LogFailure> {
     }
 }
 
-fn read_token(path: &Path) -> Result<String, LogFailure> {
+pub(crate) fn read_token(path: &Path) -> Result<String, LogFailure> {
     let text = fs::read_to_string(path).map_err(|error| LogFailure::File {
         path: path.to_owned(),
         error,

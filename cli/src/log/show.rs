@@ -15,7 +15,7 @@ use super::remote::RemoteLog;
 const FOLLOW_INTERVAL: Duration = Duration::from_secs(1);
 
 pub(crate) fn show(arguments: &ShowArguments, out: &mut impl Write) -> Result<(), LogFailure> {
-    let log = RemoteLog::new(&arguments.server.url, &arguments.server.auditor_token_file)?;
+    let log = RemoteLog::new(&arguments.server.url, &arguments.server.credential)?;
     let mut next = arguments.from;
     let mut left = arguments.limit.unwrap_or(u64::MAX);
     let mut damaged = None;

@@ -58,8 +58,8 @@ pub(crate) fn make(
 ) -> Result<Made, LogFailure> {
     let mut joining = Tracer::new(&asked.query, &asked.keys);
     let (announced, verdict) = match sought.log()? {
-        LogFrom::Server(url, token) => {
-            let log = RemoteLog::new(url, token)?;
+        LogFrom::Server(url, credential) => {
+            let log = RemoteLog::new(url, credential)?;
             let entries = RemoteEntries::begin(&log)?;
             let announced = entries.announced().clone();
             let verdict = read(&announced, entries, &mut joining, see)?;

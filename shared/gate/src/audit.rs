@@ -8,7 +8,8 @@
 //! | `/log/tile/entries/<N>[.p/<W>]` | the entries themselves, which hold nothing personal |
 //! | `/log/proof/<index>` | a proof of one entry with its checkpoint (C2SP tlog-proof) |
 //!
-//! Everything wants the auditor's credential. Nothing beyond the published
+//! Everything wants an auditor's token ([`sluis_log::AuditorKey`]), and `/log/entries` one with
+//! a purpose, which the record of the reading has. Nothing beyond the published
 //! checkpoint is served but by `/log/entries`: what is not signed proves nothing.
 
 use std::collections::HashMap;
@@ -16,11 +17,12 @@ use std::rc::Rc;
 
 use sluis_log::sequencer::StoredCheckpoint;
 use sluis_log::{
-    EntryBundle, EntryPage, HASH_BYTES, LeafHash, MAX_PAGE_ENTRIES, ProofBundle, SignedNote,
-    TILE_WIDTH, TileKind, TilePath, inclusion_proof, inclusion_tiles, verify_inclusion,
+    EntryBundle, EntryPage, HASH_BYTES, LeafHash, MAX_PAGE_ENTRIES, ProofBundle, ReadingPurpose,
+    SignedNote, TILE_WIDTH, TileKind, TilePath, UnixMillis, VerifiedAuditor, inclusion_proof,
+    inclusion_tiles, verify_inclusion,
 };
 
-use crate::error::{Fault, Refusal, Stop};
+use crate::error::{AuditorRefusal, Fault, Refusal, Stop};
 use crate::gate::Gate;
 use crate::headers;
 use crate::platform::{AuditLog as _, InboundRequest as _, LogError, Platform};
@@ -65,6 +67,32 @@ impl Reading {
     }
 }
 
+/// An auditor who reads for a purpose: the only one who is shown records (M-25.1).
+pub(crate) struct Reader {
+    auditor: VerifiedAuditor,
+    purpose: ReadingPurpose,
+}
+
+impl Reader {
+    fn new(auditor: VerifiedAuditor) -> Result<Self, AuditorRefusal> {
+        let purpose = auditor.grant().purpose();
+        let purpose = purpose.ok_or(AuditorRefusal::NoPurpose)?;
+        Ok(Self { auditor, purpose })
+    }
+
+    pub(crate) fn auditor(&self) -> &str {
+        self.auditor.grant().auditor()
+    }
+
+    pub(crate) const fn purpose(&self) -> ReadingPurpose {
+        self.purpose
+    }
+
+    pub(crate) fn reference(&self) -> Option<&str> {
+        self.auditor.grant().reference()
+    }
+}
+
 impl Gate {
     /// Answers an auditor.
     pub(crate) async fn audit<P: Platform>(
@@ -74,15 +102,15 @@ impl Gate {
         reading: Reading,
         nonces: &Nonces,
     ) -> Result<Reply<P::Response>, Stop> {
-        if !self
-            .secrets
-            .is_auditor(request.header("authorization").as_deref())
-        {
-            return Err(Refusal::Auditor.into());
-        }
+        let now = UnixMillis::new(platform.now_ms()).map_err(|_| Fault::Record)?;
+        let authorization = request.header("authorization");
+        let origin = &self.config.log.origin;
+        let auditor = self.secrets.auditor(authorization.as_deref(), origin, now);
+        let auditor = auditor.map_err(Refusal::Auditor)?;
         let target = request.target();
         if reading == Reading::Entries {
-            return self.read_entries(platform, &target, nonces).await;
+            let reader = Reader::new(auditor).map_err(Refusal::Auditor)?;
+            return self.read_entries(platform, &reader, &target, nonces).await;
         }
         if target.contains('?') {
             return Err(Refusal::Route(RouteError::UnknownQueryParameter).into());
@@ -102,12 +130,13 @@ impl Gate {
     async fn read_entries<P: Platform>(
         self: &Rc<Self>,
         platform: &P,
+        reader: &Reader,
         target: &str,
         nonces: &Nonces,
     ) -> Result<Reply<P::Response>, Stop> {
         let (from, limit) = page_bounds(target)?;
         let slice = platform.log().read(from, limit).await.map_err(Fault::Log)?;
-        self.record_reading(platform, (from, limit), &slice.items, nonces)
+        self.record_reading(platform, reader, (from, limit), &slice.items, nonces)
             .await?;
         let origin = self.config.log.origin.clone();
         let page = EntryPage::new(origin, slice.size, slice.items);

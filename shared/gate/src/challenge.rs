@@ -95,7 +95,7 @@ fn error(stop: &Stop) -> Option<Code> {
         | Refusal::Status(_)
         | Refusal::Denied(_)
         | Refusal::Subject(_)
-        | Refusal::Auditor
+        | Refusal::Auditor(_)
         | Refusal::Operator
         | Refusal::Order => None,
     }

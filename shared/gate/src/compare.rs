@@ -205,7 +205,7 @@ impl Reached {
             | Refusal::Ambiguous
             | Refusal::Parse(_)
             | Refusal::UnknownIssuer
-            | Refusal::Auditor
+            | Refusal::Auditor(_)
             | Refusal::Operator
             | Refusal::Order => None,
         }

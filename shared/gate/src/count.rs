@@ -57,7 +57,7 @@ pub(crate) fn leaves_no_entry(stop: &Stop) -> bool {
             | Refusal::Ambiguous
             | Refusal::Parse(_)
             | Refusal::UnknownIssuer
-            | Refusal::Auditor
+            | Refusal::Auditor(_)
             | Refusal::Operator
             | Refusal::Order => true,
             Refusal::Verify(error) => !error.signature_held(),

@@ -54,9 +54,9 @@ pub enum Refusal {
     /// It is about another person than the token (profile §17, M-21.5).
     #[error(transparent)]
     Subject(#[from] SubjectError),
-    /// The auditor's credential is missing or wrong.
-    #[error("not an auditor")]
-    Auditor,
+    /// It is for auditors.
+    #[error(transparent)]
+    Auditor(#[from] AuditorRefusal),
     /// The operators' credential is missing or wrong.
     #[error("not an operator")]
     Operator,
@@ -85,9 +85,34 @@ impl Refusal {
             Self::Status(error) => error.code(),
             Self::Denied(reason) => reason.code(),
             Self::Subject(error) => error.code(),
-            Self::Auditor => "auditorUnknown",
+            Self::Auditor(refusal) => refusal.code(),
             Self::Operator => "operatorUnknown",
             Self::Order => "orderMalformed",
+        }
+    }
+}
+
+/// Why somebody may not read the log, or not this of it (M-25.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AuditorRefusal {
+    /// The token is missing, not made with the auditor key, or not for this log.
+    #[error("not an auditor")]
+    Unknown,
+    /// The token was good and is no longer.
+    #[error("the auditor's token has expired")]
+    Expired,
+    /// Records of accesses are read for a purpose, and the token has none.
+    #[error("the auditor's token has no purpose")]
+    NoPurpose,
+}
+
+impl AuditorRefusal {
+    /// The stable reason code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Unknown => "auditorUnknown",
+            Self::Expired => "auditorTokenExpired",
+            Self::NoPurpose => "auditorPurposeMissing",
         }
     }
 }

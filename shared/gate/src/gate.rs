@@ -13,6 +13,7 @@ use sluis_token::{
 };
 
 use crate::assertion::{self, AssertionFacts};
+use crate::audit::Reader;
 use crate::authenticate::Authentication;
 use crate::compare::Comparison;
 use crate::config::{Config, ConfigError, IssuerConfig};
@@ -287,6 +288,7 @@ impl Gate {
     pub(crate) async fn record_reading<P: Platform>(
         &self,
         platform: &P,
+        reader: &Reader,
         (from, limit): (u64, u32),
         items: &[StoredEntry],
         nonces: &Nonces,
@@ -294,7 +296,7 @@ impl Gate {
         if !items.iter().any(StoredEntry::is_about_a_person) {
             return Ok(());
         }
-        let entry = record::reading(self, (from, limit), nonces, platform.now_ms())?;
+        let entry = record::reading(self, reader, (from, limit), nonces, platform.now_ms())?;
         append(&entry, platform.log()).await.map(drop)
     }
 }

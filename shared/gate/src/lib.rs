@@ -79,7 +79,7 @@ pub use purge::{MAX_PURGE_BODY_BYTES, STORE_DELAY_MS};
 pub use replay::{ReplayError, ReplayStore, USED_KEY_MARGIN_SECONDS, Use};
 pub use route::{MAX_TARGET_BYTES, RouteError};
 pub use secrets::{
-    CheckpointKey, KEY_BYTES, MIN_AUDITOR_TOKEN_CHARS, RawSecrets, SecretError, Secrets,
+    CheckpointKey, KEY_BYTES, MIN_OPERATOR_TOKEN_CHARS, RawSecrets, SecretError, Secrets,
 };
 pub use serve::{Reply, ReplyBody, not_started};
 pub use shadow::ShadowPassage;

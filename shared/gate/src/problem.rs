@@ -10,7 +10,7 @@ use sluis_policy::{DenyReason, Environment};
 use sluis_token::{AuthorizationScheme, BearerError, ClaimsError, MandateError, VerifyError};
 
 use crate::challenge::challenge;
-use crate::error::{Fault, Refusal, Stop, SubjectError};
+use crate::error::{AuditorRefusal, Fault, Refusal, Stop, SubjectError};
 use crate::headers;
 use crate::route::RouteError;
 use crate::serve::{Reply, ReplyBody};
@@ -75,8 +75,10 @@ impl Kind {
             | Refusal::ProofReplayed
             | Refusal::TokenReplayed
             | Refusal::Status(_)
-            | Refusal::Auditor
+            | Refusal::Auditor(AuditorRefusal::Unknown)
             | Refusal::Operator => Self::InvalidAccessToken,
+            Refusal::Auditor(AuditorRefusal::Expired) => Self::ExpiredAccessToken,
+            Refusal::Auditor(AuditorRefusal::NoPurpose) => Self::MissingPermission,
             Refusal::Verify(error) => match error {
                 VerifyError::Unacceptable(ClaimsError::Expired { .. }) => Self::ExpiredAccessToken,
                 // A well-formed request for something else than a mandate (profile §19).
@@ -338,7 +340,7 @@ fn told_reason(stop: &Stop) -> Option<&'static str> {
             | Refusal::Subject(_) => Some(refusal.code()),
             Refusal::Route(_)
             | Refusal::Ambiguous
-            | Refusal::Auditor
+            | Refusal::Auditor(_)
             | Refusal::Operator
             | Refusal::Order => None,
         },
@@ -396,7 +398,7 @@ fn issue(refusal: &Refusal) -> Option<Issue<'_>> {
         | Refusal::Status(_)
         | Refusal::Denied(_)
         | Refusal::Subject(SubjectError::Mismatch | SubjectError::BodyTooLarge { .. })
-        | Refusal::Auditor
+        | Refusal::Auditor(_)
         | Refusal::Operator => return None,
     };
     let (kind, href, title) = kind;

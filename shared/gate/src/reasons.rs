@@ -20,7 +20,7 @@ use sluis_token::{
 };
 
 use crate::count::leaves_no_entry;
-use crate::error::{Fault, Refusal, StatusError, Stop, SubjectError};
+use crate::error::{AuditorRefusal, Fault, Refusal, StatusError, Stop, SubjectError};
 use crate::minimise::ResponseError;
 use crate::platform::{LogError, UpstreamError};
 use crate::problem::{self, Candour};
@@ -86,7 +86,9 @@ fn requests() -> Vec<Refusal> {
         Refusal::Subject(SubjectError::NotJson),
         Refusal::Subject(SubjectError::BodyTooSlow),
         Refusal::Subject(SubjectError::BodyTooLarge { limit: 1 }),
-        Refusal::Auditor,
+        Refusal::Auditor(AuditorRefusal::Unknown),
+        Refusal::Auditor(AuditorRefusal::Expired),
+        Refusal::Auditor(AuditorRefusal::NoPurpose),
         Refusal::Operator,
         Refusal::Order,
     ]

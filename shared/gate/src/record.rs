@@ -9,6 +9,7 @@ use sluis_log::{
 use sluis_policy::{Catalogue, HolderIdentity as HolderMode};
 use sluis_token::{AccessToken, VerifiedAccessToken};
 
+use crate::audit::Reader;
 use crate::compare::Disagreement;
 use crate::error::{Fault, Stop};
 use crate::gate::Gate;
@@ -22,9 +23,7 @@ use crate::trace::Nonces;
 const CHECKED_BY: &str = "sluis";
 /// The check that stands in a record when a pseudonymised holder was named.
 const HOLDER_EXPOSED_ALARM: &str = "holderExposedAlarm";
-/// How the one auditor credential of a deployment is named in records.
-const AUDITOR: &str = "auditor";
-/// And the operators'.
+/// How the one operators' credential of a deployment is named in records.
 const OPERATOR: &str = "operator";
 
 /// What every record of one request shares.
@@ -243,12 +242,15 @@ fn unrelated(nonces: &Nonces) -> Trace {
 /// The record of an auditor's reading.
 pub(crate) fn reading(
     gate: &Gate,
+    reader: &Reader,
     (from, limit): (u64, u32),
     nonces: &Nonces,
     now_ms: u64,
 ) -> Result<PendingEntry, Fault> {
     let event = Event::LogRead(LogRead {
-        auditor: AUDITOR,
+        auditor: reader.auditor(),
+        purpose: reader.purpose(),
+        reference: reader.reference(),
         trace: unrelated(nonces),
         from,
         limit,

@@ -5,19 +5,23 @@ use std::rc::Rc;
 
 use sha2::{Digest, Sha256};
 use sluis_log::sequencer::HeadSeal;
-use sluis_log::{KeyName, NoteSigner, Origin, ReferenceKey};
+use sluis_log::{
+    AuditorKey, AuditorTokenError, KeyName, NoteSigner, Origin, ReferenceKey, UnixMillis,
+    VerifiedAuditor,
+};
 use sluis_token::PseudonymKey;
 use sluis_token::sign::SigningKey;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use crate::error::AuditorRefusal;
 use crate::nonce::NonceKey;
 use crate::vault::Vault;
 
-/// Length of the pseudonym and the log key, in bytes.
+/// Length of a symmetric key, in bytes.
 pub const KEY_BYTES: usize = 32;
-/// Shortest auditor token, in characters.
-pub const MIN_AUDITOR_TOKEN_CHARS: usize = 32;
+/// Shortest operator token, in characters.
+pub const MIN_OPERATOR_TOKEN_CHARS: usize = 32;
 
 /// The secrets as text, by the names that operators use.
 pub struct RawSecrets {
@@ -32,9 +36,10 @@ pub struct RawSecrets {
     /// `SLUIS_CHECKPOINT_KEY`: base64url, 32 bytes, the seed of the Ed25519 key
     /// that signs the log's checkpoints.
     pub checkpoint_key: String,
-    /// `SLUIS_AUDITOR_TOKEN`: at least 32 characters.
-    pub auditor_token: String,
-    /// `SLUIS_OPERATOR_TOKEN`: at least 32 characters, not the auditor's. None
+    /// `SLUIS_AUDITOR_KEY`: base64url, 32 bytes. Makes and checks the tokens of
+    /// auditors.
+    pub auditor_key: String,
+    /// `SLUIS_OPERATOR_TOKEN`: at least 32 characters, not the auditor key. None
     /// turns the operators' endpoints off.
     pub operator_token: Option<String>,
 }
@@ -80,7 +85,7 @@ pub struct Secrets {
     /// Seals what this instance leaves for the others.
     pub(crate) vault: Rc<Vault>,
     pub(crate) assertion_key: SigningKey,
-    auditor_digest: [u8; 32],
+    auditor_key: AuditorKey,
     operator_digest: Option<[u8; 32]>,
 }
 
@@ -103,13 +108,13 @@ pub enum SecretError {
     #[error("{CHECKPOINT}: the log's origin is too long for the name of a key")]
     LogName,
     /// Too short.
-    #[error("{name}: expected at least {MIN_AUDITOR_TOKEN_CHARS} characters")]
-    AuditorToken {
+    #[error("{name}: expected at least {MIN_OPERATOR_TOKEN_CHARS} characters")]
+    OperatorToken {
         /// Name of the secret.
         name: &'static str,
     },
     /// One credential for two roles.
-    #[error("{name}: expected another token than SLUIS_AUDITOR_TOKEN")]
+    #[error("{name}: expected something else than SLUIS_AUDITOR_KEY")]
     SameToken {
         /// Name of the secret.
         name: &'static str,
@@ -120,18 +125,13 @@ impl TryFrom<RawSecrets> for Secrets {
     type Error = SecretError;
 
     fn try_from(raw: RawSecrets) -> Result<Self, SecretError> {
-        if raw.auditor_token.chars().count() < MIN_AUDITOR_TOKEN_CHARS {
-            return Err(SecretError::AuditorToken {
-                name: "SLUIS_AUDITOR_TOKEN",
-            });
-        }
         let operator_token = raw.operator_token.filter(|token| !token.is_empty());
         if let Some(token) = &operator_token {
             let name = "SLUIS_OPERATOR_TOKEN";
-            if token.chars().count() < MIN_AUDITOR_TOKEN_CHARS {
-                return Err(SecretError::AuditorToken { name });
+            if token.chars().count() < MIN_OPERATOR_TOKEN_CHARS {
+                return Err(SecretError::OperatorToken { name });
             }
-            if *token == raw.auditor_token {
+            if *token == raw.auditor_key {
                 return Err(SecretError::SameToken { name });
             }
         }
@@ -153,19 +153,33 @@ impl TryFrom<RawSecrets> for Secrets {
                     name: "SLUIS_ASSERTION_KEY",
                 }
             })?,
-            auditor_digest: Sha256::digest(raw.auditor_token.as_bytes()).into(),
+            auditor_key: AuditorKey::new(&*parse_key("SLUIS_AUDITOR_KEY", &raw.auditor_key)?),
         })
     }
 }
 
 impl Secrets {
-    /// Whether an `Authorization` value is the auditor's. Digests are compared
-    /// in constant time, so neither content nor length leaks.
-    pub(crate) fn is_auditor(&self, authorization: Option<&str>) -> bool {
-        is_bearer(authorization, &self.auditor_digest)
+    /// The auditor that an `Authorization` value is of.
+    pub(crate) fn auditor(
+        &self,
+        authorization: Option<&str>,
+        log: &Origin,
+        now: UnixMillis,
+    ) -> Result<VerifiedAuditor, AuditorRefusal> {
+        let token = bearer(authorization).ok_or(AuditorRefusal::Unknown)?;
+        let verified = self.auditor_key.verify(token, log, now);
+        verified.map_err(|error| match error {
+            AuditorTokenError::Expired => AuditorRefusal::Expired,
+            AuditorTokenError::Malformed
+            | AuditorTokenError::Signature
+            | AuditorTokenError::Grant(_)
+            | AuditorTokenError::OtherLog
+            | AuditorTokenError::NotYet => AuditorRefusal::Unknown,
+        })
     }
 
-    /// Whether an `Authorization` value is the operators'; likewise.
+    /// Whether an `Authorization` value is the operators'. Digests are compared
+    /// in constant time, so neither content nor length leaks.
     pub(crate) fn is_operator(&self, authorization: Option<&str>) -> bool {
         self.operator_digest
             .is_some_and(|digest| is_bearer(authorization, &digest))
@@ -183,12 +197,16 @@ impl std::fmt::Debug for Secrets {
     }
 }
 
+fn bearer(authorization: Option<&str>) -> Option<&str> {
+    let (scheme, token) = authorization?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token)
+}
+
 fn is_bearer(authorization: Option<&str>, expected: &[u8; 32]) -> bool {
-    let Some((scheme, token)) = authorization.and_then(|value| value.split_once(' ')) else {
-        return false;
-    };
-    let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-    scheme.eq_ignore_ascii_case("bearer") && bool::from(digest.ct_eq(expected))
+    bearer(authorization).is_some_and(|token| {
+        let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+        bool::from(digest.ct_eq(expected))
+    })
 }
 
 fn pseudonym_key(text: &str) -> Result<PseudonymKey, SecretError> {

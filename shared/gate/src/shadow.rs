@@ -120,7 +120,7 @@ impl ShadowPassage {
                 Refusal::Route(RouteError::MalformedTarget)
                 // The body did not come whole, so it cannot be sent on.
                 | Refusal::Subject(SubjectError::BodyTooSlow)
-                | Refusal::Auditor
+                | Refusal::Auditor(_)
                 | Refusal::Operator
                 | Refusal::Order => false,
                 Refusal::Route(

@@ -15,7 +15,7 @@ mod support;
 
 use serde_json::{Value, json};
 use sluis_gate::memory::{LogFault, MemoryRequest};
-use support::{AUDITOR, Bench, KEYS, OPERATOR, body_of};
+use support::{Bench, KEYS, OPERATOR, auditor, body_of};
 
 const CANDIDATE_KEYS: &str = "http://127.0.0.1:8788/candidate/jwks.json";
 
@@ -205,7 +205,7 @@ fn only_operators_see_it_and_only_where_something_is_compared() {
         MemoryRequest::new("GET", "/operator/comparison")
             .header("authorization", &format!("Bearer {token}"))
     };
-    assert_eq!(bench.serve(get(AUDITOR)).status, 401);
+    assert_eq!(bench.serve(get(&auditor())).status, 401);
     assert_eq!(bench.serve(get(OPERATOR)).status, 200);
     let post = MemoryRequest::new("POST", "/operator/comparison")
         .header("authorization", &format!("Bearer {OPERATOR}"));

@@ -23,7 +23,7 @@ use sluis_gate::{
     FetchError, Gate, HELD_SPREAD_MS, MARK_DEADLINE_MS, MAX_FAILURE_COOL_DOWN_MS,
     MAX_QUEUED_REQUESTS, MAX_REVALIDATE_MS, MAX_STALE_MS, SOFT_AGE_MS, UNKNOWN_KEY_COOL_DOWN_MS,
 };
-use support::{AUDITOR, Bench, KEYS, OPERATOR, body_of, header};
+use support::{Bench, KEYS, OPERATOR, auditor, body_of, header};
 
 const CBSS: &str = "https://cbss.simulation.sluis.invalid";
 
@@ -678,7 +678,7 @@ fn after_a_purge_an_issuer_that_does_not_answer_has_no_keys() {
 fn only_operators_purge_and_without_them_there_is_no_such_endpoint() {
     let bench = Bench::new();
     assert_eq!(status(&bench), 200);
-    for token in ["", "wrong", AUDITOR] {
+    for token in ["", "wrong", &auditor()] {
         let reply = bench.serve(purge(token, ""));
         assert_eq!(reply.status, 401, "{token}");
     }
@@ -791,7 +791,7 @@ fn health_shows_the_keys_age_to_operators_only() {
         let value: Value = serde_json::from_str(&body_of(&bench.serve(request))).unwrap();
         value
     };
-    assert_eq!(ask(AUDITOR), json!({"status": "UP"}));
+    assert_eq!(ask(&auditor()), json!({"status": "UP"}));
     assert_eq!(
         ask(OPERATOR),
         json!({"status": "UP", "enforcement": "enforced",

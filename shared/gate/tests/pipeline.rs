@@ -27,6 +27,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use sluis_gate::memory::{LogFault, MemoryRequest};
 use sluis_gate::{LogError, UpstreamError};
+use sluis_log::ReadingPurpose;
 use support::{Bench, ENTERPRISE, SSIN, body_of, header};
 
 fn outcomes(bench: &Bench) -> Vec<String> {
@@ -568,7 +569,7 @@ fn the_log_is_read_by_the_auditor_only_and_that_is_recorded() {
         401
     );
     assert_eq!(bench.serve(read("wrong")).status, 401);
-    let reply = bench.serve(read(support::AUDITOR));
+    let reply = bench.serve(read(&support::auditor()));
     assert_eq!(reply.status, 200);
     let page: Value = serde_json::from_str(&body_of(&reply)).unwrap();
     // Granted, completed, and each of the two refused readings, counted.
@@ -576,9 +577,42 @@ fn the_log_is_read_by_the_auditor_only_and_that_is_recorded() {
     assert_eq!(outcomes(&bench).last().unwrap(), "read");
     for bad in ["?from=x", "?limit=-1", "?other=1", "?from"] {
         let request = MemoryRequest::new("GET", &format!("/log/entries{bad}"))
-            .header("authorization", &format!("Bearer {}", support::AUDITOR));
+            .header("authorization", &format!("Bearer {}", support::auditor()));
         assert_eq!(bench.serve(request).status, 400, "{bad}");
     }
+}
+
+#[test]
+fn records_are_read_for_a_purpose_that_is_recorded() {
+    let bench = Bench::new();
+    assert_eq!(
+        bench.serve(bench.request(&bench.mint(json!({})))).status,
+        200
+    );
+    let read = |purpose| {
+        let token = support::auditor_for(purpose);
+        let request = MemoryRequest::new("GET", "/log/entries?from=0&limit=10");
+        bench.serve(request.header("authorization", &format!("Bearer {token}")))
+    };
+    // What is published wants no purpose; there is nothing published yet.
+    let token = support::auditor_for(None);
+    let checkpoint = MemoryRequest::new("GET", "/log/checkpoint")
+        .header("authorization", &format!("Bearer {token}"));
+    assert_eq!(bench.serve(checkpoint).status, 404);
+    assert_eq!(read(None).status, 403);
+
+    assert_eq!(read(Some(ReadingPurpose::Complaint)).status, 200);
+    let reading = bench.events().pop().unwrap();
+    let data = &reading["data"];
+    assert_eq!(
+        [&data["auditor"], &data["purpose"], &data["reference"]],
+        ["dpo", "complaint", "SIM/2026/42"]
+    );
+
+    bench.platform.advance_ms(support::AUDITOR_SECONDS * 1000);
+    let expired = read(Some(ReadingPurpose::Complaint));
+    assert_eq!(expired.status, 401);
+    assert!(body_of(&expired).contains("expiredAccessToken"));
 }
 
 #[test]

@@ -15,7 +15,7 @@ mod support;
 
 use serde_json::{Value, json};
 use sluis_gate::memory::{LogFault, MemoryRequest};
-use support::{AUDITOR, Bench, OPERATOR, SSIN, body_of, header};
+use support::{Bench, OPERATOR, SSIN, auditor, body_of, header};
 
 fn whole() -> Bench {
     Bench::enforcing("verdict = \"shadow\"")
@@ -259,7 +259,7 @@ fn the_gates_own_endpoints_are_not_in_shadow() {
             .all(|event| event["data"].get("shadow").is_none())
     );
     let read = MemoryRequest::new("GET", "/log/entries")
-        .header("authorization", &format!("Bearer {AUDITOR}"));
+        .header("authorization", &format!("Bearer {}", auditor()));
     assert_eq!(bench.serve(read).status, 200);
 }
 

@@ -9,6 +9,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use crate::auditor::ReadingPurpose;
 use crate::entry::OutcomeCode;
 use crate::hash::HASH_BYTES;
 use crate::id::EntryId;
@@ -296,8 +297,12 @@ pub struct RefusalAggregate<'a> {
 /// A reading of the log.
 #[derive(Debug, Clone, Copy)]
 pub struct LogRead<'a> {
-    /// Which of the configured auditors; no person's name.
+    /// Which auditor, by the name in its token; no person's name.
     pub auditor: &'a str,
+    /// What for.
+    pub purpose: ReadingPurpose,
+    /// The case, where the purpose has one.
+    pub reference: Option<&'a str>,
     /// The trace of the request.
     pub trace: Trace,
     /// The first index asked for.

@@ -20,6 +20,7 @@
 //! Out of scope: doing the storage, a clock, randomness, HTTP, and the
 //! encryption of payloads, which changes no entry when it comes.
 
+mod auditor;
 mod chain;
 mod checks;
 mod commitment;
@@ -44,6 +45,11 @@ pub mod trace;
 mod tree;
 mod verify;
 
+pub use auditor::{
+    AuditorGrant, AuditorGrantError, AuditorKey, AuditorKeyError, AuditorTokenError,
+    MAX_AUDITOR_TEXT_BYTES, MAX_AUDITOR_TOKEN_BYTES, MAX_AUDITOR_TOKEN_SECONDS, ReadingPurpose,
+    VerifiedAuditor,
+};
 pub use chain::{ChainHash, ChainHead, MAX_ORIGIN_BYTES, Origin, OriginError, link};
 pub use commitment::{Commitment, CommitmentRandom};
 pub use entry::{

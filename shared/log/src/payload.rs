@@ -6,6 +6,7 @@
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::auditor::ReadingPurpose;
 use crate::checks::Checks;
 use crate::entry::PolicyDigest;
 use crate::event::{
@@ -258,6 +259,9 @@ struct ReadData<'a> {
     related_trace_id: Option<TraceId>,
     institution: &'a str,
     auditor: &'a str,
+    purpose: ReadingPurpose,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<&'a str>,
     from: u64,
     limit: u32,
 }
@@ -319,6 +323,8 @@ impl<'a> Data<'a> {
             }),
             Event::LogRead(LogRead {
                 auditor,
+                purpose,
+                reference,
                 trace,
                 from,
                 limit,
@@ -327,6 +333,8 @@ impl<'a> Data<'a> {
                 related_trace_id: trace.related,
                 institution,
                 auditor: bounded("auditor", auditor)?,
+                purpose: *purpose,
+                reference: optional("reference", *reference)?,
                 from: *from,
                 limit: *limit,
             }),

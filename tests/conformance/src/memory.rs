@@ -97,7 +97,7 @@ impl MemoryTarget {
             log_key: Base64UrlUnpadded::encode_string(&[2; 32]),
             assertion_key: self.assertion_key.to_private_jwk_json().to_string(),
             checkpoint_key: Base64UrlUnpadded::encode_string(&[3; 32]),
-            auditor_token: "the auditor of the conformance corpus".to_owned(),
+            auditor_key: Base64UrlUnpadded::encode_string(&[4; 32]),
             operator_token: None,
         })
         .map_err(|_| MemoryError::Secrets)?;

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use sluis_gate::memory::{MemoryPlatform, MemoryRequest};
 use sluis_gate::{Config, Embedded, Gate, RawSecrets, Secrets};
-use sluis_log::Origin;
+use sluis_log::{AuditorGrant, AuditorKey, Origin, ReadingPurpose, UnixMillis};
 use sluis_policy::Catalogue;
 use sluis_token::sign::{SigningKey, jwks_json};
 use sluis_token::{Ssin, SubjectPseudonym};
@@ -37,6 +37,7 @@ struct Scene {
     gate: Rc<Gate>,
     key_set: String,
     token: String,
+    auditor: String,
 }
 
 thread_local! {
@@ -69,7 +70,17 @@ fn scene() -> Option<Scene> {
         gate: gate()?,
         key_set: jwks_json([&key]),
         token: key.sign("at+jwt", &claims).ok()?,
+        auditor: auditor()?,
     })
+}
+
+/// The token of an auditor who may read records.
+fn auditor() -> Option<String> {
+    let grant = AuditorGrant::new("dpo", Some(ReadingPurpose::Audit), None).ok()?;
+    let log = Origin::parse("gate.simulation.sluis.invalid/log").ok()?;
+    let now = UnixMillis::new(NOW_S * 1000).ok()?;
+    let key = AuditorKey::from_base64url(KEY).ok()?;
+    key.mint(&grant, &log, now, 600).ok()
 }
 
 fn gate() -> Option<Rc<Gate>> {
@@ -81,7 +92,7 @@ fn gate() -> Option<Rc<Gate>> {
         log_key: KEY.to_owned(),
         assertion_key: PRIVATE_KEY.to_owned(),
         checkpoint_key: KEY.to_owned(),
-        auditor_token: "an auditor token of the test, long enough".to_owned(),
+        auditor_key: KEY.to_owned(),
         operator_token: Some("an operator token of the test, long enough".to_owned()),
     })
     .ok()?;
@@ -110,7 +121,10 @@ fn serve(scene: &Scene, text: &str) -> usize {
     let mut request = MemoryRequest::new(method, target).body(body);
     for line in lines {
         let (name, value) = line.split_once(':').unwrap_or((line, ""));
-        let value = value.trim().replace("{token}", &scene.token);
+        let value = value
+            .trim()
+            .replace("{token}", &scene.token)
+            .replace("{auditor}", &scene.auditor);
         request = request.header(&name.to_ascii_lowercase(), &value);
     }
     let Ok(origin) = Origin::parse("sluis.invalid/log") else {

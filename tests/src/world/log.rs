@@ -74,7 +74,9 @@ impl World {
 
     fn page(&self, from: u64, limit: u32) -> Result<EntryPage> {
         let request = Request::get(&format!("/log/entries?from={from}&limit={limit}"));
-        let response = request.bearer(&self.auditor_token).send(self.address()?)?;
+        let response = request
+            .bearer(&self.auditor_token()?)
+            .send(self.address()?)?;
         ensure!(
             response.status == 200,
             "the log answers {}: {}",

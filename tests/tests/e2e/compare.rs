@@ -181,7 +181,10 @@ fn catalogue(world: &mut World) -> Result<()> {
 fn shown(world: &World, compared: u64, wanted: &Counts) -> Result<()> {
     let request = || Request::get("/operator/comparison");
     expect_kind(&world.send(&request())?, 401)?;
-    expect_kind(&world.send(&request().bearer(world.auditor_token()))?, 401)?;
+    expect_kind(
+        &world.send(&request().bearer(&world.auditor_token()?))?,
+        401,
+    )?;
     let mut last = Value::Null;
     // A candidate is asked behind the answer.
     for _ in 0..20 {

@@ -472,7 +472,7 @@ fn purge(world: &mut World) -> Result<()> {
 
 fn operators(world: &mut World) -> Result<()> {
     let order = || Request::new("POST", "/operator/keys/purge");
-    let auditor = world.auditor_token().to_owned();
+    let auditor = world.auditor_token()?;
     for request in [order(), order().bearer("wrong"), order().bearer(&auditor)] {
         expect_kind(&world.send(&request)?, 401)?;
     }

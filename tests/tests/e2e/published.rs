@@ -33,7 +33,9 @@ const PUBLISHED: Duration = Duration::from_secs(3);
 
 fn get(world: &World, path: &str) -> Result<Response> {
     let request = Request::get(&format!("/log/{path}"));
-    request.bearer(world.auditor_token()).send(world.address()?)
+    request
+        .bearer(&world.auditor_token()?)
+        .send(world.address()?)
 }
 
 /// The checkpoint as it is served, verified under the log's key.
@@ -168,7 +170,7 @@ fn auditors(world: &mut World) -> Result<()> {
             let response = request.send(world.address()?)?;
             expect(&response, INVALID_ACCESS_TOKEN).context(path.to_owned())?;
         }
-        let auditor = world.auditor_token();
+        let auditor = &world.auditor_token()?;
         let post = Request::new("POST", &format!("/log/{path}")).bearer(auditor);
         expect_kind(&world.send(&post)?, 405).context(path.to_owned())?;
         let query = Request::get(&format!("/log/{path}?x=1")).bearer(auditor);
@@ -188,7 +190,7 @@ fn auditors(world: &mut World) -> Result<()> {
                 && response.header("cache-control") == Some("private, max-age=31536000, immutable"),
             "{response:?}"
         );
-        let head = Request::new("HEAD", &format!("/log/{partial}")).bearer(world.auditor_token());
+        let head = Request::new("HEAD", &format!("/log/{partial}")).bearer(&world.auditor_token()?);
         let response = world.send(&head)?;
         ensure!(
             response.status == 200 && response.body.start.is_empty(),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use sluis_tests::client::{Connection, Request};
-use sluis_tests::world::{Record, World};
+use sluis_tests::world::{AUDITOR, AUDITOR_CASE, Record, World};
 
 use crate::Case;
 use crate::problems::{INVALID_ACCESS_TOKEN, expect, expect_kind};
@@ -28,7 +28,7 @@ pub(crate) const CASES: &[Case] = &[
 fn auditor(world: &mut World) -> Result<()> {
     let good = world.pension_token()?;
     world.send(&rights().bearer(&good))?.expect_status(200)?;
-    let auditor = world.auditor_token().to_owned();
+    let auditor = world.auditor_token()?;
     let half = auditor.get(1..).unwrap_or_default().to_owned();
     let entries = || Request::get("/log/entries?from=0&limit=10");
     for (name, request) in [
@@ -54,6 +54,15 @@ fn auditor(world: &mut World) -> Result<()> {
         expect_kind(&world.send(&request)?, 400).context(query)?;
     }
     ensure!(!world.entries(0)?.is_empty(), "the auditor sees no entry");
+    // Without a purpose the tree alone is shown.
+    let monitor = world.auditor_token_for(None)?;
+    expect_kind(&world.send(&entries().bearer(&monitor))?, 403)?;
+    let checkpoint = Request::get("/log/checkpoint").bearer(&monitor);
+    let status = world.send(&checkpoint)?.status;
+    ensure!(
+        matches!(status, 200 | 404),
+        "the checkpoint answers {status}"
+    );
     Ok(())
 }
 
@@ -73,7 +82,14 @@ fn reading(world: &mut World) -> Result<()> {
         .find(|record| record.kind == "read")
         .context("not recorded")?;
     ensure!(
-        !read.payload.to_string().contains(world.auditor_token()),
+        read.data("auditor") == AUDITOR
+            && read.data("purpose") == "audit"
+            && read.data("reference") == AUDITOR_CASE,
+        "{read:?}"
+    );
+    // A signature or a header of a token would begin so.
+    ensure!(
+        !read.payload.to_string().contains("eyJ"),
         "with the credential"
     );
     Ok(())

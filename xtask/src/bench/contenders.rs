@@ -91,7 +91,7 @@ impl Party {
             ("SLUIS_LOG_KEY", random_secret(32)?),
             ("SLUIS_CHECKPOINT_KEY", random_secret(32)?),
             ("SLUIS_ASSERTION_KEY", assertion),
-            ("SLUIS_AUDITOR_TOKEN", random_secret(32)?),
+            ("SLUIS_AUDITOR_KEY", random_secret(32)?),
             (
                 "SLUIS_SIMULATION_ORIGIN",
                 format!("http://{}", issuers.address()),

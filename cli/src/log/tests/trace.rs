@@ -88,7 +88,7 @@ impl World {
             log_key: Base64UrlUnpadded::encode_string(&[8; 32]),
             assertion_key: assertion.to_private_jwk_json().to_string(),
             checkpoint_key: Base64UrlUnpadded::encode_string(&[9; 32]),
-            auditor_token: "an auditor token that is long enough for it".to_owned(),
+            auditor_key: Base64UrlUnpadded::encode_string(&[4; 32]),
             operator_token: None,
         });
         let catalogue = Catalogue::from_toml(&root("catalogue.toml")).unwrap();

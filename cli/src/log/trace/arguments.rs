@@ -8,6 +8,7 @@ use sluis_log::{ReferenceKey, TraceId, UnixMillis};
 use sluis_policy::Catalogue;
 use sluis_token::{PseudonymKey, Ssin};
 
+use super::super::credential::Credential;
 use super::failure::TraceFailure;
 use crate::catalogue::CatalogueFailure;
 use crate::files::{name_of, read_text};
@@ -29,16 +30,10 @@ pub(crate) struct TraceArguments {
 #[derive(Debug, Args)]
 pub(crate) struct Sought {
     /// The validator, such as <https://validator.example.be>; http only on this machine
-    #[arg(
-        long,
-        value_name = "URL",
-        requires = "auditor_token_file",
-        required_unless_present = "file"
-    )]
+    #[arg(long, value_name = "URL", required_unless_present = "file")]
     url: Option<String>,
-    /// The file that holds the auditor token, for --url
-    #[arg(long, value_name = "FILE", requires = "url")]
-    auditor_token_file: Option<PathBuf>,
+    #[command(flatten)]
+    credential: Credential,
     /// The validator's records: a file of `export --out`, or `records.jsonl` of `export --dir`
     #[arg(long, value_name = "FILE", conflicts_with = "url")]
     file: Option<PathBuf>,
@@ -87,7 +82,7 @@ pub(crate) struct PartyLog {
 
 /// Where the validator's log is.
 pub(crate) enum LogFrom<'a> {
-    Server(&'a str, &'a Path),
+    Server(&'a str, &'a Credential),
     Export(&'a Path),
 }
 
@@ -131,11 +126,11 @@ impl TraceArguments {
 
 impl Sought {
     pub(crate) fn log(&self) -> Result<LogFrom<'_>, TraceFailure> {
-        match (&self.url, &self.auditor_token_file, &self.file) {
-            (Some(url), Some(token), _) => Ok(LogFrom::Server(url, token)),
-            (_, _, Some(path)) => Ok(LogFrom::Export(path)),
+        match (&self.url, &self.file) {
+            (Some(url), _) => Ok(LogFrom::Server(url, &self.credential)),
+            (None, Some(path)) => Ok(LogFrom::Export(path)),
             // INVARIANT: clap asks for one of the two.
-            (_, _, None) => Err(TraceFailure::NothingAsked),
+            (None, None) => Err(TraceFailure::NothingAsked),
         }
     }
 

@@ -79,7 +79,7 @@ async fn start() -> Result<Service, StartError> {
         log_key: required("sluis_log_key").await?,
         assertion_key: required("sluis_assertion_key").await?,
         checkpoint_key: checkpoint_key.clone(),
-        auditor_token: required("sluis_auditor_token").await?,
+        auditor_key: required("sluis_auditor_key").await?,
         operator_token: optional("sluis_operator_token").await?,
     })?;
     let origin = config.log_origin().clone();

@@ -9,7 +9,7 @@ use sluis_log::{
     VerifiedCheckpoint,
 };
 
-use crate::support::{AUDITOR, Bench, CHECKPOINT_KEY, OPERATOR, body_of, header};
+use crate::support::{Bench, CHECKPOINT_KEY, OPERATOR, auditor, body_of, header};
 
 fn origin() -> Origin {
     Origin::parse("test.invalid/log").unwrap()
@@ -32,7 +32,7 @@ fn publish(bench: &Bench) {
 fn get(bench: &Bench) -> impl Fn(&str) -> Reply<sluis_gate::memory::MemoryResponse> {
     |path| {
         let request = MemoryRequest::new("GET", &format!("/log/{path}"));
-        bench.serve(request.header("authorization", &format!("Bearer {AUDITOR}")))
+        bench.serve(request.header("authorization", &format!("Bearer {}", auditor())))
     }
 }
 
@@ -148,17 +148,17 @@ fn the_tree_is_the_auditors_too() {
             let request = request.header("authorization", &format!("Bearer {token}"));
             assert_eq!(bench.serve(request).status, 401, "{path}");
         }
-        let auditor = |method: &str, target: &str| {
+        let ask = |method: &str, target: &str| {
             let request = MemoryRequest::new(method, target);
             bench
-                .serve(request.header("authorization", &format!("Bearer {AUDITOR}")))
+                .serve(request.header("authorization", &format!("Bearer {}", auditor())))
                 .status
         };
-        assert_eq!(auditor("GET", &target), 200, "{path}");
-        assert_eq!(auditor("HEAD", &target), 200, "{path}");
-        assert_eq!(auditor("POST", &target), 405, "{path}");
-        assert_eq!(auditor("GET", &format!("{target}?from=0")), 400, "{path}");
-        assert_eq!(auditor("GET", &format!("{target}/")), 404, "{path}");
+        assert_eq!(ask("GET", &target), 200, "{path}");
+        assert_eq!(ask("HEAD", &target), 200, "{path}");
+        assert_eq!(ask("POST", &target), 405, "{path}");
+        assert_eq!(ask("GET", &format!("{target}?from=0")), 400, "{path}");
+        assert_eq!(ask("GET", &format!("{target}/")), 404, "{path}");
     }
 }
 

@@ -7,7 +7,7 @@ use base64ct::{Base64UrlUnpadded, Encoding as _};
 use serde_json::{Value, json};
 use sluis_gate::memory::{MemoryPlatform, MemoryRequest, MemoryResponse};
 use sluis_gate::{Config, Embedded, Gate, RawSecrets, Reply, ReplyBody, Secrets};
-use sluis_log::Origin;
+use sluis_log::{AuditorGrant, AuditorKey, Origin, ReadingPurpose, UnixMillis};
 use sluis_policy::Catalogue;
 use sluis_token::sign::{SigningKey, StatusListClaims};
 use sluis_token::{Algorithm, KeyId, Ssin, SubjectPseudonym};
@@ -16,7 +16,7 @@ pub(crate) const SSIN: &str = "53480200724";
 pub(crate) const ENTERPRISE: &str = "0202239951";
 pub(crate) const HOLDER_PSEUDONYM: &str = "holder-pseudonym-of-the-test";
 pub(crate) const CHECKPOINT_KEY: [u8; 32] = [3; 32];
-pub(crate) const AUDITOR: &str = "an auditor token of the test, long enough";
+const AUDITOR_KEY: [u8; 32] = [4; 32];
 pub(crate) const OPERATOR: &str = "an operator token of the test, long enough";
 const CBSS: &str = "https://cbss.simulation.sluis.invalid";
 const NIC: &str = "https://nic.simulation.sluis.invalid";
@@ -27,6 +27,7 @@ pub(crate) const KEYS: [&str; 4] = [
     "https://keys.invalid/simulation/nic/.well-known/jwks.json",
 ];
 const NOW_S: u64 = 1_790_000_000;
+pub(crate) const AUDITOR_SECONDS: u64 = 30 * 86_400;
 
 pub(crate) struct Bench {
     pub(crate) gate: Rc<Gate>,
@@ -53,12 +54,27 @@ fn start(config: Config, assertion_key: &SigningKey, operator: Option<&str>) -> 
         log_key: Base64UrlUnpadded::encode_string(&[2; 32]),
         assertion_key: assertion_key.to_private_jwk_json().to_string(),
         checkpoint_key: Base64UrlUnpadded::encode_string(&CHECKPOINT_KEY),
-        auditor_token: AUDITOR.to_owned(),
+        auditor_key: Base64UrlUnpadded::encode_string(&AUDITOR_KEY),
         operator_token: operator.map(str::to_owned),
     })
     .unwrap();
     let catalogue = Catalogue::from_toml(&root("catalogue.toml")).unwrap();
     Gate::new(config, catalogue, secrets).unwrap()
+}
+
+/// A token of an auditor who reads for that purpose, or for none.
+pub(crate) fn auditor_for(purpose: Option<ReadingPurpose>) -> String {
+    let reference = purpose.filter(|purpose| purpose.needs_reference());
+    let grant = AuditorGrant::new("dpo", purpose, reference.map(|_| "SIM/2026/42")).unwrap();
+    let log = Origin::parse("gate.simulation.sluis.invalid/log").unwrap();
+    let from = UnixMillis::new(NOW_S * 1000).unwrap();
+    let key = AuditorKey::new(&AUDITOR_KEY);
+    key.mint(&grant, &log, from, AUDITOR_SECONDS).unwrap()
+}
+
+/// A token that reads records for an audit.
+pub(crate) fn auditor() -> String {
+    auditor_for(Some(ReadingPurpose::Audit))
 }
 
 fn signing_key(kid: &str) -> SigningKey {

@@ -399,6 +399,17 @@ fn digits(text: &str) -> Option<String> {
     number.then_some(digits)
 }
 
+/// Whether a national number stands in a text, set off or not.
+pub(crate) fn holds_ssin(text: &str) -> bool {
+    let of_a_number = |c: char| c.is_ascii_digit() || matches!(c, '.' | '-' | ' ' | '/');
+    let runs = text.split(|c| !of_a_number(c));
+    runs.map(|run| run.trim_matches(|c: char| !c.is_ascii_digit()))
+        .any(|run| {
+            let parts = run.split('/').chain([run]);
+            parts.filter_map(digits).any(|digits| is_ssin(&digits))
+        })
+}
+
 /// Eleven digits whose last two are 97 less the remainder of the others, for a birth before or after 2000.
 fn is_ssin(digits: &str) -> bool {
     checksum(digits, SSIN_DIGITS).is_some_and(|(number, check)| {

@@ -3,8 +3,9 @@
 use sluis_log::{
     BackendResult, Check, CheckOutcome, CommitmentRandom, ComparisonCount, DecisionRecord,
     DeliberationFacts, EntryId, Envelope, Event, EventSource, HolderIdentity, KeysPurged, LogRead,
-    MandateFacts, OperationFacts, Origin, OutcomeRecord, PendingEntry, PolicyDigest, ReferenceKey,
-    RefusalAggregate, TokenFacts, Trace, TraceId, UnixMillis, Verdict, seal,
+    MandateFacts, OperationFacts, Origin, OutcomeRecord, PendingEntry, PolicyDigest,
+    ReadingPurpose, ReferenceKey, RefusalAggregate, TokenFacts, Trace, TraceId, UnixMillis,
+    Verdict, seal,
 };
 
 /// 2026-01-02T03:04:05.678Z.
@@ -145,7 +146,9 @@ pub(crate) fn with_event<T>(kind: u8, then: impl FnOnce(&Event<'_>) -> T) -> T {
         6 => Event::KeysPurged(purged()),
         7 => Event::ComparisonCount(compared(at)),
         _ => Event::LogRead(LogRead {
-            auditor: "default",
+            auditor: "dpo",
+            purpose: ReadingPurpose::Complaint,
+            reference: Some("SIM/2026/42"),
             trace: trace(),
             from: 10,
             limit: 100,
