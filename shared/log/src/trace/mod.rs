@@ -29,7 +29,6 @@ pub use disclosure::{Audience, Withheld};
 pub use finding::{CLOCK_TOLERANCE_MS, Finding, Severity};
 pub use instant::InstantError;
 pub use join::{MAX_CALLS, Pass, TraceError, Traced, Tracer};
-pub(crate) use member::names;
 pub use member::{KINDS, Kind, Member, Party, RecordKind};
 pub use query::{Query, SoughtMandate, SoughtSubject};
 pub use record::{MAX_PARTY_LINE_BYTES, PartyRecord, PartyRecordError};
