@@ -60,6 +60,7 @@ fn describe(event: &Value, words: &mut Vec<String>) {
         ("count=", "count"),
         ("auditor=", "auditor"),
         ("case=", "reference"),
+        ("log=", "log"),
         ("from=", "from"),
         ("until=", "until"),
         ("limit=", "limit"),

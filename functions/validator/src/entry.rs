@@ -7,7 +7,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use worker::Env;
 
 use crate::cloudflare::serve;
-use crate::durable::log::DurableLog;
+use crate::durable::log::DurableLogs;
 
 /// Answers a request, or undefined when the answer comes later.
 #[wasm_bindgen(js_name = serve)]
@@ -18,6 +18,6 @@ pub fn serve_request(
     env: &Env,
     context: JsValue,
 ) -> Option<String> {
-    let log = DurableLog::bound(env);
-    serve::serve(number, head, request, env, context, log)
+    let logs = DurableLogs::bound(env);
+    serve::serve(number, head, request, env, context, logs)
 }

@@ -11,21 +11,22 @@
 //! Everything wants an auditor's token ([`sluis_log::AuditorKey`]), and `/log/entries` one with
 //! a purpose, which the record of the reading has. Nothing beyond the published
 //! checkpoint is served but by `/log/entries`: what is not signed proves nothing.
+//! Where a deployment has several logs, each is served likewise below `/log/<n>/`.
 
 use std::collections::HashMap;
 use std::rc::Rc;
 
 use sluis_log::sequencer::StoredCheckpoint;
 use sluis_log::{
-    EntryBundle, EntryPage, HASH_BYTES, LeafHash, MAX_PAGE_ENTRIES, ProofBundle, ReadingPurpose,
-    SignedNote, TILE_WIDTH, TileKind, TilePath, UnixMillis, VerifiedAuditor, inclusion_proof,
-    inclusion_tiles, verify_inclusion,
+    EntryBundle, EntryPage, HASH_BYTES, LeafHash, MAX_PAGE_ENTRIES, MappedLog, ProofBundle,
+    ReadingPurpose, Shard, SignedNote, TILE_WIDTH, TileKind, TilePath, UnixMillis, VerifiedAuditor,
+    inclusion_proof, inclusion_tiles, verify_inclusion,
 };
 
 use crate::error::{AuditorRefusal, Fault, Refusal, Stop};
 use crate::gate::Gate;
 use crate::headers;
-use crate::platform::{AuditLog as _, InboundRequest as _, LogError, Platform};
+use crate::platform::{AuditLog, InboundRequest as _, LogError, Platform};
 use crate::route::RouteError;
 use crate::serve::{Reply, ReplyBody, json};
 use crate::trace::Nonces;
@@ -39,9 +40,15 @@ const IMMUTABLE: &str = "private, max-age=31536000, immutable";
 const TEXT: &str = "text/plain; charset=utf-8";
 const BYTES: &str = "application/octet-stream";
 
-/// What of the log is asked for.
+/// What is asked for, and of which log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reading {
+pub(crate) struct Reading {
+    shard: Shard,
+    what: What,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
     Entries,
     Checkpoint,
     Tile(TilePath),
@@ -52,6 +59,16 @@ impl Reading {
     /// What a path stands for.
     pub(crate) fn of(path: &str) -> Option<Self> {
         let rest = path.strip_prefix(PREFIX)?;
+        let part = rest.split_once('/');
+        // Nothing of a log is called by a number.
+        let part = part.and_then(|(number, rest)| Some((Shard::numbered(number)?, rest)));
+        let (shard, rest) = part.unwrap_or((Shard::Whole, rest));
+        What::of(rest).map(|what| Self { shard, what })
+    }
+}
+
+impl What {
+    fn of(rest: &str) -> Option<Self> {
         match rest {
             "entries" => Some(Self::Entries),
             "checkpoint" => Some(Self::Checkpoint),
@@ -104,26 +121,29 @@ impl Gate {
     ) -> Result<Reply<P::Response>, Stop> {
         let now = UnixMillis::new(platform.now_ms()).map_err(|_| Fault::Record)?;
         let authorization = request.header("authorization");
-        let origin = &self.config.log.origin;
+        let origin = self.config.log.shards.origin();
         let auditor = self.secrets.auditor(authorization.as_deref(), origin, now);
         let auditor = auditor.map_err(Refusal::Auditor)?;
         let target = request.target();
-        if reading == Reading::Entries {
+        let not_found = || Refusal::Route(RouteError::NotFound);
+        let mapped = self.config.log.shards.find(reading.shard);
+        let mapped = mapped.ok_or_else(not_found)?;
+        let log = platform.log(mapped.shard).map_err(Fault::Log)?;
+        if reading.what == What::Entries {
             let reader = Reader::new(auditor).map_err(Refusal::Auditor)?;
-            return self.read_entries(platform, &reader, &target, nonces).await;
+            return self
+                .read_entries(platform, &reader, mapped, &target, nonces)
+                .await;
         }
         if target.contains('?') {
             return Err(Refusal::Route(RouteError::UnknownQueryParameter).into());
         }
-        let log = platform.log();
         let checkpoint = log.checkpoint().await.map_err(Fault::Log)?;
-        let checkpoint = checkpoint.ok_or(Refusal::Route(RouteError::NotFound))?;
-        match reading {
-            Reading::Entries | Reading::Checkpoint => {
-                Ok(text(checkpoint.note, headers::NO_STORE.1))
-            }
-            Reading::Tile(path) => tile(platform, path, &checkpoint).await,
-            Reading::Proof { index } => proof(platform, index, checkpoint).await,
+        let checkpoint = checkpoint.ok_or_else(not_found)?;
+        match reading.what {
+            What::Entries | What::Checkpoint => Ok(text(checkpoint.note, headers::NO_STORE.1)),
+            What::Tile(path) => tile(&log, path, &checkpoint).await,
+            What::Proof { index } => proof(&log, index, checkpoint).await,
         }
     }
 
@@ -131,31 +151,37 @@ impl Gate {
         self: &Rc<Self>,
         platform: &P,
         reader: &Reader,
+        mapped: &MappedLog,
         target: &str,
         nonces: &Nonces,
     ) -> Result<Reply<P::Response>, Stop> {
         let (from, limit) = page_bounds(target)?;
-        let slice = platform.log().read(from, limit).await.map_err(Fault::Log)?;
-        self.record_reading(platform, reader, (from, limit), &slice.items, nonces)
-            .await?;
-        let origin = self.config.log.origin.clone();
-        let page = EntryPage::new(origin, slice.size, slice.items);
+        let log = platform.log(mapped.shard).map_err(Fault::Log)?;
+        let slice = log.read(from, limit).await.map_err(Fault::Log)?;
+        self.record_reading(
+            platform,
+            (reader, mapped),
+            (from, limit),
+            &slice.items,
+            nonces,
+        )
+        .await?;
+        let page = EntryPage::new(mapped.origin.clone(), slice.size, slice.items);
         let body = serde_json::to_string(&page).map_err(|_| Fault::Record)?;
         Ok(json(200, body, headers::NO_STORE.1))
     }
 }
 
 /// A tile of the published tree, or the entries under one.
-async fn tile<P: Platform>(
-    platform: &P,
+async fn tile<L: AuditLog, B>(
+    log: &L,
     path: TilePath,
     checkpoint: &StoredCheckpoint,
-) -> Result<Reply<P::Response>, Stop> {
+) -> Result<Reply<B>, Stop> {
     let (id, width) = (path.tile(), path.width());
     if width > id.width_in(checkpoint.head.size) {
         return Err(Refusal::Route(RouteError::NotFound).into());
     }
-    let log = platform.log();
     let damaged = Fault::Log(LogError::Malformed);
     let bytes = match path.kind() {
         TileKind::Hashes { .. } => {
@@ -189,16 +215,15 @@ async fn tile<P: Platform>(
 }
 
 /// The proof that an entry is in the published tree. It is verified before it is shown: the tiles are the store's word.
-async fn proof<P: Platform>(
-    platform: &P,
+async fn proof<L: AuditLog, B>(
+    log: &L,
     index: u64,
     checkpoint: StoredCheckpoint,
-) -> Result<Reply<P::Response>, Stop> {
+) -> Result<Reply<B>, Stop> {
     let StoredCheckpoint { head, note } = checkpoint;
     if index >= head.size {
         return Err(Refusal::Route(RouteError::NotFound).into());
     }
-    let log = platform.log();
     let damaged = || Fault::Log(LogError::Malformed);
     let mut rows = HashMap::new();
     for id in inclusion_tiles(index, head.size).map_err(|_| damaged())? {

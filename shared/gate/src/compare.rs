@@ -25,7 +25,6 @@ use crate::error::{Fault, Refusal, Stop};
 use crate::gate::{Gate, unix_time};
 use crate::keys::KeyRing;
 use crate::original::OriginalRequest;
-use crate::permit::append;
 use crate::platform::Platform;
 use crate::record;
 use crate::secrets::Secrets;
@@ -352,7 +351,7 @@ impl Gate {
             let entry: Result<PendingEntry, Fault> =
                 record::comparison(self, &disagreement, platform.now_ms());
             let recorded = match entry {
-                Ok(entry) => append(&entry, platform.log()).await,
+                Ok(entry) => self.append(platform, &entry).await,
                 Err(fault) => Err(fault),
             };
             if recorded.is_err() {

@@ -13,7 +13,7 @@ mod raw;
 mod value;
 
 use serde::{Deserialize, Serialize};
-use sluis_log::{EventSource, Origin};
+use sluis_log::{EventSource, Origin, Shard, ShardMap};
 use sluis_minimise::MAX_DOCUMENT_BYTES;
 use sluis_policy::{Basis, Catalogue, Environment, Operation, VerificationSystem};
 use sluis_token::IssuerRules;
@@ -166,10 +166,10 @@ pub(crate) struct UpstreamConfig {
     pub(crate) assertion_lifetime_seconds: u64,
 }
 
-/// Which log records go to, and how they are named in it.
+/// Which logs records go to, and who writes them.
 #[derive(Debug)]
 pub(crate) struct LogConfig {
-    pub(crate) origin: Origin,
+    pub(crate) shards: ShardMap,
     pub(crate) source: EventSource,
 }
 
@@ -279,9 +279,9 @@ impl Config {
         self.enforcement.warnings()
     }
 
-    /// The name of this deployment's log, for the store that keeps it.
-    pub fn log_origin(&self) -> &Origin {
-        &self.log.origin
+    /// This deployment's logs, for the stores that keep them.
+    pub fn logs(&self) -> &ShardMap {
+        &self.log.shards
     }
 
     /// Checks that the catalogue approves every operation's purpose and data, that
@@ -354,7 +354,14 @@ fn parse_log(raw: &raw::RawLog, institution: &str) -> Result<LogConfig, ConfigEr
     let source = EventSource::new(&raw.service, &raw.source, institution)
         .map_err(|error| unusable("log", &error))?;
     let origin = Origin::parse(&raw.origin).map_err(|error| unusable("log.origin", &error))?;
-    Ok(LogConfig { origin, source })
+    let closed = raw.closed.iter().map(|path| {
+        let expected = "`/log`, or `/log/` and the number of a shard";
+        Shard::parse(path).ok_or_else(|| ConfigError::invalid("log.closed", path, expected))
+    });
+    let closed = closed.collect::<Result<Vec<_>, _>>()?;
+    let shards = ShardMap::new(origin, raw.shards, &closed)
+        .map_err(|error| unusable("log.shards", &error))?;
+    Ok(LogConfig { shards, source })
 }
 
 fn parse_routes(raw: Vec<raw::RawRoute>) -> Result<RouteTable, ConfigError> {

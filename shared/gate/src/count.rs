@@ -4,7 +4,6 @@ use std::rc::Rc;
 
 use crate::error::{Fault, Refusal, Stop};
 use crate::gate::Gate;
-use crate::permit::append;
 use crate::platform::Platform;
 use crate::record;
 use crate::tally::{Aggregate, Counted, Counter};
@@ -39,7 +38,7 @@ impl Gate {
 
     async fn record_count<P: Platform>(&self, platform: &P, aggregate: Aggregate) {
         let recorded = match record::aggregate(self, &aggregate, platform.now_ms()) {
-            Ok(entry) => append(&entry, platform.log()).await,
+            Ok(entry) => self.append(platform, &entry).await,
             Err(fault) => Err(fault),
         };
         if recorded.is_err() {

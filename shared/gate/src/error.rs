@@ -268,6 +268,7 @@ impl Fault {
                 | LogError::Timeout { .. }
                 | LogError::Conflict
                 | LogError::Malformed
+                | LogError::NoShard(_)
                 | LogError::ReceiptMismatch,
             ) => "logUnavailable",
             Self::Keys => "keysUnavailable",

@@ -2,12 +2,14 @@
 //!
 //! Steps are numbered after the token profile.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 
-use sluis_log::{BackendResult, HmacSha256, PendingEntry, StoredEntry, hmac_sha256};
+use sluis_log::{
+    BackendResult, HmacSha256, MappedLog, PendingEntry, Shard, StoredEntry, hmac_sha256,
+};
 use sluis_minimise::AllowList;
-use sluis_policy::{Catalogue, HolderIdentity, VerificationSystemKind as Kind};
+use sluis_policy::{Allowance, Catalogue, HolderIdentity, VerificationSystemKind as Kind};
 use sluis_token::{
     BearerRequest, DEFAULT_CACHE_CAPACITY, UnixTime, VerifiedAccessToken, VerifiedTokenCache,
 };
@@ -19,10 +21,11 @@ use crate::compare::Comparison;
 use crate::config::{Config, ConfigError, IssuerConfig};
 use crate::error::{Fault, Refusal, Stop};
 use crate::keys::KeyRing;
+use crate::log_watch::LogWatch;
 use crate::minimise::FieldLists;
 use crate::original::OriginalRequest;
 use crate::permit::{ForwardPermit, RecordedAllowance, append};
-use crate::platform::{InboundRequest, LogState, Platform};
+use crate::platform::{InboundRequest, Platform};
 use crate::record::{self, OutcomeTicket};
 use crate::references::KnownReferences;
 use crate::secrets::Secrets;
@@ -50,10 +53,8 @@ pub struct Gate {
     pub(crate) tally: Tally,
     /// The candidate, if something is compared.
     pub(crate) comparison: Option<Rc<Comparison>>,
-    /// When the log was last asked how it stands, and what it answered.
-    pub(crate) health: RefCell<Option<(u64, Option<LogState>)>>,
-    /// When a write to the log last failed, if none has succeeded since.
-    pub(crate) failed_write_ms: Cell<Option<u64>>,
+    /// How the logs stand, as far as this instance knows.
+    pub(crate) log_watch: LogWatch,
     assertion_keys: String,
 }
 
@@ -105,8 +106,7 @@ impl Gate {
             references: KnownReferences::default(),
             tally: Tally::default(),
             comparison: Comparison::new(&config, &secrets).map(Rc::new),
-            health: RefCell::new(None),
-            failed_write_ms: Cell::new(None),
+            log_watch: LogWatch::default(),
             assertion_keys: assertion::key_set(&secrets),
             field_lists,
             config,
@@ -192,9 +192,9 @@ impl Gate {
             Ok(allowance) => allowance,
             Err(stop) => return Err(self.refuse(platform, &entry, stop, hides).await),
         };
-        let recorded = RecordedAllowance::record(allowance, &entry, platform.log()).await;
         let recorded = self
-            .noted(platform, recorded)
+            .allow(platform, &entry, allowance)
+            .await
             .map_err(|fault| Stopped::failed(fault, hides))?;
         let fields = self
             .field_lists
@@ -232,6 +232,21 @@ impl Gate {
         })
     }
 
+    /// Records an allowance. A log that does not take it lets nothing through.
+    async fn allow<P: Platform>(
+        &self,
+        platform: &P,
+        entry: &PendingEntry,
+        allowance: Allowance,
+    ) -> Result<RecordedAllowance, Fault> {
+        let shard = self.shard_of(entry.id());
+        let recorded = match platform.log(shard) {
+            Ok(log) => RecordedAllowance::record(allowance, entry, &log).await,
+            Err(error) => Err(error.into()),
+        };
+        self.noted(platform, shard, recorded)
+    }
+
     /// Records a refusal. A log that does not take it is the reason then.
     async fn refuse<P: Platform>(
         &self,
@@ -240,8 +255,12 @@ impl Gate {
         stop: Stop,
         hides: bool,
     ) -> Stopped {
-        let recorded = RecordedRefusal::record(entry, hides, platform.log()).await;
-        match self.noted(platform, recorded) {
+        let shard = self.shard_of(entry.id());
+        let recorded = match platform.log(shard) {
+            Ok(log) => RecordedRefusal::record(entry, hides, &log).await,
+            Err(error) => Err(error.into()),
+        };
+        match self.noted(platform, shard, recorded) {
             Ok(refusal) => Stopped::recorded(stop, refusal),
             Err(fault) => Stopped::failed(fault, hides),
         }
@@ -256,10 +275,16 @@ impl Gate {
                 .is_none_or(|offered| offered.holder_identity() == HolderIdentity::Pseudonymised)
     }
 
-    /// Remembers for `/health` how a write to the log went.
-    fn noted<P: Platform, T>(&self, platform: &P, written: Result<T, Fault>) -> Result<T, Fault> {
+    /// Remembers for `/health` how a write to a log went.
+    fn noted<P: Platform, T>(
+        &self,
+        platform: &P,
+        shard: Shard,
+        written: Result<T, Fault>,
+    ) -> Result<T, Fault> {
         let failed = matches!(written, Err(Fault::Log(_)));
-        self.failed_write_ms.set(failed.then(|| platform.now_ms()));
+        self.log_watch
+            .noted(shard, failed.then(|| platform.now_ms()));
         written
     }
 
@@ -276,8 +301,10 @@ impl Gate {
             let now_ms = later.now_ms();
             // The decision is durable; an outcome that cannot be recorded
             // leaves it open, which the log shows.
-            if let Ok(entry) = ticket.seal(&gate, result, duration_ms, now_ms) {
-                let _ = append(&entry, later.log()).await;
+            if let Ok(entry) = ticket.seal(&gate, result, duration_ms, now_ms)
+                && let Ok(log) = gate.log_of(&later, ticket.decision())
+            {
+                let _ = append(&entry, &log).await;
             }
         });
     }
@@ -288,7 +315,7 @@ impl Gate {
     pub(crate) async fn record_reading<P: Platform>(
         &self,
         platform: &P,
-        reader: &Reader,
+        read: (&Reader, &MappedLog),
         (from, limit): (u64, u32),
         items: &[StoredEntry],
         nonces: &Nonces,
@@ -296,8 +323,8 @@ impl Gate {
         if !items.iter().any(StoredEntry::is_about_a_person) {
             return Ok(());
         }
-        let entry = record::reading(self, reader, (from, limit), nonces, platform.now_ms())?;
-        append(&entry, platform.log()).await.map(drop)
+        let entry = record::reading(self, read, (from, limit), nonces, platform.now_ms())?;
+        self.append(platform, &entry).await.map(drop)
     }
 }
 

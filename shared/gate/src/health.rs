@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::gate::Gate;
 use crate::headers;
+use crate::log_watch::Watched;
 use crate::platform::{InboundRequest as _, LogState, Platform, Standing};
 use crate::serve::{Reply, json};
 
@@ -33,6 +34,9 @@ struct Health<'a> {
     enforcement: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     log: Option<LogDetail>,
+    /// By their paths, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logs: Option<BTreeMap<String, LogDetail>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     details: Option<BTreeMap<&'a str, KeysDetail>>,
 }
@@ -40,31 +44,28 @@ struct Health<'a> {
 #[derive(Serialize)]
 struct LogDetail {
     status: Status,
-    /// Entries that are durable.
-    sequenced: u64,
+    /// Entries that are durable; none if the log does not answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sequenced: Option<u64>,
     /// Entries under the published checkpoint.
-    published: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    published: Option<u64>,
     /// What speaks against the store, by its name.
     #[serde(skip_serializing_if = "Option::is_none")]
     evidence: Option<String>,
 }
 
-impl From<LogState> for LogDetail {
-    fn from(state: LogState) -> Self {
-        let status = status_of(&state);
-        let LogState {
-            sequenced,
-            published,
-            standing,
-        } = state;
-        let evidence = match standing {
-            Standing::Refused(evidence) => Some(evidence),
+impl From<&Watched> for LogDetail {
+    fn from(log: &Watched) -> Self {
+        let state = log.state.as_ref();
+        let evidence = state.and_then(|state| match &state.standing {
+            Standing::Refused(evidence) => Some(evidence.clone()),
             Standing::Unchecked | Standing::Sound | Standing::Unpublished => None,
-        };
+        });
         Self {
-            status,
-            sequenced,
-            published,
+            status: state.map_or(Status::Down, status_of),
+            sequenced: state.map(|state| state.sequenced),
+            published: state.map(|state| state.published),
             evidence,
         }
     }
@@ -89,20 +90,17 @@ struct KeysDetail {
 }
 
 impl Gate {
-    /// `DEGRADED` when an issuer's keys are old or no checkpoint can be published,
-    /// `DOWN` when the log does not answer or is not the one that was signed: then
-    /// no request could pass anyway.
+    /// `DEGRADED` when an issuer's keys are old, no checkpoint can be published or one
+    /// of several logs is down, `DOWN` when no log answers and is the one that was
+    /// signed: then no request could pass anyway.
     pub(crate) async fn health<P: Platform>(
         &self,
         platform: &P,
         request: &P::Request,
     ) -> Reply<P::Response> {
         let is_shadow = self.config.enforcement.licence().is_some();
-        let log = self.log_state(platform).await;
-        let state = log
-            .as_ref()
-            .filter(|_| self.log_takes_writes(platform.now_ms()));
-        let status = match state.map_or(Status::Down, status_of) {
+        let logs = self.log_states(platform).await;
+        let status = match self.status_of_all(&logs, platform.now_ms()) {
             Status::Down if !is_shadow => Status::Down,
             Status::Up if !is_shadow && !self.keys.is_degraded(platform.now_ms()) => Status::Up,
             Status::Down | Status::Degraded | Status::Up => Status::Degraded,
@@ -120,7 +118,14 @@ impl Gate {
                     (false, true) => "enforced",
                 },
             ),
-            log: log.filter(|_| trusted).map(LogDetail::from),
+            log: match &*logs {
+                [log] if trusted && log.state.is_some() => Some(log.into()),
+                _ => None,
+            },
+            logs: (trusted && logs.len() > 1).then(|| {
+                let logs = logs.iter();
+                logs.map(|log| (log.shard.path(), log.into())).collect()
+            }),
             details: trusted.then(|| self.keys_details(platform.now_ms())),
         };
         let code = match status {
@@ -130,6 +135,25 @@ impl Gate {
         // Only a map with non-text keys could fail to serialise; there is none.
         let body = serde_json::to_string(&health).unwrap_or_default();
         json(code, body, headers::NO_STORE.1)
+    }
+
+    /// Requests pass for as long as one open log takes entries. A closed one keeps
+    /// nobody out.
+    fn status_of_all(&self, logs: &[Watched], now_ms: u64) -> Status {
+        let status = |log: &Watched| {
+            let state = log.state.as_ref();
+            let state = state.filter(|_| self.log_watch.takes_writes(log.shard, now_ms));
+            state.map_or(Status::Down, status_of)
+        };
+        let mut open = logs.iter().filter(|log| log.open).map(status);
+        if open.all(|status| status == Status::Down) {
+            return Status::Down;
+        }
+        if logs.iter().map(status).all(|status| status == Status::Up) {
+            Status::Up
+        } else {
+            Status::Degraded
+        }
     }
 
     fn keys_details(&self, now_ms: u64) -> BTreeMap<&str, KeysDetail> {

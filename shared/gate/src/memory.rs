@@ -12,7 +12,7 @@ use sluis_log::TileId;
 use sluis_log::sequencer::{
     MemoryCheckpoints, Sequencer, SequencerError, StoredCheckpoint, StoredLeaf,
 };
-use sluis_log::{ChainHash, MemoryLog, Origin, PendingEntry, Receipt, StoredEntry};
+use sluis_log::{ChainHash, MemoryLog, Origin, PendingEntry, Receipt, Shard, StoredEntry};
 use sluis_token::{LocalVerifier, UnixTime};
 
 use crate::headers;
@@ -205,25 +205,39 @@ pub enum LogFault {
     ForkedReceipt,
 }
 
-/// The log in memory.
+/// A log in memory. Clones share it.
+#[derive(Debug, Clone)]
+pub struct MemoryAuditLog(Rc<LogParts>);
+
 #[derive(Debug)]
-pub struct MemoryAuditLog {
+struct LogParts {
     entries: RefCell<MemoryLog>,
     heads: MemoryCheckpoints,
     standing: RefCell<Standing>,
     fault: Cell<LogFault>,
 }
 
+impl MemoryAuditLog {
+    fn new(origin: Origin) -> Self {
+        Self(Rc::new(LogParts {
+            entries: RefCell::new(MemoryLog::new(origin)),
+            heads: MemoryCheckpoints::default(),
+            standing: RefCell::new(Standing::Sound),
+            fault: Cell::default(),
+        }))
+    }
+}
+
 impl AuditLog for MemoryAuditLog {
     async fn append(&self, entry: &PendingEntry) -> Result<Receipt, LogError> {
         let write = || {
-            let mut entries = self.entries.borrow_mut();
+            let mut entries = self.0.entries.borrow_mut();
             entries.append(entry).map_err(|_| LogError::Conflict)
         };
-        if !self.standing.borrow().takes_entries() {
+        if !self.0.standing.borrow().takes_entries() {
             return Err(LogError::NotTrusted);
         }
-        match self.fault.get() {
+        match self.0.fault.get() {
             LogFault::None => write(),
             LogFault::Unavailable => Err(LogError::Unavailable),
             LogFault::Timeout => Err(LogError::Timeout { limit_ms: 0 }),
@@ -240,9 +254,9 @@ impl AuditLog for MemoryAuditLog {
     }
 
     async fn read(&self, from: u64, limit: u32) -> Result<LogSlice, LogError> {
-        match self.fault.get() {
+        match self.0.fault.get() {
             LogFault::None | LogFault::CrashAfterWrite | LogFault::ForkedReceipt => {
-                let entries = self.entries.borrow();
+                let entries = self.0.entries.borrow();
                 Ok(LogSlice {
                     size: entries.head().size,
                     items: entries.read(from, limit),
@@ -260,21 +274,21 @@ impl AuditLog for MemoryAuditLog {
                 .checkpoint()
                 .await?
                 .map_or(0, |stored| stored.head.size),
-            standing: self.standing.borrow().clone(),
+            standing: self.0.standing.borrow().clone(),
         })
     }
 
     async fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, LogError> {
-        let log = self.entries.borrow();
+        let log = self.0.entries.borrow();
         Ok(log.tree().checkpoint().cloned())
     }
 
     async fn tile(&self, id: TileId) -> Result<Option<Vec<u8>>, LogError> {
-        Ok(self.entries.borrow().tree().tile(id).map(<[u8]>::to_vec))
+        Ok(self.0.entries.borrow().tree().tile(id).map(<[u8]>::to_vec))
     }
 
     async fn leaves(&self, from: u64, limit: u64) -> Result<Vec<StoredLeaf>, LogError> {
-        Ok(self.entries.borrow().leaves(from, limit))
+        Ok(self.0.entries.borrow().leaves(from, limit))
     }
 }
 
@@ -347,7 +361,9 @@ impl ReplayStore for MemoryReplayStore {
 
 struct Inner {
     now_ms: Cell<u64>,
-    log: MemoryAuditLog,
+    origin: Origin,
+    /// Made when they are first asked for.
+    logs: RefCell<BTreeMap<Shard, MemoryAuditLog>>,
     shared: MemorySharedStore,
     replay: MemoryReplayStore,
     keys: RefCell<HashMap<String, Result<Vec<u8>, FetchError>>>,
@@ -364,16 +380,13 @@ struct Inner {
 pub struct MemoryPlatform(Rc<Inner>);
 
 impl MemoryPlatform {
-    /// A platform whose clock stands at `now_ms`, with an empty log.
+    /// A platform whose clock stands at `now_ms`, with empty logs of a deployment of
+    /// that origin.
     pub fn new(now_ms: u64, origin: Origin) -> Self {
         Self(Rc::new(Inner {
             now_ms: Cell::new(now_ms),
-            log: MemoryAuditLog {
-                entries: RefCell::new(MemoryLog::new(origin)),
-                heads: MemoryCheckpoints::default(),
-                standing: RefCell::new(Standing::Sound),
-                fault: Cell::default(),
-            },
+            origin,
+            logs: RefCell::default(),
             shared: MemorySharedStore::default(),
             replay: MemoryReplayStore::default(),
             keys: RefCell::default(),
@@ -455,21 +468,47 @@ impl MemoryPlatform {
         self.0.shared.reads.get()
     }
 
-    /// Lets the log fail.
-    pub fn break_log(&self, fault: LogFault) {
-        self.0.log.fault.set(fault);
+    /// A log, if its origin is one.
+    fn made(&self, shard: Shard) -> Option<MemoryAuditLog> {
+        let origin = shard.origin(&self.0.origin).ok()?;
+        let mut logs = self.0.logs.borrow_mut();
+        let log = logs
+            .entry(shard)
+            .or_insert_with(|| MemoryAuditLog::new(origin));
+        Some(log.clone())
     }
 
-    /// Puts the log back to its first `size` entries, as its owner could.
+    /// Lets the whole log fail.
+    pub fn break_log(&self, fault: LogFault) {
+        self.break_shard(Shard::Whole, fault);
+    }
+
+    /// Lets one of the logs fail.
+    pub fn break_shard(&self, shard: Shard, fault: LogFault) {
+        if let Some(log) = self.made(shard) {
+            log.0.fault.set(fault);
+        }
+    }
+
+    /// Puts the whole log back to its first `size` entries, as its owner could.
     pub fn roll_back_log(&self, size: u64) {
-        let log = &self.0.log;
+        let Some(MemoryAuditLog(log)) = self.made(Shard::Whole) else {
+            return;
+        };
         let kept = log.entries.borrow().cut(size);
         log.entries.replace(kept);
     }
 
     /// Integrates what was appended and publishes a checkpoint, as a store does by itself.
     pub async fn publish(&self, signer: &NoteSigner) {
-        let log = &self.0.log;
+        self.publish_shard(Shard::Whole, signer).await;
+    }
+
+    /// The same of one of the logs.
+    pub async fn publish_shard(&self, shard: Shard, signer: &NoteSigner) {
+        let Some(MemoryAuditLog(log)) = self.made(shard) else {
+            return;
+        };
         let origin = log.entries.borrow().origin().clone();
         let sequencer = Sequencer {
             origin: &origin,
@@ -496,9 +535,15 @@ impl MemoryPlatform {
         self.0.forwarded.borrow().clone()
     }
 
-    /// The log's entries, whatever fault is on.
+    /// The whole log's entries, whatever fault is on.
     pub fn entries(&self) -> Vec<StoredEntry> {
-        self.0.log.entries.borrow().read(0, u32::MAX)
+        self.entries_of(Shard::Whole)
+    }
+
+    /// The same of one of the logs.
+    pub fn entries_of(&self, shard: Shard) -> Vec<StoredEntry> {
+        let log = self.made(shard);
+        log.map_or_else(Vec::new, |log| log.0.entries.borrow().read(0, u32::MAX))
     }
 
     /// How many pieces of work are put off.
@@ -545,8 +590,8 @@ impl Platform for MemoryPlatform {
         &LocalVerifier
     }
 
-    fn log(&self) -> &MemoryAuditLog {
-        &self.0.log
+    fn log(&self, shard: Shard) -> Result<MemoryAuditLog, LogError> {
+        self.made(shard).ok_or(LogError::NoShard(shard))
     }
 
     fn shared(&self) -> &MemorySharedStore {

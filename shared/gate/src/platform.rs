@@ -9,7 +9,7 @@ use std::future::Future;
 use serde::{Deserialize, Serialize};
 use sluis_log::TileId;
 use sluis_log::sequencer::{Evidence, StoredCheckpoint, StoredLeaf};
-use sluis_log::{PendingEntry, Receipt, StoredEntry};
+use sluis_log::{PendingEntry, Receipt, Shard, StoredEntry};
 use sluis_token::SignatureVerifier;
 use sluis_token::sign::{SignError, SigningKey};
 
@@ -30,7 +30,7 @@ pub trait Platform: Clone + 'static {
     type Response: UpstreamResponse;
     /// Checks signatures, in WebAssembly or through the platform's own cryptography.
     type Verifier: SignatureVerifier;
-    /// The durable log.
+    /// A durable log.
     type Log: AuditLog;
     /// What the instances of a deployment share.
     type Shared: SharedStore;
@@ -49,8 +49,9 @@ pub trait Platform: Clone + 'static {
         key.sign_bytes(message)
     }
 
-    /// The audit log.
-    fn log(&self) -> &Self::Log;
+    /// One of the deployment's audit logs; [`LogError::NoShard`] for one that the
+    /// configuration does not have. Which one has an entry, the gate knows.
+    fn log(&self, shard: Shard) -> Result<Self::Log, LogError>;
 
     /// The shared store. A deployment without one has one that is always empty.
     fn shared(&self) -> &Self::Shared;
@@ -236,6 +237,9 @@ pub enum LogError {
     /// with it yet.
     #[error("the log store is not the one that was signed, or that is not known yet")]
     NotTrusted,
+    /// The platform keeps no such log.
+    #[error("there is no log {}", .0.path())]
+    NoShard(Shard),
     /// The receipt does not extend the chain by this entry.
     #[error("the log store's receipt does not cover the entry")]
     ReceiptMismatch,

@@ -15,7 +15,6 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Fault, Refusal, Stop};
 use crate::gate::Gate;
 use crate::keys::MARK_DEADLINE_MS;
-use crate::permit::append;
 use crate::platform::{InboundRequest, Platform};
 use crate::record;
 use crate::serve::{Reply, json};
@@ -87,7 +86,7 @@ impl Gate {
         }
         let system = chosen.map(|issuer| issuer.system.id());
         let entry = record::purge(self, system, nonces, platform.now_ms())?;
-        append(&entry, platform.log()).await?;
+        self.append(platform, &entry).await?;
         let everywhere = here_only.is_empty();
         let answer = Answer {
             purged,

@@ -2,9 +2,9 @@
 
 use sluis_log::{
     BackendResult, Check, CheckOutcome, CommitmentRandom, ComparisonCount, DecisionRecord,
-    DeliberationFacts, EntryId, Envelope, Event, KeysPurged, LogRead, MandateFacts, OperationFacts,
-    OutcomeRecord, PendingEntry, PolicyDigest, RefusalAggregate, TokenFacts, Trace, TraceId,
-    UnixMillis, Verdict, seal_with,
+    DeliberationFacts, EntryId, Envelope, Event, KeysPurged, LogRead, MandateFacts, MappedLog,
+    OperationFacts, OutcomeRecord, PendingEntry, PolicyDigest, RefusalAggregate, TokenFacts, Trace,
+    TraceId, UnixMillis, Verdict, seal_with,
 };
 use sluis_policy::{Catalogue, HolderIdentity as HolderMode};
 use sluis_token::{AccessToken, VerifiedAccessToken};
@@ -198,6 +198,11 @@ impl OutcomeTicket {
         }
     }
 
+    /// The entry that it belongs to, and whose log is its own.
+    pub(crate) const fn decision(&self) -> EntryId {
+        self.decision
+    }
+
     pub(crate) fn seal(
         self,
         gate: &Gate,
@@ -242,7 +247,7 @@ fn unrelated(nonces: &Nonces) -> Trace {
 /// The record of an auditor's reading.
 pub(crate) fn reading(
     gate: &Gate,
-    reader: &Reader,
+    (reader, read): (&Reader, &MappedLog),
     (from, limit): (u64, u32),
     nonces: &Nonces,
     now_ms: u64,
@@ -252,6 +257,7 @@ pub(crate) fn reading(
         purpose: reader.purpose(),
         reference: reader.reference(),
         trace: unrelated(nonces),
+        log: read.origin.as_str(),
         from,
         limit,
     });

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use sha2::{Digest, Sha256};
 use sluis_log::sequencer::HeadSeal;
 use sluis_log::{
-    AuditorKey, AuditorTokenError, KeyName, NoteSigner, Origin, ReferenceKey, UnixMillis,
+    AuditorKey, AuditorTokenError, KeyName, NoteSigner, Origin, ReferenceKey, ShardKey, UnixMillis,
     VerifiedAuditor,
 };
 use sluis_token::PseudonymKey;
@@ -29,7 +29,7 @@ pub struct RawSecrets {
     /// the `sub` of tokens.
     pub pseudonym_key: String,
     /// `SLUIS_LOG_KEY`: base64url, 32 bytes. Keys every reference in
-    /// the log, and the nonces of DPoP.
+    /// the log, which shard has an entry, and the nonces of DPoP.
     pub log_key: String,
     /// `SLUIS_ASSERTION_KEY`: a private JWK that signs the assertions.
     pub assertion_key: String,
@@ -82,6 +82,8 @@ pub struct Secrets {
     pub(crate) pseudonym_key: PseudonymKey,
     pub(crate) log_key: ReferenceKey,
     pub(crate) nonce_key: NonceKey,
+    /// Chooses the log of an entry.
+    pub(crate) shard_key: ShardKey,
     /// Seals what this instance leaves for the others.
     pub(crate) vault: Rc<Vault>,
     pub(crate) assertion_key: SigningKey,
@@ -140,6 +142,7 @@ impl TryFrom<RawSecrets> for Secrets {
         let log_key = parse_key("SLUIS_LOG_KEY", &raw.log_key)?;
         Ok(Self {
             nonce_key: NonceKey::derive(&log_key),
+            shard_key: ShardKey::derive(&log_key),
             vault: Rc::new(Vault::derive(&*log_key)),
             operator_digest: operator_token.map(|token| Sha256::digest(token.as_bytes()).into()),
             pseudonym_key: pseudonym_key(&raw.pseudonym_key)?,

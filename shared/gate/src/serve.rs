@@ -15,25 +15,17 @@ use sluis_log::BackendResult;
 use sluis_minimise::AllowList;
 use sluis_token::AuthorizationScheme;
 
-use crate::age::within;
 use crate::audit::Reading;
 use crate::error::{Fault, Refusal, Stop};
 use crate::gate::{Admission, Gate};
 use crate::headers;
 use crate::minimise::{Filter, Filtered};
 use crate::original::{DECIDE_PATH, OriginalRequest};
-use crate::platform::{AuditLog as _, InboundRequest as _, LogState, Platform, UpstreamResponse};
+use crate::platform::{InboundRequest as _, Platform, UpstreamResponse};
 use crate::problem::{self, Candour};
 use crate::route::RouteError;
 use crate::shadow::Stopped;
 use crate::trace::Nonces;
-
-/// How long an answer of the log stands for its health, in milliseconds.
-const HEALTH_INTERVAL_MS: u64 = 1000;
-
-/// How long a failed write speaks against the log's health, in milliseconds:
-/// long enough to be seen, short enough to be tried again.
-const FAILED_WRITE_MS: u64 = 10_000;
 
 const HEALTH_PATH: &str = "/health";
 const KEYS_PATH: &str = "/.well-known/jwks.json";
@@ -259,26 +251,6 @@ impl Gate {
             headers: assertion.into_iter().chain(further).collect(),
             body: ReplyBody::Text(String::new()),
         })
-    }
-
-    /// Whether no write to the log has failed lately: one that can be read and not
-    /// written to serves nobody.
-    pub(crate) fn log_takes_writes(&self, now_ms: u64) -> bool {
-        !within(self.failed_write_ms.get(), FAILED_WRITE_MS, now_ms)
-    }
-
-    /// How the log stands; none if it does not answer. Anyone may ask for the health of
-    /// this gate, so the log is asked once an interval and not once a request.
-    pub(crate) async fn log_state<P: Platform>(&self, platform: &P) -> Option<LogState> {
-        let now_ms = platform.now_ms();
-        if let Some((asked_ms, state)) = &*self.health.borrow()
-            && within(Some(*asked_ms), HEALTH_INTERVAL_MS, now_ms)
-        {
-            return state.clone();
-        }
-        let state = platform.log().state().await.ok();
-        self.health.replace(Some((now_ms, state.clone())));
-        state
     }
 
     /// An operator's order or question, from an operator.

@@ -245,6 +245,26 @@ const WEAKENING: &[(&str, &str, &str)] = &[
         "log",
     ),
     (
+        "aggregate_interval_ms = 10000",
+        "aggregate_interval_ms = 10000\nshards = 0",
+        "log.shards",
+    ),
+    (
+        "aggregate_interval_ms = 10000",
+        "aggregate_interval_ms = 10000\nshards = 17",
+        "log.shards",
+    ),
+    (
+        "aggregate_interval_ms = 10000",
+        "aggregate_interval_ms = 10000\nshards = 4\nclosed = [\"/log/3\"]",
+        "log.shards",
+    ),
+    (
+        "aggregate_interval_ms = 10000",
+        "aggregate_interval_ms = 10000\nclosed = [\"/log/03\"]",
+        "log.closed",
+    ),
+    (
         "realm = \"sluis-simulation\"",
         "realm = \"a\\\"b\"",
         "institution.realm",

@@ -16,6 +16,8 @@
 mod binding;
 #[path = "pipeline/published.rs"]
 mod published;
+#[path = "pipeline/shards.rs"]
+mod shards;
 #[path = "pipeline/single_use.rs"]
 mod single_use;
 #[path = "pipeline/status.rs"]

@@ -305,6 +305,8 @@ pub struct LogRead<'a> {
     pub reference: Option<&'a str>,
     /// The trace of the request.
     pub trace: Trace,
+    /// The origin of the log that was read.
+    pub log: &'a str,
     /// The first index asked for.
     pub from: u64,
     /// How many entries were asked for at most.

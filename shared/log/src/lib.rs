@@ -37,6 +37,7 @@ mod pending;
 mod reference;
 pub mod reidentify;
 pub mod sequencer;
+mod shard;
 mod source;
 pub mod sql;
 mod stored;
@@ -80,6 +81,7 @@ pub use reference::{
     HolderIdentity, HolderRef, MandateRef, ReferenceKey, ReferenceKeyError, ReferenceKeyId,
     SubjectRef,
 };
+pub use shard::{MAX_SHARDS, MappedLog, Shard, ShardKey, ShardMap, ShardMapError};
 pub use source::EventSource;
 pub use stored::{
     CommitmentError, CommitmentState, EntryPage, MAX_PAGE_ENTRIES, Opening, Row, StoredEntry,

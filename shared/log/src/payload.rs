@@ -262,6 +262,7 @@ struct ReadData<'a> {
     purpose: ReadingPurpose,
     #[serde(skip_serializing_if = "Option::is_none")]
     reference: Option<&'a str>,
+    log: &'a str,
     from: u64,
     limit: u32,
 }
@@ -326,6 +327,7 @@ impl<'a> Data<'a> {
                 purpose,
                 reference,
                 trace,
+                log,
                 from,
                 limit,
             }) => Self::LogRead(ReadData {
@@ -335,6 +337,7 @@ impl<'a> Data<'a> {
                 auditor: bounded("auditor", auditor)?,
                 purpose: *purpose,
                 reference: optional("reference", *reference)?,
+                log: bounded("log", log)?,
                 from: *from,
                 limit: *limit,
             }),

@@ -148,7 +148,8 @@ fn aggregates_and_readings_have_their_own_types() {
         read["data"],
         json!({
             "traceId": TRACE, "relatedTraceId": "caller-0001", "institution": "SIM institution",
-            "auditor": "dpo", "purpose": "complaint", "reference": "SIM/2026/42", "from": 10, "limit": 100,
+            "auditor": "dpo", "purpose": "complaint", "reference": "SIM/2026/42",
+            "log": "gate.example.be/log", "from": 10, "limit": 100,
         })
     );
 }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use sluis_gate::{Config, ConfigError, Embedded, Gate, RawSecrets, SecretError, Secrets};
-use sluis_log::Origin;
+use sluis_log::ShardMap;
 use sluis_policy::{Catalogue, CatalogueError};
 use worker::Env;
 
@@ -45,10 +45,10 @@ pub(crate) fn gate(env: &Env) -> Result<Rc<Gate>, StartError> {
     Ok(gate)
 }
 
-/// The name of the log that the Durable Object keeps.
-pub(crate) fn log_origin() -> Result<Origin, StartError> {
+/// The logs that the Durable Objects keep.
+pub(crate) fn logs() -> Result<ShardMap, StartError> {
     let config = Config::try_from(Embedded::from_json(CONFIG)?)?;
-    Ok(config.log_origin().clone())
+    Ok(config.logs().clone())
 }
 
 fn start(env: &Env) -> Result<Rc<Gate>, StartError> {

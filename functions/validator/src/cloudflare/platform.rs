@@ -4,9 +4,10 @@ use std::future::Future;
 use std::rc::Rc;
 
 use sluis_gate::{
-    AuditLog, BodyError, FetchError, ForwardPermit, Platform, UpstreamError, UpstreamResponse,
-    headers,
+    AuditLog, BodyError, FetchError, ForwardPermit, LogError, Platform, UpstreamError,
+    UpstreamResponse, headers,
 };
+use sluis_log::Shard;
 use sluis_token::sign::{SignError, SigningKey};
 use wasm_bindgen::{JsCast as _, JsValue};
 
@@ -21,20 +22,28 @@ use super::verifier::WebCrypto;
 /// An issuer's document must be here by then, in milliseconds.
 const DOCUMENT_TIMEOUT_MS: u32 = 3_000;
 
+/// Where a deployment's logs are.
+pub(crate) trait Logs: Clone + 'static {
+    type Log: AuditLog;
+
+    /// One of them.
+    fn of(&self, shard: Shard) -> Self::Log;
+}
+
 /// What one request has of its platform.
 #[derive(Debug)]
 pub(crate) struct Workers<L> {
-    log: L,
+    logs: L,
     /// The `ExecutionContext`.
     context: Rc<JsValue>,
     shared: KvStore,
 }
 
 impl<L> Workers<L> {
-    pub(crate) fn new(log: L, context: JsValue) -> Self {
+    pub(crate) fn new(logs: L, context: JsValue) -> Self {
         let context = Rc::new(context);
         Self {
-            log,
+            logs,
             shared: KvStore::new(Rc::clone(&context)),
             context,
         }
@@ -44,7 +53,7 @@ impl<L> Workers<L> {
 impl<L: Clone> Clone for Workers<L> {
     fn clone(&self) -> Self {
         Self {
-            log: self.log.clone(),
+            logs: self.logs.clone(),
             context: Rc::clone(&self.context),
             shared: self.shared.clone(),
         }
@@ -79,11 +88,11 @@ impl UpstreamResponse for WorkersResponse {
     }
 }
 
-impl<L: AuditLog + Clone + 'static> Platform for Workers<L> {
+impl<L: Logs> Platform for Workers<L> {
     type Request = WorkersRequest;
     type Response = WorkersResponse;
     type Verifier = WebCrypto;
-    type Log = L;
+    type Log = L::Log;
     type Shared = KvStore;
     type Replay = DurableReplay;
 
@@ -99,8 +108,8 @@ impl<L: AuditLog + Clone + 'static> Platform for Workers<L> {
         signer::sign(key, message)
     }
 
-    fn log(&self) -> &L {
-        &self.log
+    fn log(&self, shard: Shard) -> Result<L::Log, LogError> {
+        Ok(self.logs.of(shard))
     }
 
     fn shared(&self) -> &KvStore {

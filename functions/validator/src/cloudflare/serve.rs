@@ -2,27 +2,27 @@
 
 #![expect(unreachable_pub, reason = "wasm-bindgen exports public functions only")]
 
-use sluis_gate::{AuditLog, headers, not_started};
+use sluis_gate::{headers, not_started};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use worker::Env;
 
 use super::instance;
 use super::js;
-use super::platform::Workers;
+use super::platform::{Logs, Workers};
 use super::reply::pack;
 use super::request::WorkersRequest;
 use super::task;
 
-/// Serves a request with that log. The answer if it is there at once;
+/// Serves a request with those logs. The answer if it is there at once;
 /// otherwise it comes through [`js::settle`] under the request's number.
-pub(crate) fn serve<L: AuditLog + Clone + 'static>(
+pub(crate) fn serve<L: Logs>(
     number: u32,
     head: Vec<u8>,
     request: JsValue,
     env: &Env,
     context: JsValue,
-    log: L,
+    logs: L,
 ) -> Option<String> {
     let gate = match instance::gate(env) {
         Ok(gate) => gate,
@@ -32,7 +32,7 @@ pub(crate) fn serve<L: AuditLog + Clone + 'static>(
         }
     };
     let request = WorkersRequest::new(head, request);
-    let platform = Workers::new(log, context);
+    let platform = Workers::new(logs, context);
     let answer = async move { pack(gate.serve(&platform, request).await) };
     let packed = task::start(answer, move |packed| {
         js::settle(number, &packed.text, &packed.upstream);

@@ -1,20 +1,20 @@
-//! The log as the gate uses it: one call to the Durable Object an entry.
+//! The logs as the gate uses them: one call to a Durable Object an entry.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 
 use sluis_gate::{AuditLog, LogError, LogSlice, LogState};
 use sluis_log::sequencer::{StoredCheckpoint, StoredLeaf};
-use sluis_log::{PendingEntry, Receipt, StoredEntry, TileId, TreeHash, TreeHead};
+use sluis_log::{PendingEntry, Receipt, Shard, StoredEntry, TileId, TreeHash, TreeHead};
 use wasm_bindgen::JsValue;
 use worker::{Env, ObjectNamespace};
 
 use crate::cloudflare::js;
+use crate::cloudflare::platform::Logs;
 use crate::cloudflare::task::Operation;
 
 /// Binding of the Durable Object's namespace.
-const BINDING: &str = "AUDIT_LOG";
-/// One log, one object.
-const NAME: &str = "log";
+pub(super) const BINDING: &str = "AUDIT_LOG";
 /// An answer of the log must be here by then. A hung object would hang its
 /// caller for as long as the client waits; this makes it a 503.
 pub(super) const TIMEOUT_MS: u32 = 800;
@@ -37,12 +37,20 @@ thread_local! {
     static NAMESPACE: RefCell<Option<ObjectNamespace>> = const { RefCell::new(None) };
 }
 
-/// The log in the Durable Object.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct DurableLog;
+/// One log, one object: its name.
+pub(super) fn name_of(shard: Shard) -> Cow<'static, str> {
+    match shard {
+        Shard::Whole => "log".into(),
+        Shard::Part(number) => format!("log-{number}").into(),
+    }
+}
 
-impl DurableLog {
-    /// Remembers where the log is; the binding is the instance's.
+/// The logs in the Durable Objects.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DurableLogs;
+
+impl DurableLogs {
+    /// Remembers where the logs are; the binding is the instance's.
     pub(crate) fn bound(env: &Env) -> Self {
         NAMESPACE.with_borrow_mut(|namespace| {
             if namespace.is_none() {
@@ -51,7 +59,21 @@ impl DurableLog {
         });
         Self
     }
+}
 
+impl Logs for DurableLogs {
+    type Log = DurableLog;
+
+    fn of(&self, shard: Shard) -> DurableLog {
+        DurableLog(shard)
+    }
+}
+
+/// The log in a Durable Object.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DurableLog(Shard);
+
+impl DurableLog {
     /// Calls the object; the text that it returns.
     async fn call(self, begin: impl FnOnce(u32, &JsValue)) -> Result<String, LogError> {
         let namespace = NAMESPACE
@@ -59,7 +81,7 @@ impl DurableLog {
             .ok_or(LogError::Unavailable)?;
         // A stub belongs to its request, so each has its own.
         let stub = namespace
-            .get_by_name(NAME)
+            .get_by_name(&name_of(self.0))
             .map_err(|_| LogError::Unavailable)?;
         let stub: JsValue = stub.into_rpc();
         let outcome = Operation::begin(|number| begin(number, &stub)).await;

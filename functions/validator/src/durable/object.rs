@@ -1,4 +1,4 @@
-//! The log's Durable Object: one, so that one place gives out the indices.
+//! A log's Durable Object: one a log, so that one place gives out the indices.
 //!
 //! Durability is the platform's output gate: no answer leaves before the write
 //! it follows is on disk. SQL that ran before a failure stays, so an append is
@@ -21,7 +21,9 @@ use worker::{
     durable_object,
 };
 
-use super::log::{CONFLICT, FAILED, Leaf, NOT_TRUSTED, PublishedCheckpoint, Question, Slice};
+use super::log::{
+    BINDING, CONFLICT, FAILED, Leaf, NOT_TRUSTED, PublishedCheckpoint, Question, Slice, name_of,
+};
 use super::publisher::{Publisher, round};
 use super::rows::{Columns, integer, rows};
 use super::tree::ObjectTree;
@@ -31,6 +33,8 @@ use crate::cloudflare::{instance, js, task};
 #[durable_object(fetch)]
 pub struct AuditLog {
     sql: SqlStorage,
+    /// Which log this is; none if this object is none of the configuration's.
+    origin: Option<Origin>,
     /// Publishes; none where the binding or the key is missing.
     publisher: Option<Rc<Publisher>>,
     standing: Rc<RefCell<Standing>>,
@@ -51,6 +55,8 @@ struct Opened {
 pub(super) enum Failure {
     #[error("nothing is added before the store was found to be the one that was signed")]
     NotTrusted,
+    #[error("this object is none of the logs of the configuration")]
+    Unknown,
     #[error("not JSON as expected: {0}")]
     Json(#[from] serde_json::Error),
     #[error(transparent)]
@@ -67,15 +73,33 @@ pub(super) enum Failure {
     Stored(#[from] sluis_log::StoredError),
 }
 
+/// Which of the configuration's logs an object is, by its id: nobody who calls it can
+/// say otherwise.
+fn identify(state: &State, env: &Env) -> Result<Origin, Failure> {
+    let objects = env.durable_object(BINDING)?;
+    for mapped in instance::logs()?.logs() {
+        if objects.id_from_name(&name_of(mapped.shard))? == state.id() {
+            return Ok(mapped.origin.clone());
+        }
+    }
+    Err(Failure::Unknown)
+}
+
 impl DurableObject for AuditLog {
     fn new(state: State, env: Env) -> Self {
         let sql = state.storage().sql();
-        let publisher = Publisher::new(&env, ObjectTree(sql.clone()));
+        let origin = identify(&state, &env);
+        let publisher = match &origin {
+            Ok(origin) => Publisher::new(&env, origin.clone(), ObjectTree(sql.clone()))
+                .map_err(|error| error.to_string()),
+            Err(failure) => Err(failure.to_string()),
+        };
         if let Err(error) = &publisher {
             js::report(&format!("sluis log: {error}"));
         }
         Self {
             sql,
+            origin: origin.ok(),
             publisher: publisher.ok().map(Rc::new),
             standing: Rc::default(),
             opened: RefCell::new(None),
@@ -288,7 +312,7 @@ impl AuditLog {
         for statement in statements(sqlite::SCHEMA) {
             self.sql.exec(statement, None)?;
         }
-        let origin = instance::log_origin()?;
+        let origin = self.origin.clone().ok_or(Failure::Unknown)?;
         let last = match rows(&self.sql, sqlite::LAST, Vec::new())?.pop() {
             None => None,
             Some(row) => {

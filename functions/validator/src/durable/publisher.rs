@@ -41,8 +41,7 @@ pub(super) enum PublisherError {
 }
 
 impl Publisher {
-    pub(super) fn new(env: &Env, tree: ObjectTree) -> Result<Self, PublisherError> {
-        let origin = instance::log_origin()?;
+    pub(super) fn new(env: &Env, origin: Origin, tree: ObjectTree) -> Result<Self, PublisherError> {
         let key = instance::secret(env, instance::CHECKPOINT_KEY)?;
         Ok(Self {
             key: CheckpointKey::parse(&key, &origin)?,

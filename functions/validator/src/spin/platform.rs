@@ -1,9 +1,11 @@
 //! What the gate asks of a platform, on Spin.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::rc::Rc;
 
-use sluis_gate::{FetchError, ForwardPermit, Platform, UpstreamError};
+use sluis_gate::{FetchError, ForwardPermit, LogError, Platform, UpstreamError};
+use sluis_log::Shard;
 use sluis_token::LocalVerifier;
 use spin_sdk::wasip3::spawn;
 
@@ -20,15 +22,15 @@ pub(super) struct SpinPlatform(Rc<Parts>);
 
 struct Parts {
     verifier: LocalVerifier,
-    log: SpinLog,
+    logs: BTreeMap<Shard, SpinLog>,
     replay: SpinReplay,
 }
 
 impl SpinPlatform {
-    pub(super) fn new(log: SpinLog, replay: SpinReplay) -> Self {
+    pub(super) fn new(logs: BTreeMap<Shard, SpinLog>, replay: SpinReplay) -> Self {
         Self(Rc::new(Parts {
             verifier: LocalVerifier,
-            log,
+            logs,
             replay,
         }))
     }
@@ -50,8 +52,9 @@ impl Platform for SpinPlatform {
         &self.0.verifier
     }
 
-    fn log(&self) -> &SpinLog {
-        &self.0.log
+    fn log(&self, shard: Shard) -> Result<SpinLog, LogError> {
+        let found = self.0.logs.get(&shard).cloned();
+        found.ok_or(LogError::NoShard(shard))
     }
 
     fn shared(&self) -> &KeyValueStore {

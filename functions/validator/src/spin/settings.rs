@@ -1,11 +1,13 @@
 //! Variables and secrets; the gate, started once per instance.
 
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use sluis_gate::{
     CheckpointKey, Config, ConfigError, Embedded, Gate, RawSecrets, SecretError, Secrets,
 };
+use sluis_log::{MappedLog, Shard};
 use sluis_policy::Catalogue;
 use spin_sdk::variables::{self, Error as VariableError};
 
@@ -35,6 +37,9 @@ pub(super) enum StartError {
     /// The log's store is not one that there is.
     #[error("variable sluis_log_store: expected `sqlite` or `postgres`")]
     LogStore,
+    /// Several logs, where there can be one.
+    #[error("in PostgreSQL there is one log: `log.shards` must be 1")]
+    OneLog,
     /// A variable does not go with the configuration.
     #[error("{0}")]
     Config(#[from] ConfigError),
@@ -82,30 +87,60 @@ async fn start() -> Result<Service, StartError> {
         auditor_key: required("sluis_auditor_key").await?,
         operator_token: optional("sluis_operator_token").await?,
     })?;
-    let origin = config.log_origin().clone();
-    let key = CheckpointKey::parse(&checkpoint_key, &origin)?;
-    // What was used once stands where the log stands.
-    let (store, replay) = match required("sluis_log_store").await?.as_str() {
-        "sqlite" => (
-            Store::Sqlite(SqliteLog::new(origin)),
-            SpinReplay::in_sqlite(),
-        ),
-        "postgres" => {
-            let address = required("sluis_log_postgres").await?;
-            let replay = SpinReplay::in_postgres(address.clone());
-            let trusted = optional("sluis_trusted_postgres").await?;
-            let trusted = trusted.unwrap_or_else(|| address.clone());
-            (
-                Store::Postgres(PostgresLog::new(origin, address, trusted)),
-                replay,
-            )
-        }
-        _ => return Err(StartError::LogStore),
+    let kept = Kept::parse().await?;
+    // What was used once stands where the logs stand.
+    let replay = match &kept {
+        Kept::Sqlite => SpinReplay::in_sqlite(),
+        Kept::Postgres { address, .. } => SpinReplay::in_postgres(address.clone()),
     };
+    let mut logs = BTreeMap::new();
+    for mapped in config.logs().logs() {
+        let key = CheckpointKey::parse(&checkpoint_key, &mapped.origin)?;
+        logs.insert(mapped.shard, SpinLog::new(kept.store(mapped)?, key));
+    }
     Ok(Service {
         gate: Gate::new(config, catalogue, secrets)?,
-        platform: SpinPlatform::new(SpinLog::new(store, key), replay),
+        platform: SpinPlatform::new(logs, replay),
     })
+}
+
+/// Where the logs are kept.
+enum Kept {
+    /// Each in a file of its own, on one node.
+    Sqlite,
+    /// On a server, by its connection string, a password in it; and the same of the
+    /// trusted place.
+    Postgres { address: String, trusted: String },
+}
+
+impl Kept {
+    async fn parse() -> Result<Self, StartError> {
+        match required("sluis_log_store").await?.as_str() {
+            "sqlite" => Ok(Self::Sqlite),
+            "postgres" => {
+                let address = required("sluis_log_postgres").await?;
+                let trusted = optional("sluis_trusted_postgres").await?;
+                Ok(Self::Postgres {
+                    trusted: trusted.unwrap_or_else(|| address.clone()),
+                    address,
+                })
+            }
+            _ => Err(StartError::LogStore),
+        }
+    }
+
+    fn store(&self, mapped: &MappedLog) -> Result<Store, StartError> {
+        let MappedLog { shard, origin, .. } = mapped;
+        let origin = origin.clone();
+        match self {
+            Self::Sqlite => Ok(Store::Sqlite(SqliteLog::new(*shard, origin))),
+            Self::Postgres { .. } if *shard != Shard::Whole => Err(StartError::OneLog),
+            Self::Postgres { address, trusted } => {
+                let log = PostgresLog::new(origin, address.clone(), trusted.clone());
+                Ok(Store::Postgres(log))
+            }
+        }
+    }
 }
 
 async fn required(name: &'static str) -> Result<String, StartError> {

@@ -1,4 +1,4 @@
-//! The log in Spin's SQLite: one node, one file.
+//! A log in Spin's SQLite: one node, one file a log.
 //!
 //! Two requests on one connection would mix their transactions. So a reader
 //! opens one of its own, and a writer takes the instance's writing connection
@@ -20,27 +20,34 @@ use sluis_log::sequencer::{
     Sequencer, SequencerError, StoredCheckpoint, StoredLeaf, Swap, TreeStore,
 };
 use sluis_log::sql::{DamagedRow, Existing, ExistingError, sqlite, statements, tree_head};
-use sluis_log::{ChainHead, Origin, PendingEntry, Receipt, Row, StoredEntry};
+use sluis_log::{ChainHead, Origin, PendingEntry, Receipt, Row, Shard, StoredEntry};
 use sluis_log::{TileId, TreeHead};
 use spin_sdk::sqlite::{Connection, RowResult, Value};
 
 use super::heads::SealedHeads;
 use super::log::{Round, Written};
 
-/// The manifest's label.
-const DATABASE: &str = "default";
+/// The manifest's label for a log's file.
+fn label(shard: Shard) -> String {
+    match shard {
+        Shard::Whole => "default".to_owned(),
+        Shard::Part(number) => format!("log-{number}"),
+    }
+}
 
 /// The store.
 pub(super) struct SqliteLog {
     origin: Origin,
+    label: String,
     /// The connection to write with, while nobody does.
     idle: RefCell<Option<Connection>>,
 }
 
 impl SqliteLog {
-    pub(super) fn new(origin: Origin) -> Self {
+    pub(super) fn new(shard: Shard, origin: Origin) -> Self {
         Self {
             origin,
+            label: label(shard),
             idle: RefCell::new(None),
         }
     }
@@ -50,7 +57,7 @@ impl SqliteLog {
         let idle = self.idle.take();
         let connection = match idle {
             Some(connection) => connection,
-            None => prepared().await?,
+            None => self.prepared().await?,
         };
         run(&connection, "BEGIN IMMEDIATE", Vec::new()).await?;
         let mut head = self.head(&connection).await?;
@@ -88,7 +95,7 @@ impl SqliteLog {
 
     /// Entries from an index, and the size.
     pub(super) async fn read(&self, from: u64, limit: u32) -> Result<LogSlice, LogError> {
-        let connection = prepared().await?;
+        let connection = self.prepared().await?;
         let mut items = Vec::new();
         if limit > 0 {
             let parameters = vec![
@@ -108,7 +115,7 @@ impl SqliteLog {
     /// comes in between. So reading and writing the trusted head is one step, which
     /// the key-value store itself does not offer.
     pub(super) async fn round(&self, key: &CheckpointKey) -> Round {
-        let connection = prepared().await.map_err(SequencerError::Store)?;
+        let connection = self.prepared().await.map_err(SequencerError::Store)?;
         let begun = run(&connection, "BEGIN IMMEDIATE", Vec::new()).await;
         begun.map_err(SequencerError::Store)?;
         let sequencer = Sequencer {
@@ -126,17 +133,33 @@ impl SqliteLog {
 
     /// The published checkpoint.
     pub(super) async fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, LogError> {
-        Tree(&prepared().await?).checkpoint().await
+        Tree(&self.prepared().await?).checkpoint().await
     }
 
     /// A tile.
     pub(super) async fn tile(&self, id: TileId) -> Result<Option<Vec<u8>>, LogError> {
-        Tree(&prepared().await?).tile(id).await
+        Tree(&self.prepared().await?).tile(id).await
     }
 
     /// Entries without their payloads.
     pub(super) async fn leaves(&self, from: u64, limit: u64) -> Result<Vec<StoredLeaf>, LogError> {
-        Tree(&prepared().await?).leaves(from, limit).await
+        Tree(&self.prepared().await?).leaves(from, limit).await
+    }
+
+    /// A connection to the file with the schema. The journal mode stays with the file,
+    /// as the schema does: making them again changes nothing.
+    async fn prepared(&self) -> Result<Connection, LogError> {
+        let connection = Connection::open(&self.label)
+            .await
+            .map_err(|_| LogError::Unavailable)?;
+        let there = query(&connection, sqlite::IS_PREPARED, Vec::new()).await?;
+        if there.is_empty() {
+            query(&connection, "PRAGMA journal_mode = WAL", Vec::new()).await?;
+            for statement in statements(sqlite::SCHEMA) {
+                run(&connection, statement, Vec::new()).await?;
+            }
+        }
+        Ok(connection)
     }
 
     async fn head(&self, connection: &Connection) -> Result<ChainHead, LogError> {
@@ -252,22 +275,6 @@ impl TreeStore for Tree<'_> {
         run(self.0, sqlite::PUBLISH, parameters).await?;
         Ok(Swap::Done)
     }
-}
-
-/// A connection to a file with the schema. The journal mode stays with the file,
-/// as the schema does: making them again changes nothing.
-async fn prepared() -> Result<Connection, LogError> {
-    let connection = Connection::open(DATABASE)
-        .await
-        .map_err(|_| LogError::Unavailable)?;
-    let there = query(&connection, sqlite::IS_PREPARED, Vec::new()).await?;
-    if there.is_empty() {
-        query(&connection, "PRAGMA journal_mode = WAL", Vec::new()).await?;
-        for statement in statements(sqlite::SCHEMA) {
-            run(&connection, statement, Vec::new()).await?;
-        }
-    }
-    Ok(connection)
 }
 
 /// Runs a statement without rows to its verdict. "database is locked", a full

@@ -224,6 +224,16 @@ pub(super) struct RawLog {
     pub(super) source: String,
     pub(super) service: String,
     pub(super) aggregate_interval_ms: u32,
+    /// Over how many logs the entries are spread.
+    #[serde(default = "one")]
+    pub(super) shards: u16,
+    /// Paths of logs that nothing is added to any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) closed: Vec<String>,
+}
+
+const fn one() -> u16 {
+    1
 }
 
 /// Parses the file, naming the line and the path of a field that does not fit.

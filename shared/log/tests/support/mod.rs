@@ -150,6 +150,7 @@ pub(crate) fn with_event<T>(kind: u8, then: impl FnOnce(&Event<'_>) -> T) -> T {
             purpose: ReadingPurpose::Complaint,
             reference: Some("SIM/2026/42"),
             trace: trace(),
+            log: "gate.example.be/log",
             from: 10,
             limit: 100,
         }),

@@ -6,11 +6,12 @@ use std::cell::RefCell;
 
 use sluis_gate::{AuditLog, LogError, LogSlice, LogState, Standing};
 use sluis_log::sequencer::{StoredCheckpoint, StoredLeaf};
-use sluis_log::{ChainHead, PendingEntry, Receipt, TileId};
+use sluis_log::{ChainHead, PendingEntry, Receipt, Shard, TileId};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use worker::Env;
 
+use crate::cloudflare::platform::Logs;
 use crate::cloudflare::{instance, serve};
 
 thread_local! {
@@ -21,14 +22,22 @@ thread_local! {
 #[derive(Debug, Clone, Copy)]
 struct ForgetfulLog;
 
+impl Logs for ForgetfulLog {
+    type Log = Self;
+
+    fn of(&self, _shard: Shard) -> Self {
+        *self
+    }
+}
+
 impl AuditLog for ForgetfulLog {
     async fn append(&self, entry: &PendingEntry) -> Result<Receipt, LogError> {
         HEAD.with_borrow_mut(|head| {
             let before = if let Some(head) = *head {
                 head
             } else {
-                let origin = instance::log_origin().map_err(|_| LogError::Unavailable)?;
-                ChainHead::genesis(&origin)
+                let logs = instance::logs().map_err(|_| LogError::Unavailable)?;
+                ChainHead::genesis(logs.origin())
             };
             let receipt = before.receipt_for(entry);
             *head = Some(receipt.head());

@@ -1,0 +1,175 @@
+//! Several logs: where entries go, what auditors are served of each, and what one that fails keeps from passing.
+
+use std::collections::BTreeMap;
+
+use pollster::block_on;
+use serde_json::{Value, json};
+use sluis_gate::memory::{LogFault, MemoryRequest, MemoryResponse};
+use sluis_gate::{CheckpointKey, Reply};
+use sluis_log::{Origin, Shard, StoredEntry};
+
+use crate::support::{Bench, CHECKPOINT_KEY, OPERATOR, auditor, body_of};
+
+/// Four open logs, and the one that there was before.
+fn four() -> Bench {
+    let line = "aggregate_interval_ms = 10000";
+    Bench::changed(&[(line, &format!("{line}\nshards = 4\nclosed = [\"/log\"]"))])
+}
+
+fn parts() -> impl Iterator<Item = Shard> {
+    (0..4).map(Shard::Part)
+}
+
+fn get(bench: &Bench, target: &str, token: &str) -> Reply<MemoryResponse> {
+    let request = MemoryRequest::new("GET", target);
+    bench.serve(request.header("authorization", &format!("Bearer {token}")))
+}
+
+fn pass(bench: &Bench) -> u16 {
+    bench.serve(bench.request(&bench.mint(json!({})))).status
+}
+
+fn publish(bench: &Bench, shard: Shard) {
+    use base64ct::{Base64UrlUnpadded, Encoding as _};
+    let deployment = Origin::parse("test.invalid/log").unwrap();
+    let seed = Base64UrlUnpadded::encode_string(&CHECKPOINT_KEY);
+    let key = CheckpointKey::parse(&seed, &shard.origin(&deployment).unwrap()).unwrap();
+    block_on(bench.platform.publish_shard(shard, key.signer()));
+}
+
+fn event(entry: &StoredEntry) -> Value {
+    serde_json::from_str(entry.payload().unwrap()).unwrap()
+}
+
+#[test]
+fn a_decision_and_its_outcome_stand_in_one_log_and_all_logs_are_used() {
+    let bench = four();
+    for _ in 0..60 {
+        assert_eq!(pass(&bench), 200);
+    }
+    assert!(bench.platform.entries_of(Shard::Whole).is_empty());
+    let mut decisions = 0;
+    for shard in parts() {
+        let events: Vec<_> = bench.platform.entries_of(shard).iter().map(event).collect();
+        let (outcomes, decided): (Vec<_>, Vec<_>) = events
+            .iter()
+            .partition(|event| event.get("relatedto").is_some());
+        // With sixty decisions a log without any is one chance in 7 million.
+        assert!(!decided.is_empty(), "{shard:?}");
+        assert_eq!(outcomes.len(), decided.len());
+        for outcome in outcomes {
+            assert!(
+                decided
+                    .iter()
+                    .any(|event| event["id"] == outcome["relatedto"])
+            );
+        }
+        decisions += decided.len();
+    }
+    assert_eq!(decisions, 60);
+}
+
+#[test]
+fn every_log_of_the_map_is_served_and_no_other() {
+    let bench = four();
+    for _ in 0..40 {
+        assert_eq!(pass(&bench), 200);
+    }
+    for shard in parts() {
+        publish(&bench, shard);
+        let path = shard.path();
+        let checkpoint = body_of(&get(&bench, &format!("{path}/checkpoint"), &auditor()));
+        assert!(
+            checkpoint.starts_with(&format!("test.invalid{path}\n")),
+            "{checkpoint}"
+        );
+        assert_eq!(
+            get(&bench, &format!("{path}/proof/0"), &auditor()).status,
+            200
+        );
+        let page = get(&bench, &format!("{path}/entries"), &auditor());
+        let page: Value = serde_json::from_str(&body_of(&page)).unwrap();
+        assert_eq!(
+            page["origin"],
+            format!("gate.simulation.sluis.invalid{path}")
+        );
+        // Each reading is recorded, and the record says which log was read.
+        let all: Vec<_> = parts()
+            .flat_map(|shard| bench.platform.entries_of(shard))
+            .map(|entry| event(&entry))
+            .collect();
+        let read = all
+            .iter()
+            .filter(|event| event["data"]["log"] == page["origin"]);
+        assert_eq!(read.count(), 1);
+    }
+    // The closed one is empty, and there.
+    assert_eq!(get(&bench, "/log/entries", &auditor()).status, 200);
+    assert_eq!(get(&bench, "/log/checkpoint", &auditor()).status, 404);
+    for target in [
+        "/log/4/entries",
+        "/log/00/entries",
+        "/log/0",
+        "/log/0/",
+        "/log/16/entries",
+    ] {
+        assert_eq!(get(&bench, target, &auditor()).status, 404, "{target}");
+    }
+    assert_eq!(get(&bench, "/log/1/entries", OPERATOR).status, 401);
+    let one = Bench::new();
+    assert_eq!(get(&one, "/log/0/entries", &auditor()).status, 404);
+}
+
+#[test]
+fn a_log_that_fails_stops_what_is_its_own_and_health_names_it() {
+    let bench = four();
+    let health = || {
+        bench.platform.advance_ms(1_000);
+        let reply = get(&bench, "/health", OPERATOR);
+        let body: Value = serde_json::from_str(&body_of(&reply)).unwrap();
+        (reply.status, body)
+    };
+    let passed = || {
+        let mut statuses = BTreeMap::new();
+        for _ in 0..60 {
+            *statuses.entry(pass(&bench)).or_insert(0) += 1;
+        }
+        statuses
+    };
+    let (status, body) = health();
+    assert_eq!((status, &body["status"]), (200, &json!("UP")));
+    assert_eq!(body.get("log"), None);
+    let before = bench.platform.forwarded().len();
+    bench
+        .platform
+        .break_shard(Shard::Part(2), LogFault::Unavailable);
+    let statuses = passed();
+    assert!(
+        statuses[&503] > 0 && statuses[&200] > statuses[&503],
+        "{statuses:?}"
+    );
+    assert_eq!(bench.platform.forwarded().len() - before, statuses[&200]);
+    let (status, body) = health();
+    assert_eq!((status, &body["status"]), (200, &json!("DEGRADED")));
+    let logs = body["logs"].as_object().unwrap();
+    let paths = ["/log", "/log/0", "/log/1", "/log/2", "/log/3"];
+    assert_eq!(logs.keys().collect::<Vec<_>>(), paths);
+    assert_eq!(logs["/log/2"], json!({"status": "DOWN"}));
+    assert_eq!(logs["/log/1"]["status"], "UP");
+    for shard in parts() {
+        bench.platform.break_shard(shard, LogFault::Unavailable);
+    }
+    assert_eq!(passed(), BTreeMap::from([(503, 60)]));
+    let (status, body) = health();
+    assert_eq!((status, &body["status"]), (503, &json!("DOWN")));
+    // A closed log alone lets nothing pass, and without it everything does.
+    for shard in parts() {
+        bench.platform.break_shard(shard, LogFault::None);
+    }
+    assert_eq!(passed(), BTreeMap::from([(200, 60)]));
+    bench
+        .platform
+        .break_shard(Shard::Whole, LogFault::Unavailable);
+    let (status, body) = health();
+    assert_eq!((status, &body["status"]), (200, &json!("DEGRADED")));
+}
