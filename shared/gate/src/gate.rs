@@ -142,13 +142,7 @@ impl Gate {
         };
         let bearer = bearer.parse().map_err(Refusal::from)?;
         let now_ms = platform.now_ms();
-        let context = record::Context {
-            gate: self,
-            nonces,
-            now_ms,
-            related_trace_id: original.related_trace_id,
-            route: &found,
-        };
+        let context = record::Context::new(self, nonces, now_ms, original, &found);
         let sender = Sender {
             original,
             request: &*request,

@@ -1,7 +1,7 @@
 //! The request that a decision is about: the one that came in, or the one
 //! that a proxy asks about.
 
-use sluis_log::TraceId;
+use sluis_log::{GateMode, TraceId};
 use sluis_token::AuthorizationScheme;
 
 use crate::error::Refusal;
@@ -90,6 +90,15 @@ impl OriginalRequest {
     /// The scheme that an answer speaks in: that of the request, or `Bearer`.
     pub(crate) fn scheme(&self) -> AuthorizationScheme {
         scheme_of(self.authorization.as_deref())
+    }
+
+    /// Who forwards it if it is allowed.
+    pub(crate) const fn mode(&self) -> GateMode {
+        if self.asked {
+            GateMode::Decision
+        } else {
+            GateMode::Inline
+        }
     }
 
     /// The query of the target.

@@ -2,9 +2,9 @@
 
 use sluis_log::{
     BackendResult, Check, CheckOutcome, CommitmentRandom, ComparisonCount, DecisionRecord,
-    DeliberationFacts, EntryId, Envelope, Event, KeysPurged, LogRead, MandateFacts, MappedLog,
-    OperationFacts, OutcomeRecord, PendingEntry, PolicyDigest, RefusalAggregate, TokenFacts, Trace,
-    TraceId, UnixMillis, Verdict, seal_with,
+    DeliberationFacts, EntryId, Envelope, Event, GateMode, KeysPurged, LogRead, MandateFacts,
+    MappedLog, OperationFacts, OutcomeRecord, PendingEntry, PolicyDigest, RefusalAggregate,
+    TokenFacts, Trace, TraceId, UnixMillis, Verdict, seal_with,
 };
 use sluis_policy::{Catalogue, HolderIdentity as HolderMode};
 use sluis_token::{AccessToken, VerifiedAccessToken};
@@ -14,6 +14,7 @@ use crate::compare::Disagreement;
 use crate::error::{Fault, Stop};
 use crate::gate::Gate;
 use crate::judge::Judged;
+use crate::original::OriginalRequest;
 use crate::problem;
 use crate::route::RouteMatch;
 use crate::tally::Aggregate;
@@ -28,14 +29,32 @@ const OPERATOR: &str = "operator";
 
 /// What every record of one request shares.
 pub(crate) struct Context<'a> {
-    pub(crate) gate: &'a Gate,
-    pub(crate) nonces: &'a Nonces,
-    pub(crate) now_ms: u64,
-    pub(crate) related_trace_id: Option<TraceId>,
-    pub(crate) route: &'a RouteMatch<'a>,
+    gate: &'a Gate,
+    nonces: &'a Nonces,
+    now_ms: u64,
+    related_trace_id: Option<TraceId>,
+    mode: GateMode,
+    route: &'a RouteMatch<'a>,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
+    pub(crate) const fn new(
+        gate: &'a Gate,
+        nonces: &'a Nonces,
+        now_ms: u64,
+        original: &OriginalRequest,
+        route: &'a RouteMatch<'a>,
+    ) -> Self {
+        Self {
+            gate,
+            nonces,
+            now_ms,
+            related_trace_id: original.related_trace_id,
+            mode: original.mode(),
+            route,
+        }
+    }
+
     /// The record of a decision over a verified token.
     pub(crate) fn judged(
         &self,
@@ -73,9 +92,9 @@ impl Context<'_> {
         // A holder that must stay unknown is not referred to either.
         let must_hide = decision.holder_identity() == HolderMode::Pseudonymised;
         let hidden = must_hide && !mandate.holder().identity().is_pseudonym();
-        let references = self.gate.references.of(token, key);
+        let references = self.gate.references.of(token, key, millis(self.now_ms)?);
         let facts = MandateFacts {
-            reference_key: key.id(),
+            reference_key: references.key,
             mandate: references.mandate,
             mandate_type: mandate.mandate_type(),
             subject: references.subject,
@@ -87,6 +106,7 @@ impl Context<'_> {
         let number = version.map(|v| v.version().to_string());
         self.seal(&DecisionRecord {
             verdict: verdict(judged.stop.as_ref()),
+            mode: self.mode,
             trace: self.trace(),
             token: TokenFacts {
                 sha256: token.token_sha256(),
@@ -118,6 +138,7 @@ impl Context<'_> {
     ) -> Result<PendingEntry, Fault> {
         self.seal(&DecisionRecord {
             verdict: verdict(Some(stop)),
+            mode: self.mode,
             trace: self.trace(),
             token: TokenFacts {
                 sha256: bearer.sha256(),

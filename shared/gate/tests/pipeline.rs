@@ -585,6 +585,44 @@ fn the_log_is_read_by_the_auditor_only_and_that_is_recorded() {
 }
 
 #[test]
+fn a_month_ends_the_references_of_a_token_that_is_still_good() {
+    let bench = Bench::new();
+    // 2026-09-30T23:58:00Z: the token is good for some minutes of October.
+    let before = 1_790_812_680_000 - {
+        use sluis_gate::Platform as _;
+        bench.platform.now_ms()
+    };
+    bench.platform.advance_ms(before);
+    let token = bench.mint(json!({}));
+    let references = || {
+        assert_eq!(bench.serve(bench.request(&token)).status, 200);
+        let events = bench.events();
+        let granted = events.iter().rfind(|event| {
+            let kind = event["type"].as_str().unwrap();
+            kind.ends_with("granted")
+        });
+        let data = &granted.unwrap()["data"];
+        let holder = &data["actor"]["holderRef"];
+        [
+            &data["referenceKey"],
+            &data["subjectRef"],
+            &data["mandateRef"],
+            holder,
+        ]
+        .map(Value::clone)
+    };
+    let september = references();
+    assert_eq!(references(), september);
+    bench.platform.advance_ms(120_000);
+    let october = references();
+    for (before, after) in september.iter().zip(&october) {
+        assert!(before.is_string() && after.is_string());
+        assert_ne!(before, after);
+    }
+    assert_eq!(references(), october);
+}
+
+#[test]
 fn records_are_read_for_a_purpose_that_is_recorded() {
     let bench = Bench::new();
     assert_eq!(

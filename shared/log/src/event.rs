@@ -67,6 +67,8 @@ impl Event<'_> {
 pub struct DecisionRecord<'a> {
     /// Allowed or refused, and why.
     pub verdict: Verdict<'a>,
+    /// Who forwards an allowed request, and so knows what became of it.
+    pub mode: GateMode,
     /// The identifiers that join this record with other parties' logs.
     pub trace: Trace,
     /// The token, without itself.
@@ -81,6 +83,25 @@ pub struct DecisionRecord<'a> {
     pub checks: &'a [Check<'a>],
     /// Whether the request went on, or would have, whatever was decided.
     pub shadow: bool,
+}
+
+/// In which of its two ways the gate stood in front of the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GateMode {
+    /// It forwards, and records the outcome.
+    Inline,
+    /// A proxy asked and forwards itself; no outcome is ever known here.
+    Decision,
+}
+
+impl GateMode {
+    /// As it stands in a record.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Inline => "inline",
+            Self::Decision => "decision",
+        }
+    }
 }
 
 /// Allowed or refused.

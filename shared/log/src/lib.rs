@@ -58,9 +58,9 @@ pub use entry::{
 };
 pub use event::{
     BackendResult, Check, CheckOutcome, ComparisonCount, DecisionRecord, DeliberationFacts, Event,
-    KeysPurged, LogRead, MAX_CHECKS, MAX_DATA_CATEGORIES, MAX_TEXT_BYTES, MAX_TRACE_ID_BYTES,
-    MandateFacts, OperationFacts, OutcomeRecord, RefusalAggregate, TokenFacts, Trace, TraceId,
-    Verdict,
+    GateMode, KeysPurged, LogRead, MAX_CHECKS, MAX_DATA_CATEGORIES, MAX_TEXT_BYTES,
+    MAX_TRACE_ID_BYTES, MandateFacts, OperationFacts, OutcomeRecord, RefusalAggregate, TokenFacts,
+    Trace, TraceId, Verdict,
 };
 pub use export::ExportHeader;
 pub use hash::{HASH_BYTES, HmacSha256, hmac_sha256};
@@ -78,8 +78,8 @@ pub use note::{
 pub use payload::{MAX_PAYLOAD_BYTES, PayloadError};
 pub use pending::{Envelope, PendingEntry, PendingError, Receipt, ReceiptError, seal, seal_with};
 pub use reference::{
-    HolderIdentity, HolderRef, MandateRef, ReferenceKey, ReferenceKeyError, ReferenceKeyId,
-    SubjectRef,
+    Epoch, EpochKey, HolderIdentity, HolderRef, MandateRef, ReferenceKey, ReferenceKeyError,
+    ReferenceKeyId, SubjectRef,
 };
 pub use shard::{MAX_SHARDS, MappedLog, Shard, ShardKey, ShardMap, ShardMapError};
 pub use source::EventSource;

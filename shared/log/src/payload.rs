@@ -146,6 +146,7 @@ struct DecisionData<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     related_trace_id: Option<TraceId>,
     institution: &'a str,
+    mode: &'static str,
     decision: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     shadow: Option<bool>,
@@ -353,6 +354,7 @@ impl<'a> DecisionData<'a> {
     ) -> Result<Self, PayloadError> {
         let DecisionRecord {
             verdict,
+            mode,
             trace,
             token,
             mandate,
@@ -401,6 +403,7 @@ impl<'a> DecisionData<'a> {
             trace_id: trace.id,
             related_trace_id: trace.related,
             institution,
+            mode: mode.as_str(),
             decision,
             shadow: shadow.then_some(true),
             reason,

@@ -35,6 +35,11 @@ impl UnixMillis {
         self.0
     }
 
+    /// Year, month and day, in UTC.
+    pub(crate) fn date(self) -> (u64, u64, u64) {
+        civil_date(self.0 / MILLIS_PER_DAY)
+    }
+
     /// The whole minute the instant falls in, as it stands in a leaf.
     pub fn minute(self) -> Minute {
         // The last minute of 9999 is 4 223 371 679, below 2^32.

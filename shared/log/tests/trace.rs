@@ -8,15 +8,15 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use sluis_log::trace::{
-    Audience, Finding, KINDS, MAX_CALLS, MAX_PARTY_LINE_BYTES, Member, Party, PartyRecord,
+    Audience, Finding, KINDS, LogKeys, MAX_CALLS, MAX_PARTY_LINE_BYTES, Member, Party, PartyRecord,
     PartyRecordError, Pass, Query, RecordKind, Report, SoughtMandate, SoughtSubject, TraceError,
     Traced, TracedLog, Tracer,
 };
 use sluis_log::{
     BackendResult, Check, CheckOutcome, CommitmentRandom, DecisionRecord, DeliberationFacts,
-    EntryId, Envelope, Event, EventSource, HolderIdentity, MandateFacts, MemoryLog, OperationFacts,
-    Origin, OutcomeRecord, PolicyDigest, ReferenceKey, StoredEntry, TokenFacts, Trace, TraceId,
-    UnixMillis, Verdict, seal,
+    EntryId, Envelope, Epoch, EpochKey, Event, EventSource, GateMode, HolderIdentity, MandateFacts,
+    MemoryLog, OperationFacts, Origin, OutcomeRecord, PolicyDigest, ReferenceKey, StoredEntry,
+    TokenFacts, Trace, TraceId, UnixMillis, Verdict, seal,
 };
 
 const AT: u64 = 1_767_323_045_678;
@@ -25,8 +25,12 @@ const SYSTEM: &str = "simCbss";
 const ISSUER: &str = "https://vs.example";
 const ENTERPRISE: &str = "0202239951";
 
-fn key() -> ReferenceKey {
+fn log_key() -> ReferenceKey {
     ReferenceKey::new([9; 32])
+}
+
+fn key() -> EpochKey {
+    log_key().epoch(Epoch::of(UnixMillis::new(AT).unwrap()))
 }
 
 /// One call, number `n`.
@@ -37,6 +41,7 @@ struct Sample {
     outcome: bool,
     /// The same request once more: another decision, another answer.
     again: bool,
+    mode: GateMode,
 }
 
 impl Sample {
@@ -47,6 +52,7 @@ impl Sample {
             hidden,
             outcome,
             again,
+            mode: GateMode::Inline,
         }
     }
 
@@ -111,6 +117,7 @@ impl Sample {
         };
         let decision = DecisionRecord {
             verdict: Verdict::Granted,
+            mode: self.mode,
             trace,
             token: TokenFacts {
                 sha256: [self.n; 32],
@@ -257,7 +264,7 @@ fn log_of(samples: &[Sample]) -> Vec<StoredEntry> {
 
 fn trace_with(
     query: &Query,
-    keys: &[ReferenceKey],
+    keys: &LogKeys,
     entries: &[StoredEntry],
     records: &[PartyRecord],
     given: &[Party],
@@ -280,7 +287,13 @@ fn trace_with(
 const BOTH: [Party; 2] = [Party::VerificationSystem, Party::MandateHolder];
 
 fn findings(samples: &[Sample], of: Sample, records: &[PartyRecord]) -> Vec<Finding> {
-    let made = trace_with(&of.query(), &[], &log_of(samples), records, &BOTH);
+    let made = trace_with(
+        &of.query(),
+        &LogKeys::default(),
+        &log_of(samples),
+        records,
+        &BOTH,
+    );
     made.findings().collect()
 }
 
@@ -335,7 +348,7 @@ fn three_logs_answer_the_five_questions() {
     let sample = Sample::new(1);
     let made = trace_with(
         &sample.query(),
-        &[key()],
+        &vec![log_key()].into(),
         &log_of(&[Sample::new(2), sample]),
         &sample.records(),
         &BOTH,
@@ -399,13 +412,14 @@ fn three_logs_answer_the_five_questions() {
 fn calls_are_found_by_each_condition_and_by_all_of_them() {
     let samples: Vec<Sample> = (1..6).map(Sample::new).collect();
     let entries = log_of(&samples);
-    let (wanted, keys) = (samples[2], [ReferenceKey::new([1; 32]), key()]);
+    let (wanted, other_key) = (samples[2], ReferenceKey::new([1; 32]));
+    let keys = LogKeys::from(vec![other_key.clone(), log_key()]);
     let millis = |at| Some(UnixMillis::new(at).unwrap());
     let full = Query {
         token_id: Some(wanted.token_id()),
         trace_id: Some(wanted.answer()),
-        mandate: Some(SoughtMandate::new(ISSUER, &wanted.mandate_id(), &keys)),
-        subject: Some(SoughtSubject::new(&wanted.subject(), &keys)),
+        mandate: Some(SoughtMandate::new(ISSUER, &wanted.mandate_id())),
+        subject: Some(SoughtSubject::new(&wanted.subject())),
         from: millis(wanted.at()),
         until: millis(wanted.at() + 1),
     };
@@ -454,11 +468,11 @@ fn calls_are_found_by_each_condition_and_by_all_of_them() {
         0
     );
     let without_key = Query {
-        subject: Some(SoughtSubject::new(&wanted.subject(), &keys[..1])),
+        subject: Some(SoughtSubject::new(&wanted.subject())),
         ..Query::default()
     };
     assert_eq!(
-        trace_with(&without_key, &keys, &entries, &[], &[])
+        trace_with(&without_key, &vec![other_key].into(), &entries, &[], &[])
             .calls()
             .count(),
         0
@@ -484,11 +498,17 @@ fn what_is_missing_is_named() {
         ..sample
     };
     assert_eq!(findings(&[silent], silent, &all), [Finding::NoOutcome]);
+    // Nobody expects one where a proxy forwards.
+    let asked = Sample {
+        mode: GateMode::Decision,
+        ..silent
+    };
+    assert_eq!(findings(&[asked], asked, &all), []);
 
     // The holder and the issuer know of a call that the log has not.
     let made = trace_with(
         &sample.query(),
-        &[],
+        &LogKeys::default(),
         &log_of(&[Sample::new(2)]),
         &all,
         &BOTH,
@@ -498,7 +518,13 @@ fn what_is_missing_is_named() {
         trace_id: TraceId::parse(&sample.caller()),
         ..Query::default()
     };
-    let made = trace_with(&by_trace, &[], &log_of(&[Sample::new(2)]), &all, &BOTH);
+    let made = trace_with(
+        &by_trace,
+        &LogKeys::default(),
+        &log_of(&[Sample::new(2)]),
+        &all,
+        &BOTH,
+    );
     assert_eq!(
         made.findings().collect::<Vec<_>>(),
         [Finding::RequestNotDecided]
@@ -508,7 +534,7 @@ fn what_is_missing_is_named() {
     let records = [hidden.issued(), hidden.sent(), hidden.received()];
     let made = trace_with(
         &hidden.query(),
-        &[],
+        &LogKeys::default(),
         &log_of(&[hidden]),
         &records,
         &[Party::SecondaryNetwork],
@@ -518,10 +544,11 @@ fn what_is_missing_is_named() {
         [Finding::NoRelationConfirmed]
     );
 
-    let mut tracer_query = Tracer::new(&Query::default(), &[]).finish(Some(&[[0; 32]]));
+    let keys = LogKeys::default();
+    let mut tracer_query = Tracer::new(&Query::default(), &keys).finish(Some(&[[0; 32]]));
     assert_eq!(tracer_query.findings().count(), 0);
     let query = sample.query();
-    let mut tracer = Tracer::new(&query, &[]);
+    let mut tracer = Tracer::new(&query, &keys);
     for entry in log_of(&[sample]) {
         tracer.entry(&entry).unwrap();
     }
@@ -568,7 +595,8 @@ fn what_contradicts_is_named_and_what_claims_another_s_ids_is_left_out() {
     );
     let mut all = sample.records();
     all.push(stranger);
-    let made = trace_with(&sample.query(), &[], &log_of(&[sample]), &all, &BOTH);
+    let (query, none) = (sample.query(), LogKeys::default());
+    let made = trace_with(&query, &none, &log_of(&[sample]), &all, &BOTH);
     assert_eq!(
         made.findings().collect::<Vec<_>>(),
         [Finding::OtherToken { party: holder }]
@@ -603,7 +631,7 @@ fn what_contradicts_is_named_and_what_claims_another_s_ids_is_left_out() {
     data["subjectPseudonym"] = json!("somebody");
     let made = trace_with(
         &sample.query(),
-        &[key()],
+        &vec![log_key()].into(),
         &log_of(&[sample]),
         &[issued(&data)],
         &[system],
@@ -651,7 +679,7 @@ fn a_record_that_names_the_answer_is_of_that_call_alone() {
     };
     let entries = log_of(&[first, again]);
     let records = [first.sent(), first.received(), again.received()];
-    let made = trace_with(&first.query(), &[], &entries, &records, &[]);
+    let made = trace_with(&first.query(), &LogKeys::default(), &entries, &records, &[]);
     let found: Vec<Finding> = made.findings().collect();
     let several = Finding::SeveralCalls {
         party: Party::MandateHolder,
@@ -684,7 +712,13 @@ fn a_hidden_holder_stays_hidden_for_every_reader() {
     }
     .issued();
     let records = [hidden.issued(), named, sent];
-    let made = trace_with(&hidden.query(), &[], &log_of(&[hidden]), &records, &BOTH);
+    let made = trace_with(
+        &hidden.query(),
+        &LogKeys::default(),
+        &log_of(&[hidden]),
+        &records,
+        &BOTH,
+    );
     let found: Vec<Finding> = made.findings().collect();
     assert!(
         found.contains(&Finding::HolderNamed {
@@ -711,7 +745,7 @@ fn readers_see_what_is_theirs() {
     let sample = Sample::new(1);
     let made = trace_with(
         &sample.query(),
-        &[],
+        &LogKeys::default(),
         &log_of(&[sample]),
         &sample.records(),
         &BOTH,
@@ -738,7 +772,7 @@ fn what_was_erased_or_altered_is_said_and_not_believed() {
     let sample = Sample::new(1);
     let mut entries = log_of(&[sample, Sample::new(2)]);
     entries[0].opening = None;
-    let made = trace_with(&sample.query(), &[], &entries, &[], &[]);
+    let made = trace_with(&sample.query(), &LogKeys::default(), &entries, &[], &[]);
     assert_eq!(made.calls().count(), 0);
     assert_eq!(report(&made, Audience::Supervisor).erased, 1);
     let period = Query {
@@ -746,7 +780,7 @@ fn what_was_erased_or_altered_is_said_and_not_believed() {
         until: UnixMillis::new(sample.at()).ok(),
         ..Query::default()
     };
-    let made = trace_with(&period, &[], &entries, &[], &[]);
+    let made = trace_with(&period, &LogKeys::default(), &entries, &[], &[]);
     let found: Vec<Finding> = made.findings().collect();
     assert_eq!(found, [Finding::PayloadErased]);
 
@@ -755,7 +789,7 @@ fn what_was_erased_or_altered_is_said_and_not_believed() {
     opening.payload = opening
         .payload
         .replace("getPensionOverview", "getSomethingElse!!");
-    let made = trace_with(&sample.query(), &[], &entries, &[], &[]);
+    let made = trace_with(&sample.query(), &LogKeys::default(), &entries, &[], &[]);
     assert_eq!(
         (
             made.calls().count(),
@@ -774,8 +808,8 @@ fn a_trace_has_a_bound() {
     }
     .append(&mut log);
     let entry = log.read(0, 1).remove(0);
-    let query = Sample::new(1).query();
-    let mut tracer = Tracer::new(&query, &[]);
+    let (query, keys) = (Sample::new(1).query(), LogKeys::default());
+    let mut tracer = Tracer::new(&query, &keys);
     for _ in 0..MAX_CALLS {
         assert_eq!(tracer.entry(&entry), Ok(true));
     }
@@ -1011,7 +1045,7 @@ proptest! {
         let samples: Vec<Sample> = calls.into_iter().map(|n| Sample { hidden: hidden >> n & 1 == 1, ..Sample::new(n) }).collect();
         let wanted = *pick.get(&samples);
         let given = [Party::VerificationSystem, Party::SecondaryNetwork, Party::MandateHolder];
-        let keys = if keyed { vec![key()] } else { Vec::new() };
+        let keys = LogKeys::from(if keyed { vec![log_key()] } else { Vec::new() });
         let alone = trace_with(&wanted.query(), &keys, &log_of(&samples), &wanted.records(), &given);
         let mut all: Vec<PartyRecord> = samples.iter().flat_map(|sample| sample.records()).collect();
         // A permutation out of one number.

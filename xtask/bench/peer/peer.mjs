@@ -28,6 +28,14 @@ const encoder = new TextEncoder();
 
 let started;
 
+/** The key of this month's references, which `sluis-log` derives from the log key; a run of the benchmark is in one month. */
+async function epochKey(env, now) {
+  const raw = Uint8Array.fromBase64(env.SLUIS_LOG_KEY, { alphabet: "base64url" });
+  const log = await crypto.subtle.importKey("raw", raw, HMAC, false, ["sign"]);
+  const name = encoder.encode(`sluis log epoch v1\0${now.toISOString().slice(0, 7)}`);
+  return crypto.subtle.importKey("raw", await crypto.subtle.sign("HMAC", log, name), HMAC, false, ["sign"]);
+}
+
 /** Keys are imported once an isolate, as ours are. */
 async function start(env) {
   const raw = Uint8Array.fromBase64(env.SLUIS_PSEUDONYM_KEY, { alphabet: "base64url" });
@@ -35,13 +43,7 @@ async function start(env) {
     keys: createLocalJWKSet(JSON.parse(env.PEER_JWKS)),
     pseudonym: await crypto.subtle.importKey("raw", raw, HMAC, false, ["sign"]),
     assertion: await importJWK(JSON.parse(env.SLUIS_ASSERTION_KEY), "EdDSA"),
-    references: await crypto.subtle.importKey(
-      "raw",
-      Uint8Array.fromBase64(env.SLUIS_LOG_KEY, { alphabet: "base64url" }),
-      HMAC,
-      false,
-      ["sign"],
-    ),
+    references: await epochKey(env, new Date()),
   };
 }
 
@@ -135,6 +137,7 @@ async function record(env, references, token, claims, mandate, trace, id, now) {
     data: {
       traceId: trace,
       institution: "sluis-simulation",
+      mode: "inline",
       decision: "granted",
       operation: "listPensionRights",
       basis: "mandate",

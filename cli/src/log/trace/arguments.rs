@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use sluis_log::trace::{Audience, Party, Query, SoughtMandate, SoughtSubject};
+use sluis_log::trace::{Audience, LogKeys, Party, Query, SoughtMandate, SoughtSubject};
 use sluis_log::{ReferenceKey, TraceId, UnixMillis};
 use sluis_policy::Catalogue;
 use sluis_token::{PseudonymKey, Ssin};
@@ -59,7 +59,7 @@ pub(crate) struct Sought {
     /// The file with the institution's `SLUIS_PSEUDONYM_KEY`
     #[arg(long, value_name = "FILE", requires = "subject")]
     pseudonym_key_file: Option<PathBuf>,
-    /// A file with a `SLUIS_LOG_KEY` that the log was written under; may be repeated, one for each that there was
+    /// A file with a `SLUIS_LOG_KEY` that the log was written under; may be repeated, one for each that there was; each makes the keys of all months
     #[arg(long = "log-key-file", value_name = "FILE")]
     log_keys: Vec<PathBuf>,
     /// Not before, such as 2026-01-02T03:04:05+01:00
@@ -89,7 +89,7 @@ pub(crate) enum LogFrom<'a> {
 /// What is asked for, with what its files hold.
 pub(crate) struct Asked {
     pub(crate) query: Query,
-    pub(crate) keys: Vec<ReferenceKey>,
+    pub(crate) keys: LogKeys,
     pub(crate) catalogues: Vec<Catalogue>,
 }
 
@@ -149,12 +149,12 @@ impl Sought {
         });
         let keys = keys.collect::<Result<Vec<_>, _>>()?;
         let mandate = self.mandate.as_deref().zip(self.issuer.as_deref());
-        let mandate = mandate.map(|(id, issuer)| SoughtMandate::new(issuer, id, &keys));
+        let mandate = mandate.map(|(id, issuer)| SoughtMandate::new(issuer, id));
         let subject = self
             .subject
             .as_deref()
             .zip(self.pseudonym_key_file.as_deref());
-        let subject = subject.map(|(subject, key)| read_subject(subject, key, &keys));
+        let subject = subject.map(|(subject, key)| read_subject(subject, key));
         let query = Query {
             token_id: self.token_id.clone(),
             trace_id: self.trace_id,
@@ -178,7 +178,7 @@ impl Sought {
         let catalogues = catalogues.collect::<Result<Vec<_>, _>>()?;
         Ok(Asked {
             query,
-            keys,
+            keys: keys.into(),
             catalogues,
         })
     }
@@ -192,11 +192,7 @@ impl Asked {
     }
 }
 
-fn read_subject(
-    subject: &Path,
-    key: &Path,
-    keys: &[ReferenceKey],
-) -> Result<SoughtSubject, TraceFailure> {
+fn read_subject(subject: &Path, key: &Path) -> Result<SoughtSubject, TraceFailure> {
     let seed = read_seed(key)?;
     let key = PseudonymKey::new(seed.as_slice()).map_err(TraceFailure::PseudonymKey)?;
     let text = read_text(subject)?;
@@ -204,5 +200,5 @@ fn read_subject(
         name: name_of(subject),
     })?;
     let pseudonym = key.pseudonym(&ssin).to_base64url();
-    Ok(SoughtSubject::new(&pseudonym, keys))
+    Ok(SoughtSubject::new(&pseudonym))
 }

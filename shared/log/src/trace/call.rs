@@ -3,8 +3,10 @@
 
 use super::decision::{DecisionFacts, OutcomeFacts};
 use super::finding::Finding;
+use super::keys::LogKeys;
 use super::member::{Member, Party, RecordKind, Tie};
 use super::record::PartyRecord;
+use crate::reference::EpochKey;
 
 /// Most records of other parties in one trace.
 pub const MAX_RECORDS_OF_A_TRACE: usize = 10_000;
@@ -48,12 +50,12 @@ impl Call {
         self.outcome.as_ref()
     }
 
-    /// Whether the record is of this call. `mandate_refs`: its mandate under each of the log's keys.
-    pub(crate) fn fit(&self, record: &PartyRecord, mandate_refs: &[String]) -> Fit {
+    /// Whether the record is of this call. With the log's keys its mandate can be compared.
+    pub(crate) fn fit(&self, record: &PartyRecord, keys: &LogKeys) -> Fit {
         match record.kind.tie() {
             Tie::Call => self.fit_by_trace(record),
             Tie::Token => self.fit_by_token(record),
-            Tie::Mandate if self.is_of_mandate(record, mandate_refs) => Fit::Yes,
+            Tie::Mandate if self.is_of_mandate(record, keys) => Fit::Yes,
             Tie::Mandate => Fit::No,
         }
     }
@@ -101,15 +103,18 @@ impl Call {
     }
 
     /// By the log's own reference, or else by the record of the token that was issued for it.
-    fn is_of_mandate(&self, record: &PartyRecord, mandate_refs: &[String]) -> bool {
+    fn is_of_mandate(&self, record: &PartyRecord, keys: &LogKeys) -> bool {
         let Some(data) = self.decision.data() else {
             return false;
         };
-        if !mandate_refs.is_empty() {
-            return data
-                .mandate_ref
-                .as_ref()
-                .is_some_and(|one| mandate_refs.contains(one));
+        if !keys.is_empty() {
+            let mandate = record
+                .get(Member::Issuer)
+                .zip(record.get(Member::MandateId));
+            return mandate.is_some_and(|(issuer, id)| {
+                let make = |key: &EpochKey| key.mandate_ref(issuer, id).text();
+                keys.made(self.decision.at(), data.mandate_ref.as_ref(), &make) == Some(true)
+            });
         }
         let names = |r: &PartyRecord| {
             r.get(Member::Issuer) == record.get(Member::Issuer)

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::instant::InstantError;
 use crate::entry::{Entry, OutcomeCode};
-use crate::event::TraceId;
+use crate::event::{GateMode, TraceId};
 use crate::hash::hex;
 use crate::id::EntryId;
 use crate::stored::StoredEntry;
@@ -73,6 +73,7 @@ pub(crate) struct DecisionData {
     pub(crate) trace_id: String,
     pub(crate) related_trace_id: Option<String>,
     pub(crate) institution: String,
+    pub(crate) mode: Option<String>,
     pub(crate) shadow: Option<bool>,
     pub(crate) reason: Option<String>,
     pub(crate) http_status: Option<u16>,
@@ -208,6 +209,12 @@ impl DecisionFacts {
 
     pub(crate) fn data(&self) -> Option<&DecisionData> {
         self.payload.as_ref().map(|payload| &payload.data)
+    }
+
+    /// Whether a proxy asked: what became of the request, it alone knows.
+    pub(crate) fn proxy_forwards(&self) -> bool {
+        let mode = self.data().and_then(|data| data.mode.as_deref());
+        mode == Some(GateMode::Decision.as_str())
     }
 
     /// Who made which checks.

@@ -3,10 +3,11 @@
 use std::fmt;
 
 use super::call::Call;
+use super::keys::LogKeys;
 use super::member::{Member, Party, RecordKind, names};
 use super::record::PartyRecord;
 use super::reidentified::{reidentified, steps_before};
-use crate::reference::ReferenceKey;
+use crate::reference::EpochKey;
 use crate::time::UnixMillis;
 
 /// How far the clocks of two parties may be apart before their times contradict
@@ -31,7 +32,7 @@ names! {
 pub enum Finding {
     /// The payload was erased, and with it what could be joined.
     PayloadErased,
-    /// Allowed, and nothing says what became of it.
+    /// Allowed and forwarded, and nothing says what became of it.
     NoOutcome,
     /// No party recorded the issue of the token.
     NoTokenIssued,
@@ -169,9 +170,7 @@ impl fmt::Display for Finding {
             Self::PayloadErased => f.write_str(
                 "the payload was erased: the leaf alone answers, and nothing can be joined",
             ),
-            Self::NoOutcome => f.write_str(
-                "allowed, and no outcome is recorded (a gate in decision mode sees none)",
-            ),
+            Self::NoOutcome => f.write_str("allowed and forwarded, and no outcome is recorded"),
             Self::NoTokenIssued => f.write_str("no log given has the issue of this token"),
             Self::NoRelationConfirmed => {
                 f.write_str("the secondary network's log has no confirmation of this mandate")
@@ -234,7 +233,7 @@ pub(crate) struct Given<'a> {
     pub(crate) parties: &'a [Party],
     /// The digests of the catalogues given, in hexadecimal; none when none was given.
     pub(crate) policies: Option<&'a [String]>,
-    pub(crate) keys: &'a [ReferenceKey],
+    pub(crate) keys: &'a LogKeys,
 }
 
 /// Everything found of a call.
@@ -247,7 +246,7 @@ pub(crate) fn examine(call: &Call, given: &Given<'_>) -> Vec<Finding> {
     {
         found.push(Finding::PolicyNotGiven);
     }
-    if decision.granted && call.outcome.is_none() {
+    if decision.granted && call.outcome.is_none() && !decision.proxy_forwards() {
         found.push(Finding::NoOutcome);
     }
     let Some(data) = decision.data() else {
@@ -326,9 +325,8 @@ fn differences(call: &Call, record: &PartyRecord, given: &Given<'_>, found: &mut
         compare(Member::TraceId, data.related_trace_id.as_deref());
     }
     // A key that the decision was not recorded under says nothing: one must agree.
-    let keyed = |make: &dyn Fn(&ReferenceKey) -> String, ours: Option<&String>| {
-        let refs: Vec<String> = given.keys.iter().map(make).collect();
-        ours.is_some_and(|ours| !refs.is_empty() && !refs.contains(ours))
+    let keyed = |make: &dyn Fn(&EpochKey) -> String, ours: Option<&String>| {
+        given.keys.made(call.decision.at(), ours, make) == Some(false)
     };
     if let Some(subject) = record.get(Member::SubjectPseudonym)
         && keyed(

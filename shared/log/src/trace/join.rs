@@ -11,12 +11,12 @@ use thiserror::Error;
 use super::call::{Call, Fit, MAX_RECORDS_OF_A_TRACE};
 use super::decision::ValidatorRecord;
 use super::finding::{Finding, Given, examine};
-use super::member::{Member, Party, RecordKind, Tie};
+use super::keys::LogKeys;
+use super::member::{Party, RecordKind, Tie};
 use super::query::Query;
 use super::record::PartyRecord;
 use crate::hash::{HASH_BYTES, hex};
 use crate::id::EntryId;
-use crate::reference::ReferenceKey;
 use crate::stored::StoredEntry;
 
 /// Most calls of one trace.
@@ -45,7 +45,7 @@ pub enum TraceError {
 /// Makes a trace.
 pub struct Tracer<'a> {
     query: &'a Query,
-    keys: &'a [ReferenceKey],
+    keys: &'a LogKeys,
     calls: Vec<Call>,
     by_id: HashMap<EntryId, usize>,
     parties: Vec<Party>,
@@ -67,10 +67,10 @@ pub struct Traced {
 }
 
 impl<'a> Tracer<'a> {
-    /// Begins. `keys` are the log's reference keys, as many as are known: with
+    /// Begins. `keys` are the log's keys, as many as are known: with
     /// them a mandate and a subject of another log are compared with the
     /// references of this one.
-    pub fn new(query: &'a Query, keys: &'a [ReferenceKey]) -> Self {
+    pub fn new(query: &'a Query, keys: &'a LogKeys) -> Self {
         Self {
             query,
             keys,
@@ -97,7 +97,7 @@ impl<'a> Tracer<'a> {
         };
         match record {
             ValidatorRecord::Decision(decision) => {
-                if !self.query.wants(&decision) {
+                if !self.query.wants(&decision, self.keys) {
                     let lost = decision.payload.is_none() && self.query.could_be(&decision);
                     self.erased += u64::from(lost);
                     return Ok(false);
@@ -147,24 +147,10 @@ impl<'a> Tracer<'a> {
         if in_turn != pass {
             return Ok(());
         }
-        let mandate = record
-            .get(Member::Issuer)
-            .zip(record.get(Member::MandateId));
-        let refs = |(issuer, id): (&str, &str)| {
-            let refs = self
-                .keys
-                .iter()
-                .map(|key| key.mandate_ref(issuer, id).text());
-            refs.collect::<Vec<_>>()
-        };
-        let refs = match record.kind.tie() {
-            Tie::Mandate => mandate.map(refs).unwrap_or_default(),
-            Tie::Token | Tie::Call => Vec::new(),
-        };
         let (mut fits, mut added) = (0_usize, 0_usize);
         let room = MAX_RECORDS_OF_A_TRACE - self.records;
         for call in &mut self.calls {
-            match call.fit(record, &refs) {
+            match call.fit(record, self.keys) {
                 Fit::No => {}
                 Fit::Yes => {
                     fits += 1;

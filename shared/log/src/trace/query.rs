@@ -3,10 +3,11 @@
 use std::fmt;
 
 use super::decision::DecisionFacts;
+use super::keys::LogKeys;
 use super::member::Member;
 use super::record::PartyRecord;
 use crate::event::TraceId;
-use crate::reference::ReferenceKey;
+use crate::reference::EpochKey;
 use crate::time::UnixMillis;
 
 /// The conditions.
@@ -31,14 +32,12 @@ pub struct Query {
 pub struct SoughtMandate {
     id: String,
     issuer: String,
-    references: Vec<String>,
 }
 
 /// A data subject, as the token and as the log name them.
 #[derive(Clone)]
 pub struct SoughtSubject {
     pseudonym: String,
-    references: Vec<String>,
 }
 
 impl fmt::Debug for SoughtSubject {
@@ -48,24 +47,20 @@ impl fmt::Debug for SoughtSubject {
 }
 
 impl SoughtMandate {
-    /// The mandate of that id at that issuer, under each of the log's keys.
-    pub fn new(issuer: &str, id: &str, keys: &[ReferenceKey]) -> Self {
-        let references = keys.iter().map(|key| key.mandate_ref(issuer, id).text());
+    /// The mandate of that id at that issuer. The trace wants the log's key to find it.
+    pub fn new(issuer: &str, id: &str) -> Self {
         Self {
             id: id.to_owned(),
             issuer: issuer.to_owned(),
-            references: references.collect(),
         }
     }
 }
 
 impl SoughtSubject {
-    /// The person with that pairwise pseudonym, under each of the log's keys.
-    pub fn new(pseudonym: &str, keys: &[ReferenceKey]) -> Self {
-        let references = keys.iter().map(|key| key.subject_ref(pseudonym).text());
+    /// The person with that pairwise pseudonym. The trace wants the log's key to find it.
+    pub fn new(pseudonym: &str) -> Self {
         Self {
             pseudonym: pseudonym.to_owned(),
-            references: references.collect(),
         }
     }
 }
@@ -97,15 +92,13 @@ impl Query {
         self.from.is_none_or(|from| from <= last) && self.until.is_none_or(|until| first < until)
     }
 
-    pub(crate) fn wants(&self, decision: &DecisionFacts) -> bool {
+    pub(crate) fn wants(&self, decision: &DecisionFacts, keys: &LogKeys) -> bool {
         let Some(data) = decision.data() else {
             return self.names_nothing() && self.could_be(decision);
         };
-        let listed = |list: &[String], reference: &Option<String>| {
-            reference.as_ref().is_some_and(|one| list.contains(one))
-        };
+        let at = decision.at();
         let is = |text: &str, other: Option<&str>| other == Some(text);
-        self.in_period(decision.at())
+        self.in_period(at)
             && self
                 .token_id
                 .as_deref()
@@ -114,14 +107,14 @@ impl Query {
                 is(id.as_str(), Some(&data.trace_id))
                     || is(id.as_str(), data.related_trace_id.as_deref())
             })
-            && self
-                .mandate
-                .as_ref()
-                .is_none_or(|m| listed(&m.references, &data.mandate_ref))
-            && self
-                .subject
-                .as_ref()
-                .is_none_or(|s| listed(&s.references, &data.subject_ref))
+            && self.mandate.as_ref().is_none_or(|sought| {
+                let make = |key: &EpochKey| key.mandate_ref(&sought.issuer, &sought.id).text();
+                keys.made(at, data.mandate_ref.as_ref(), &make) == Some(true)
+            })
+            && self.subject.as_ref().is_none_or(|sought| {
+                let make = |key: &EpochKey| key.subject_ref(&sought.pseudonym).text();
+                keys.made(at, data.subject_ref.as_ref(), &make) == Some(true)
+            })
     }
 
     /// Whether another party's record is one that is wanted by itself: it has every field that is asked for.

@@ -2,10 +2,10 @@
 
 use sluis_log::{
     BackendResult, Check, CheckOutcome, CommitmentRandom, ComparisonCount, DecisionRecord,
-    DeliberationFacts, EntryId, Envelope, Event, EventSource, HolderIdentity, KeysPurged, LogRead,
-    MandateFacts, OperationFacts, Origin, OutcomeRecord, PendingEntry, PolicyDigest,
-    ReadingPurpose, ReferenceKey, RefusalAggregate, TokenFacts, Trace, TraceId, UnixMillis,
-    Verdict, seal,
+    DeliberationFacts, EntryId, Envelope, Epoch, Event, EventSource, GateMode, HolderIdentity,
+    KeysPurged, LogRead, MandateFacts, OperationFacts, Origin, OutcomeRecord, PendingEntry,
+    PolicyDigest, ReadingPurpose, ReferenceKey, RefusalAggregate, TokenFacts, Trace, TraceId,
+    UnixMillis, Verdict, seal,
 };
 
 /// 2026-01-02T03:04:05.678Z.
@@ -47,7 +47,7 @@ pub(crate) fn sealed(kind: u8, id: [u8; 16], random: [u8; 32], millis: u64) -> P
 /// Five kinds: granted, refused with little known, outcome, aggregate, reading.
 #[expect(clippy::too_many_lines, reason = "one of each event, spelled out")]
 pub(crate) fn with_event<T>(kind: u8, then: impl FnOnce(&Event<'_>) -> T) -> T {
-    let key = ReferenceKey::new([9; 32]);
+    let key = ReferenceKey::new([9; 32]).epoch(Epoch::of(UnixMillis::new(AT).unwrap()));
     let issuer = "https://vs.example";
     let checks = [
         Check {
@@ -65,6 +65,7 @@ pub(crate) fn with_event<T>(kind: u8, then: impl FnOnce(&Event<'_>) -> T) -> T {
     ];
     let granted = DecisionRecord {
         verdict: Verdict::Granted,
+        mode: GateMode::Inline,
         trace: trace(),
         token: TokenFacts {
             sha256: [0x11; 32],
@@ -95,6 +96,7 @@ pub(crate) fn with_event<T>(kind: u8, then: impl FnOnce(&Event<'_>) -> T) -> T {
         shadow: false,
     };
     let refused = DecisionRecord {
+        mode: GateMode::Decision,
         verdict: Verdict::Refused {
             reason: "expired",
             problem_type: "urn:problem-type:belgif:expiredAccessToken",
