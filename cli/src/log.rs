@@ -2,6 +2,7 @@
 
 mod complaint;
 mod credential;
+mod deployment;
 mod export;
 mod failure;
 mod fsck;
@@ -31,6 +32,7 @@ pub(crate) use credential::parse_purpose;
 pub(crate) use failure::LogFailure;
 
 use credential::Credential;
+use deployment::Choice;
 use trust::Witnesses;
 
 /// What to do with a log.
@@ -74,6 +76,8 @@ struct Server {
 pub(crate) struct ShowArguments {
     #[command(flatten)]
     server: Server,
+    #[command(flatten)]
+    choice: Choice,
     /// The first index
     #[arg(long, value_name = "N", default_value_t = 0)]
     from: u64,
@@ -91,6 +95,8 @@ pub(crate) struct FsckArguments {
     from: FsckSource,
     #[command(flatten)]
     credential: Credential,
+    #[command(flatten)]
+    choice: Choice,
     /// The log's verifier key, `<origin>+<id>+<key>`; may be repeated
     #[arg(long = "key", value_name = "KEY", value_parser = NoteVerifier::parse, required_unless_present_any = ["file", "chain_only"])]
     keys: Vec<NoteVerifier>,
@@ -116,7 +122,8 @@ struct FsckSource {
     /// A file of `export --out`: records and their chain
     #[arg(long, value_name = "FILE", conflicts_with_all = ["keys", "witnesses"])]
     file: Option<PathBuf>,
-    /// A folder with `checkpoint`, `tile/…` and, if there are any, `records.jsonl`, as `export --dir` writes it
+    /// A folder with `checkpoint`, `tile/…` and, if there are any, `records.jsonl`, or with several logs and their map,
+    /// as `export --dir` writes it
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
 }
@@ -132,6 +139,8 @@ pub(crate) struct TreeFrom {
     /// A folder with `checkpoint` and `tile/…`
     #[arg(long, value_name = "FOLDER", conflicts_with = "url")]
     dir: Option<PathBuf>,
+    #[command(flatten)]
+    choice: Choice,
 }
 
 #[derive(Debug, Args)]
@@ -174,6 +183,8 @@ pub(crate) struct ExportArguments {
     #[command(flatten)]
     server: Server,
     #[command(flatten)]
+    choice: Choice,
+    #[command(flatten)]
     to: ExportTarget,
     /// For --dir: the log's verifier key, `<origin>+<id>+<key>`; may be repeated
     #[arg(long = "key", value_name = "KEY", value_parser = NoteVerifier::parse, requires = "dir")]
@@ -186,7 +197,7 @@ struct ExportTarget {
     /// The file to write, with the records; it must not exist
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// The folder to make, with the records, the checkpoint and every tile
+    /// The folder to make, with the records, the checkpoint and every tile; of several logs all, with their map
     #[arg(long, value_name = "FOLDER", requires = "keys")]
     dir: Option<PathBuf>,
 }

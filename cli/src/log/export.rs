@@ -9,6 +9,7 @@ use sluis_log::{
 };
 
 use super::ExportArguments;
+use super::deployment;
 use super::failure::LogFailure;
 use super::fsck::RECORDS;
 use super::progress::Progress;
@@ -18,16 +19,29 @@ use super::tree_source::{CHECKPOINT, Copying, TreeSource};
 use super::trust;
 
 pub(crate) fn export(arguments: &ExportArguments, out: &mut impl Write) -> Result<(), LogFailure> {
-    let ExportArguments { server, to, keys } = arguments;
-    let log = RemoteLog::new(&server.url, &server.credential)?;
+    let ExportArguments {
+        server,
+        choice,
+        to,
+        keys,
+    } = arguments;
+    let server = RemoteLog::new(&server.url, &server.credential)?;
     match (&to.out, &to.dir) {
         (Some(path), _) => {
             // A log that does not verify is exported all the same: it is evidence.
-            let size = records(&log, path)??;
+            let size = records(&choice.on(&server)?, path)??;
             writeln!(out, "{}: {size} entries, all verify", path.display())
         }
         (None, Some(folder)) => {
-            let size = tree(&log, folder, keys)?;
+            let made = NewFolder::create(folder)?;
+            let size = match choice.shard {
+                Some(shard) => {
+                    let keys = deployment::keys_of(keys, shard)?;
+                    tree(&server.at(shard), &made.path, &keys)?
+                }
+                None => trees(&server, &made.path, keys)?,
+            };
+            made.complete(folder)?;
             writeln!(out, "{}: {size} entries, all verify", folder.display())
         }
         // INVARIANT: clap asks for one of the two.
@@ -52,24 +66,47 @@ fn records(log: &RemoteLog, path: &Path) -> Result<Result<u64, FsckError>, LogFa
     Ok(verdict)
 }
 
-/// Everything, in a folder: what a verification of the whole tree reads is kept as it is read.
+/// Every log of the deployment: one as it is, several each in a folder of its own, beside their map.
+fn trees(server: &RemoteLog, folder: &Path, keys: &[NoteVerifier]) -> Result<u64, LogFailure> {
+    let note = deployment::note(server)?;
+    let origin = trust::origin_of(keys, None)?;
+    let map = deployment::verified(&note, &origin, keys)?;
+    if let [log] = map.logs() {
+        return tree(&server.at(log.shard), folder, keys);
+    }
+    let mut size = 0_u64;
+    deployment::each(&map, |log| {
+        let place = deployment::place(folder, log.shard);
+        fs::create_dir(&place).map_err(|error| LogFailure::File {
+            path: place.clone(),
+            error,
+        })?;
+        let keys = deployment::keys_of(keys, log.shard)?;
+        let entries = tree(&server.at(log.shard), &place, &keys)?;
+        size = size.saturating_add(entries);
+        Ok(())
+    })?;
+    let path = folder.join(deployment::SHARDS);
+    fs::write(&path, note).map_err(|error| LogFailure::File { path, error })?;
+    Ok(size)
+}
+
+/// Everything of a log, in a folder: what a verification of the whole tree reads is kept as it is read.
 fn tree(log: &RemoteLog, folder: &Path, keys: &[NoteVerifier]) -> Result<u64, LogFailure> {
     let origin = trust::origin_of(keys, None)?;
     let source = TreeSource::Server(log);
     let bytes = source.checkpoint()?;
     let trusted = trust::checkpoint(&bytes, &origin, keys, &Quorum::none())?;
     let head = trusted.checkpoint.head();
-    let made = NewFolder::create(folder)?;
-    let copying = Copying::new(&source, &made.path);
+    let copying = Copying::new(&source, folder);
     let progress = Progress::of(head.size);
     let mut check = TreeCheck::new(head);
     let mut read = |path: &TilePath| copying.tile(path);
     while check.next(&mut read)?.is_some() {
         progress.at(check.checked());
     }
-    records(log, &made.path.join(RECORDS))??;
+    records(log, &folder.join(RECORDS))??;
     copying.keep(CHECKPOINT, &bytes)?;
-    made.complete(folder)?;
     Ok(head.size)
 }
 

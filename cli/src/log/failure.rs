@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use sluis_log::{
     AuditorGrantError, BundleFault, ChainHash, CheckpointError, CommitmentError, FsckError,
-    KeyName, NoteError, Origin, ProofBundleError, QuorumError, TilePathError, TreeError, TreeFault,
+    KeyName, NoteError, Origin, ProofBundleError, QuorumError, ShardNoteError, TilePathError,
+    TreeError, TreeFault,
 };
 use thiserror::Error;
 
@@ -85,8 +86,8 @@ pub(crate) enum LogFailure {
         status: u16,
         why: String,
     },
-    /// What is cosigned cannot be put together.
-    #[error("the cosigned checkpoint: {0}")]
+    /// What is cosigned cannot be put together, or a map is no note.
+    #[error("no signed note: {0}")]
     Note(NoteError),
     /// The witness's own store is not what it wrote.
     #[error("{}: {problem}", .path.display())]
@@ -112,6 +113,27 @@ pub(crate) enum LogFailure {
     /// A step of a re-identification that is not taken.
     #[error(transparent)]
     Reidentify(#[from] ReidentifyFailure),
+    /// The map of a deployment's logs is none, or not the deployment's.
+    #[error("{0}")]
+    Map(#[from] ShardNoteError),
+    /// Something of one of several logs.
+    #[error("{origin}: {failure}")]
+    OfShard {
+        origin: Origin,
+        failure: Box<LogFailure>,
+    },
+    /// The map has a log that is not there.
+    #[error("{}: missing: the map has the log {origin}", .path.display())]
+    MissingShard { path: PathBuf, origin: Origin },
+    /// There is something beside the logs that the map does not have.
+    #[error("{}: not one of the logs of the map", .path.display())]
+    StrayShard { path: PathBuf },
+    /// One log has to be chosen.
+    #[error("there are {count} logs: say which one, with --shard")]
+    ManyLogs { count: usize },
+    /// No shard can have this name and a number.
+    #[error("the key of {key} is of no deployment with shards")]
+    LongName { key: KeyName },
     /// It is another log than the one expected.
     #[error("this is the log of {found}, not of {expected}")]
     OtherOrigin { expected: Origin, found: Origin },
@@ -184,6 +206,8 @@ impl LogFailure {
             Self::NoKey
             | Self::NoCredential
             | Self::Grant(_)
+            | Self::ManyLogs { .. }
+            | Self::LongName { .. }
             | Self::Quorum(QuorumError::Impossible { .. } | QuorumError::Repeated(_)) => 2,
             Self::Fsck(_)
             | Self::Tree(_)
@@ -191,6 +215,8 @@ impl LogFailure {
             | Self::OtherEntry { .. }
             | Self::FewerRecords { .. }
             | Self::Stray { .. }
+            | Self::StrayShard { .. }
+            | Self::MissingShard { .. }
             | Self::Bundle(_)
             | Self::OtherRecord { .. }
             | Self::Record { .. }
@@ -221,6 +247,17 @@ impl LogFailure {
             | Self::OverlongExport { .. }
             | Self::Line { .. }
             | Self::Answer { .. } => 4,
+            Self::Map(error) => match error {
+                ShardNoteError::Note(_)
+                | ShardNoteError::Form
+                | ShardNoteError::Origin(_)
+                | ShardNoteError::Map(_) => 4,
+                ShardNoteError::OtherOrigin { .. }
+                | ShardNoteError::Signature(_)
+                | ShardNoteError::NotSigned(_)
+                | ShardNoteError::OtherName { .. } => 3,
+            },
+            Self::OfShard { failure, .. } => failure.exit_code(),
             Self::Key(failure) => failure.exit_code(),
             Self::Complaint(failure) => failure.exit_code(),
             Self::Trace(failure) => failure.exit_code(),

@@ -6,12 +6,13 @@ use std::path::Path;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use sluis_log::{
-    ChainHash, ChainHead, ChainVerifier, HASH_BYTES, IdCheck, LogSummary, Origin, StoredEntry,
-    TilePath, TreeCheck,
+    ChainHash, ChainHead, ChainVerifier, CheckpointError, HASH_BYTES, IdCheck, LogSummary,
+    NoteVerifier, Origin, Quorum, Shard, ShardMap, StoredEntry, TilePath, TreeCheck,
 };
 use thiserror::Error;
 
 use super::FsckArguments;
+use super::deployment;
 use super::failure::LogFailure;
 use super::progress::Progress;
 use super::remote::RemoteLog;
@@ -51,53 +52,153 @@ impl KnownHead {
 pub(crate) fn fsck(arguments: &FsckArguments, out: &mut impl Write) -> Result<(), LogFailure> {
     let from = &arguments.from;
     match (&from.dir, &from.file, &from.url) {
-        (Some(folder), ..) => {
-            let source = TreeSource::Folder(folder.clone());
-            let trusted = signed(arguments, &source)?;
-            let records = folder.join(RECORDS);
-            let chain = if records.exists() {
-                let entries = ExportedEntries::open(&records)?;
-                let announced = entries.announced().clone();
-                Some(Chain::new(arguments, announced, Box::new(entries))?)
-            } else {
-                None
-            };
-            let summary = tree(&source, &trusted, chain)?;
-            strays::check(folder, &source, trusted.checkpoint.head().size)?;
-            report(&trusted, summary.as_ref(), out)
-        }
+        (Some(folder), ..) => in_folders(arguments, folder, out),
         (_, Some(file), ..) => {
             let entries = ExportedEntries::open(file)?;
             let announced = entries.announced().clone();
-            let chain = Chain::new(arguments, announced, Box::new(entries))?;
+            let wanted = Wanted::new(arguments, &[], None)?;
+            let chain = Chain::new(&wanted, announced, Box::new(entries))?;
             chain_alone(chain, out)
         }
         (_, _, Some(url)) => {
-            let log = RemoteLog::new(url, &arguments.credential)?;
-            if arguments.chain_only {
-                let entries = RemoteEntries::begin(&log)?;
-                let announced = entries.announced().clone();
-                return chain_alone(Chain::new(arguments, announced, Box::new(entries))?, out);
-            }
-            let source = TreeSource::Server(&log);
-            // The checkpoint first: the entries that it is about are there when they are read.
-            let trusted = signed(arguments, &source)?;
-            let entries = RemoteEntries::begin(&log)?;
-            let announced = entries.announced().clone();
-            let chain = Chain::new(arguments, announced, Box::new(entries))?;
-            let summary = tree(&source, &trusted, Some(chain))?;
-            report(&trusted, summary.as_ref(), out)
+            let server = RemoteLog::new(url, &arguments.credential)?;
+            on_server(arguments, &server, out)
         }
         // INVARIANT: clap asks for one of the three.
         (None, None, None) => Ok(()),
     }
 }
 
-/// The checkpoint under the keys that were named.
-fn signed(arguments: &FsckArguments, source: &TreeSource<'_>) -> Result<Trusted, LogFailure> {
-    let origin = trust::origin_of(&arguments.keys, arguments.origin.as_ref())?;
-    let quorum = arguments.witnesses.quorum()?;
-    trust::checkpoint(&source.checkpoint()?, &origin, &arguments.keys, &quorum)
+/// One log's folder, or those of several beside their map.
+fn in_folders(
+    arguments: &FsckArguments,
+    folder: &Path,
+    out: &mut impl Write,
+) -> Result<(), LogFailure> {
+    let keys = &arguments.keys;
+    if let Some(shard) = arguments.choice.shard {
+        let wanted = Wanted::new(arguments, keys, Some(shard))?;
+        return in_folder(&wanted, &deployment::place(folder, shard), out);
+    }
+    let Some(note) = deployment::in_folder(folder)? else {
+        return in_folder(&Wanted::new(arguments, keys, None)?, folder, out);
+    };
+    let origin = trust::origin_of(keys, arguments.origin.as_ref())?;
+    let map = deployment::verified(&note, &origin, keys)?;
+    several(arguments, &map)?;
+    deployment::check_folder(folder, &map)?;
+    deployment::each(&map, |log| {
+        let wanted = Wanted::new(arguments, keys, Some(log.shard))?;
+        in_folder(&wanted, &deployment::place(folder, log.shard), out)
+    })
+}
+
+fn in_folder(wanted: &Wanted, folder: &Path, out: &mut impl Write) -> Result<(), LogFailure> {
+    let source = TreeSource::Folder(folder.to_owned());
+    let trusted = wanted.signed(&source)?;
+    let records = folder.join(RECORDS);
+    let chain = if records.exists() {
+        let entries = ExportedEntries::open(&records)?;
+        let announced = entries.announced().clone();
+        Some(Chain::new(wanted, announced, Box::new(entries))?)
+    } else {
+        None
+    };
+    let summary = tree(&source, &trusted, chain)?;
+    strays::check(folder, &source, trusted.checkpoint.head().size)?;
+    report(&trusted, summary.as_ref(), out)
+}
+
+/// The log that was chosen, or all of the map.
+fn on_server(
+    arguments: &FsckArguments,
+    server: &RemoteLog,
+    out: &mut impl Write,
+) -> Result<(), LogFailure> {
+    let keys = &arguments.keys;
+    let mut one = |shard| {
+        let wanted = Wanted::new(arguments, keys, Some(shard))?;
+        served(&wanted, &server.at(shard), arguments.chain_only, out)
+    };
+    if let Some(shard) = arguments.choice.shard {
+        return one(shard);
+    }
+    let map = if arguments.chain_only {
+        deployment::served(server)?
+    } else {
+        let origin = trust::origin_of(keys, arguments.origin.as_ref())?;
+        deployment::verified(&deployment::note(server)?, &origin, keys)?
+    };
+    several(arguments, &map)?;
+    deployment::each(&map, |log| one(log.shard))
+}
+
+fn served(
+    wanted: &Wanted,
+    log: &RemoteLog,
+    chain_only: bool,
+    out: &mut impl Write,
+) -> Result<(), LogFailure> {
+    if chain_only {
+        let entries = RemoteEntries::begin(log)?;
+        let announced = entries.announced().clone();
+        return chain_alone(Chain::new(wanted, announced, Box::new(entries))?, out);
+    }
+    let source = TreeSource::Server(log);
+    // The checkpoint first: the entries that it is about are there when they are read.
+    let trusted = wanted.signed(&source)?;
+    let entries = RemoteEntries::begin(log)?;
+    let announced = entries.announced().clone();
+    let chain = Chain::new(wanted, announced, Box::new(entries))?;
+    let summary = tree(&source, &trusted, Some(chain))?;
+    report(&trusted, summary.as_ref(), out)
+}
+
+/// An earlier head is one log's.
+fn several(arguments: &FsckArguments, map: &ShardMap) -> Result<(), LogFailure> {
+    match arguments.extends {
+        Some(_) => deployment::only(map).map(drop),
+        None => Ok(()),
+    }
+}
+
+/// What one log is held against.
+struct Wanted {
+    keys: Vec<NoteVerifier>,
+    quorum: Quorum,
+    origin: Option<Origin>,
+    known: Option<ChainHead>,
+}
+
+impl Wanted {
+    /// Of one of a deployment's logs; of the log that the keys are of, if none is said.
+    fn new(
+        arguments: &FsckArguments,
+        keys: &[NoteVerifier],
+        shard: Option<Shard>,
+    ) -> Result<Self, LogFailure> {
+        let origin = arguments.origin.clone();
+        let (keys, origin) = match shard {
+            None => (keys.to_vec(), origin),
+            Some(shard) => {
+                let origin = origin.map(|origin| shard.origin(&origin));
+                let origin = origin.transpose().map_err(CheckpointError::from)?;
+                (deployment::keys_of(keys, shard)?, origin)
+            }
+        };
+        Ok(Self {
+            keys,
+            quorum: arguments.witnesses.quorum()?,
+            origin,
+            known: arguments.extends.map(|KnownHead(head)| head),
+        })
+    }
+
+    /// The checkpoint under the keys that were named.
+    fn signed(&self, source: &TreeSource<'_>) -> Result<Trusted, LogFailure> {
+        let origin = trust::origin_of(&self.keys, self.origin.as_ref())?;
+        trust::checkpoint(&source.checkpoint()?, &origin, &self.keys, &self.quorum)
+    }
 }
 
 /// The whole tree, and beside it the records if there are any.
@@ -181,11 +282,11 @@ struct Chain<'a> {
 
 impl<'a> Chain<'a> {
     fn new(
-        arguments: &FsckArguments,
+        wanted: &Wanted,
         announced: Announced,
         entries: Box<dyn Iterator<Item = Result<StoredEntry, LogFailure>> + 'a>,
     ) -> Result<Self, LogFailure> {
-        if let Some(expected) = &arguments.origin
+        if let Some(expected) = &wanted.origin
             && *expected != announced.origin
         {
             return Err(LogFailure::OtherOrigin {
@@ -194,7 +295,7 @@ impl<'a> Chain<'a> {
             });
         }
         let verifier = ChainVerifier::new(&announced.origin, IdCheck::All);
-        let known = arguments.extends.map(|KnownHead(head)| head);
+        let known = wanted.known;
         grew(known, verifier.summary().head)?;
         Ok(Self {
             announced,

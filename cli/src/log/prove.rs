@@ -17,9 +17,10 @@ use super::{ProveArguments, TreeFrom};
 pub(crate) fn prove(arguments: &ProveArguments, out: &mut impl Write) -> Result<(), LogFailure> {
     let log = arguments.from.server()?;
     let source = arguments.from.source(log.as_ref())?;
-    let origin = trust::origin_of(&arguments.keys, None)?;
+    let keys = arguments.from.choice.keys(&arguments.keys)?;
+    let origin = trust::origin_of(&keys, None)?;
     let quorum = arguments.witnesses.quorum()?;
-    let trusted = trust::checkpoint(&source.checkpoint()?, &origin, &arguments.keys, &quorum)?;
+    let trusted = trust::checkpoint(&source.checkpoint()?, &origin, &keys, &quorum)?;
     let (index, size) = (arguments.index, trusted.checkpoint.head().size);
     let wanted = inclusion_tiles(index, size).map_err(LogFailure::Proof)?;
     let tiles = source.tiles(&wanted, size)?;
@@ -33,7 +34,7 @@ pub(crate) fn prove(arguments: &ProveArguments, out: &mut impl Write) -> Result<
         checkpoint: trusted.checkpoint.note().clone(),
     };
     // What a folder or a server gave is believed only now.
-    bundle.verify(leaf, &origin, &arguments.keys, &quorum)?;
+    bundle.verify(leaf, &origin, &keys, &quorum)?;
     let Some(path) = &arguments.out else {
         return write!(out, "{bundle}").map_err(LogFailure::Output);
     };
@@ -68,7 +69,10 @@ fn entry(source: &TreeSource<'_>, index: u64, size: u64) -> Result<Vec<u8>, LogF
 impl TreeFrom {
     /// The validator, if that is where the log is read from.
     pub(crate) fn server(&self) -> Result<Option<RemoteLog>, LogFailure> {
-        let log = |url: &String| RemoteLog::new(url, &self.credential);
+        let log = |url: &String| {
+            let server = RemoteLog::new(url, &self.credential)?;
+            self.choice.on(&server)
+        };
         self.url.as_ref().map(log).transpose()
     }
 
@@ -77,7 +81,7 @@ impl TreeFrom {
         server: Option<&'a RemoteLog>,
     ) -> Result<TreeSource<'a>, LogFailure> {
         match (&self.dir, server) {
-            (Some(folder), _) => Ok(TreeSource::Folder(folder.clone())),
+            (Some(folder), _) => Ok(TreeSource::Folder(self.choice.within(folder)?)),
             (None, Some(log)) => Ok(TreeSource::Server(log)),
             // INVARIANT: clap asks for one of the two.
             (None, None) => Err(LogFailure::NoKey),

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluis_log::{EntryPage, MAX_PAGE_ENTRIES};
+use sluis_log::{EntryPage, MAX_PAGE_ENTRIES, Shard};
 use ureq::Agent;
 use ureq::http::Uri;
 use ureq::tls::{RootCerts, TlsConfig};
@@ -23,6 +23,8 @@ const MAX_TOKEN_BYTES: usize = 4 * 1024;
 /// A log that a validator serves.
 pub(crate) struct RemoteLog {
     agent: Agent,
+    /// The validator.
+    base: String,
     /// Below this the log is served.
     prefix: String,
     endpoint: String,
@@ -56,13 +58,30 @@ impl RemoteLog {
     pub(crate) fn new(url: &str, credential: &Credential) -> Result<Self, LogFailure> {
         let agent = agent(url)?;
         let token = credential.token()?;
-        let prefix = format!("{}/log", url.trim_end_matches('/'));
-        Ok(Self {
+        let base = url.trim_end_matches('/').to_owned();
+        Ok(Self::of(
+            agent,
+            base,
+            Shard::Whole,
+            format!("Bearer {token}"),
+        ))
+    }
+
+    fn of(agent: Agent, base: String, shard: Shard, authorization: String) -> Self {
+        let prefix = format!("{base}{}", shard.path());
+        Self {
             agent,
             endpoint: format!("{prefix}/entries"),
             prefix,
-            authorization: format!("Bearer {token}"),
-        })
+            base,
+            authorization,
+        }
+    }
+
+    /// Another log of the same deployment.
+    pub(crate) fn at(&self, shard: Shard) -> Self {
+        let (agent, base) = (self.agent.clone(), self.base.clone());
+        Self::of(agent, base, shard, self.authorization.clone())
     }
 
     /// One page from index `from`.

@@ -15,7 +15,8 @@ use super::remote::RemoteLog;
 const FOLLOW_INTERVAL: Duration = Duration::from_secs(1);
 
 pub(crate) fn show(arguments: &ShowArguments, out: &mut impl Write) -> Result<(), LogFailure> {
-    let log = RemoteLog::new(&arguments.server.url, &arguments.server.credential)?;
+    let server = RemoteLog::new(&arguments.server.url, &arguments.server.credential)?;
+    let log = arguments.choice.on(&server)?;
     let mut next = arguments.from;
     let mut left = arguments.limit.unwrap_or(u64::MAX);
     let mut damaged = None;

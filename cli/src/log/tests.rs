@@ -4,6 +4,7 @@ mod complaint;
 mod proofs;
 mod reidentify;
 mod served;
+mod shards;
 mod trace;
 mod tree;
 mod witness;
@@ -88,7 +89,7 @@ fn serve(entries: Vec<StoredEntry>) -> String {
     url
 }
 
-fn answer(mut connection: TcpStream, entries: &mut Vec<StoredEntry>) {
+fn answer(connection: TcpStream, entries: &mut Vec<StoredEntry>) {
     let mut lines = BufReader::new(connection.try_clone().unwrap()).lines();
     let request = lines.next().unwrap().unwrap();
     let headers: Vec<String> = lines
@@ -98,6 +99,16 @@ fn answer(mut connection: TcpStream, entries: &mut Vec<StoredEntry>) {
     let authorized = headers.iter().any(|line| {
         line.to_ascii_lowercase().starts_with("authorization:") && line.ends_with(TOKEN)
     });
+    if request.starts_with("GET /log/shards ") {
+        let map = String::from_utf8(served::one_log()).unwrap();
+        let (status, body) = if authorized {
+            ("200 OK", map)
+        } else {
+            ("401 Unauthorized", String::new())
+        };
+        reply(connection, status, &body);
+        return;
+    }
     let query = request.strip_prefix("GET /log/entries?from=").unwrap();
     let (from, rest) = query.split_once("&limit=").unwrap();
     let limit: usize = rest.split(' ').next().unwrap().parse().unwrap();
@@ -121,18 +132,22 @@ fn answer(mut connection: TcpStream, entries: &mut Vec<StoredEntry>) {
     } else {
         ("401 Unauthorized", String::new())
     };
-    write!(
-        connection,
-        "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-        body.len()
-    )
-    .unwrap();
+    reply(connection, status, &body);
     if let Some(last) = entries.last().cloned() {
         entries.push(StoredEntry {
             index: last.index + 1,
             ..last
         });
     }
+}
+
+fn reply(mut connection: TcpStream, status: &str, body: &str) {
+    write!(
+        connection,
+        "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
 }
 
 fn sluis(arguments: &[&str]) -> Result<String, LogFailure> {

@@ -7,6 +7,7 @@
 //! | `/log/tile/<L>/<N>[.p/<W>]` | hashes of the tree (C2SP tlog-tiles) |
 //! | `/log/tile/entries/<N>[.p/<W>]` | the entries themselves, which hold nothing personal |
 //! | `/log/proof/<index>` | a proof of one entry with its checkpoint (C2SP tlog-proof) |
+//! | `/log/shards` | which logs the deployment has, signed |
 //!
 //! Everything wants an auditor's token ([`sluis_log::AuditorKey`]), and `/log/entries` one with
 //! a purpose, which the record of the reading has. Nothing beyond the published
@@ -18,15 +19,15 @@ use std::rc::Rc;
 
 use sluis_log::sequencer::StoredCheckpoint;
 use sluis_log::{
-    EntryBundle, EntryPage, HASH_BYTES, LeafHash, MAX_PAGE_ENTRIES, MappedLog, ProofBundle,
-    ReadingPurpose, Shard, SignedNote, TILE_WIDTH, TileKind, TilePath, UnixMillis, VerifiedAuditor,
-    inclusion_proof, inclusion_tiles, verify_inclusion,
+    Checkpoint, EntryBundle, EntryPage, HASH_BYTES, LeafHash, MAX_PAGE_ENTRIES, MappedLog,
+    ProofBundle, ReadingPurpose, Shard, SignedNote, TILE_WIDTH, TileKind, TilePath, TreeHead,
+    UnixMillis, VerifiedAuditor, inclusion_proof, inclusion_tiles, verify_inclusion,
 };
 
 use crate::error::{AuditorRefusal, Fault, Refusal, Stop};
 use crate::gate::Gate;
 use crate::headers;
-use crate::platform::{AuditLog, InboundRequest as _, LogError, Platform};
+use crate::platform::{AuditLog, InboundRequest as _, LogError, Platform, Standing};
 use crate::route::RouteError;
 use crate::serve::{Reply, ReplyBody, json};
 use crate::trace::Nonces;
@@ -40,15 +41,17 @@ const IMMUTABLE: &str = "private, max-age=31536000, immutable";
 const TEXT: &str = "text/plain; charset=utf-8";
 const BYTES: &str = "application/octet-stream";
 
-/// What is asked for, and of which log.
+/// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Reading {
-    shard: Shard,
-    what: What,
+pub(crate) enum Reading {
+    /// The map of the logs.
+    Shards,
+    /// Something of one log.
+    Of(Shard, What),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum What {
+pub(crate) enum What {
     Entries,
     Checkpoint,
     Tile(TilePath),
@@ -59,11 +62,14 @@ impl Reading {
     /// What a path stands for.
     pub(crate) fn of(path: &str) -> Option<Self> {
         let rest = path.strip_prefix(PREFIX)?;
+        if rest == "shards" {
+            return Some(Self::Shards);
+        }
         let part = rest.split_once('/');
         // Nothing of a log is called by a number.
         let part = part.and_then(|(number, rest)| Some((Shard::numbered(number)?, rest)));
         let (shard, rest) = part.unwrap_or((Shard::Whole, rest));
-        What::of(rest).map(|what| Self { shard, what })
+        What::of(rest).map(|what| Self::Of(shard, what))
     }
 }
 
@@ -126,25 +132,55 @@ impl Gate {
         let auditor = auditor.map_err(Refusal::Auditor)?;
         let target = request.target();
         let not_found = || Refusal::Route(RouteError::NotFound);
-        let mapped = self.config.log.shards.find(reading.shard);
-        let mapped = mapped.ok_or_else(not_found)?;
-        let log = platform.log(mapped.shard).map_err(Fault::Log)?;
-        if reading.what == What::Entries {
+        if target.contains('?') && !matches!(reading, Reading::Of(_, What::Entries)) {
+            return Err(Refusal::Route(RouteError::UnknownQueryParameter).into());
+        }
+        let map = &self.config.log.shards;
+        let (shard, what) = match reading {
+            Reading::Shards => {
+                let signer = self.secrets.note_signer(map.origin())?;
+                let note = map.sign(&signer).map_err(|_| Fault::Record)?;
+                return Ok(text(note.to_string(), headers::NO_STORE.1));
+            }
+            Reading::Of(shard, what) => (shard, what),
+        };
+        let mapped = map.find(shard).ok_or_else(not_found)?;
+        let log = platform.log(shard).map_err(Fault::Log)?;
+        if what == What::Entries {
             let reader = Reader::new(auditor).map_err(Refusal::Auditor)?;
             return self
                 .read_entries(platform, &reader, mapped, &target, nonces)
                 .await;
         }
-        if target.contains('?') {
-            return Err(Refusal::Route(RouteError::UnknownQueryParameter).into());
-        }
-        let checkpoint = log.checkpoint().await.map_err(Fault::Log)?;
-        let checkpoint = checkpoint.ok_or_else(not_found)?;
-        match reading.what {
+        let checkpoint = match log.checkpoint().await.map_err(Fault::Log)? {
+            Some(checkpoint) => checkpoint,
+            None => self.checkpoint_of_nothing(&log, mapped).await?,
+        };
+        match what {
             What::Entries | What::Checkpoint => Ok(text(checkpoint.note, headers::NO_STORE.1)),
             What::Tile(path) => tile(&log, path, &checkpoint).await,
             What::Proof { index } => proof(&log, index, checkpoint).await,
         }
+    }
+
+    /// The checkpoint of a log in which nothing stands yet: of several logs each has one,
+    /// so that none can be left out of what is verified. Only where the trusted place knows no other: a log that was emptied is not
+    /// [`Standing::Sound`].
+    async fn checkpoint_of_nothing<L: AuditLog>(
+        &self,
+        log: &L,
+        mapped: &MappedLog,
+    ) -> Result<StoredCheckpoint, Stop> {
+        let is_only = self.config.log.shards.logs().len() == 1;
+        let state = log.state().await.map_err(Fault::Log)?;
+        if is_only || state.standing != Standing::Sound || state.sequenced > 0 {
+            return Err(Refusal::Route(RouteError::NotFound).into());
+        }
+        let head = TreeHead::empty();
+        let signer = self.secrets.note_signer(&mapped.origin)?;
+        let checkpoint = Checkpoint::new(mapped.origin.clone(), head).sign(&signer);
+        let note = checkpoint.map_err(|_| Fault::Record)?.note().to_string();
+        Ok(StoredCheckpoint { head, note })
     }
 
     async fn read_entries<P: Platform>(

@@ -14,7 +14,7 @@ use sluis_token::sign::SigningKey;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use crate::error::AuditorRefusal;
+use crate::error::{AuditorRefusal, Fault};
 use crate::nonce::NonceKey;
 use crate::vault::Vault;
 
@@ -88,6 +88,8 @@ pub struct Secrets {
     pub(crate) vault: Rc<Vault>,
     pub(crate) assertion_key: SigningKey,
     auditor_key: AuditorKey,
+    /// Of the key that signs for the logs.
+    checkpoint_seed: Zeroizing<[u8; KEY_BYTES]>,
     operator_digest: Option<[u8; 32]>,
 }
 
@@ -138,11 +140,12 @@ impl TryFrom<RawSecrets> for Secrets {
             }
         }
         // Whose log it is for is known where it is used; here, that it is one at all.
-        parse_key(CHECKPOINT, &raw.checkpoint_key)?;
+        let checkpoint_seed = parse_key(CHECKPOINT, &raw.checkpoint_key)?;
         let log_key = parse_key("SLUIS_LOG_KEY", &raw.log_key)?;
         Ok(Self {
             nonce_key: NonceKey::derive(&log_key),
             shard_key: ShardKey::derive(&log_key),
+            checkpoint_seed,
             vault: Rc::new(Vault::derive(&*log_key)),
             operator_digest: operator_token.map(|token| Sha256::digest(token.as_bytes()).into()),
             pseudonym_key: pseudonym_key(&raw.pseudonym_key)?,
@@ -186,6 +189,12 @@ impl Secrets {
     pub(crate) fn is_operator(&self, authorization: Option<&str>) -> bool {
         self.operator_digest
             .is_some_and(|digest| is_bearer(authorization, &digest))
+    }
+
+    /// Signs in the name of a log, or of the deployment's.
+    pub(crate) fn note_signer(&self, origin: &Origin) -> Result<NoteSigner, Fault> {
+        let name = KeyName::parse(origin.as_str()).map_err(|_| Fault::Record)?;
+        NoteSigner::new(name, &self.checkpoint_seed).map_err(|_| Fault::Record)
     }
 
     /// Whether there are operators' endpoints at all.

@@ -71,9 +71,9 @@ pub use note::{
     Cosignature, CosignatureError, CosignatureSigner, CosignatureVerifier, KEY_ID_BYTES, KeyName,
     KeyNameError, MAX_EXTENSION_LINES, MAX_EXTRA_BYTES, MAX_KEY_NAME_BYTES, MAX_NOTE_BYTES,
     MAX_NOTE_SIGNATURES, NoteError, NoteKeyId, NoteSignature, NoteSigner, NoteVerifier,
-    ProofBundle, ProofBundleError, Quorum, QuorumError, SignatureFault, SignatureType, SignedNote,
-    SignerError, VerifiedBundle, VerifiedCheckpoint, VerifierKeyError, WitnessRefusal,
-    WitnessedLog,
+    ProofBundle, ProofBundleError, Quorum, QuorumError, ShardNoteError, SignatureFault,
+    SignatureType, SignedNote, SignerError, VerifiedBundle, VerifiedCheckpoint, VerifiedShardMap,
+    VerifierKeyError, WitnessRefusal, WitnessedLog,
 };
 pub use payload::{MAX_PAYLOAD_BYTES, PayloadError};
 pub use pending::{Envelope, PendingEntry, PendingError, Receipt, ReceiptError, seal, seal_with};

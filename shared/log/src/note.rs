@@ -1,12 +1,14 @@
 //! Signed notes (C2SP signed-note), and what is made of them: checkpoints
 //! (tlog-checkpoint), cosignatures of witnesses (tlog-cosignature), proof
-//! bundles (tlog-proof) and the question to a witness (tlog-witness).
+//! bundles (tlog-proof), the question to a witness (tlog-witness), and the map
+//! of a deployment's logs.
 
 mod add_checkpoint;
 mod checkpoint;
 mod cosignature;
 mod key;
 mod proof_bundle;
+mod shard_map;
 mod signed;
 mod signer;
 
@@ -24,6 +26,7 @@ pub use key::{
 pub use proof_bundle::{
     BundleFault, MAX_EXTRA_BYTES, ProofBundle, ProofBundleError, VerifiedBundle,
 };
+pub use shard_map::{ShardNoteError, VerifiedShardMap};
 pub use signed::{
     MAX_NOTE_BYTES, MAX_NOTE_SIGNATURES, NoteError, NoteSignature, SignatureFault, SignedNote,
 };

@@ -4,8 +4,8 @@ use sluis_log::reidentify::{ReidentificationRequest, VerifiedHalf};
 use sluis_log::{
     AddCheckpoint, Checkpoint, CosignatureVerifier, EntryBundle, LeafHash, MAX_BUNDLE_BYTES,
     MAX_NOTE_BYTES, MAX_TILE_PATH_BYTES, NoteSignature, NoteVerifier, Origin, ProofBundle, Quorum,
-    SignedNote, TilePath, TreeHash, TreeHead, VerifiedCheckpoint, verify_consistency,
-    verify_inclusion,
+    ShardMap, SignedNote, TilePath, TreeHash, TreeHead, VerifiedCheckpoint, VerifiedShardMap,
+    verify_consistency, verify_inclusion,
 };
 
 use crate::Parser;
@@ -99,6 +99,9 @@ fn signed_note(input: &[u8]) {
     if let Ok(note) = SignedNote::parse(input) {
         assert_eq!(note.to_string().as_bytes(), input);
         let _ = Checkpoint::parse(note.text());
+        if let Ok(map) = ShardMap::parse(note.text()) {
+            assert!(VerifiedShardMap::verify(&note, map.origin(), &[]).is_err());
+        }
         if let Ok(origin) = Origin::parse("sluis.invalid/log") {
             assert!(VerifiedCheckpoint::verify(note.clone(), &origin, &[]).is_err());
         }
@@ -117,8 +120,14 @@ fn signed_note(input: &[u8]) {
     }
 }
 
-/// The text of a checkpoint.
+/// The text of a checkpoint, or of a map of logs.
 fn checkpoint(input: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(input)
+        && let Ok(map) = ShardMap::parse(text)
+    {
+        assert_eq!(map.to_string(), text);
+        assert!(Checkpoint::parse(text).is_err());
+    }
     if let Ok(text) = std::str::from_utf8(input)
         && let Ok(checkpoint) = Checkpoint::parse(text)
     {

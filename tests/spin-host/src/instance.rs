@@ -26,7 +26,7 @@ use crate::{
 pub(crate) struct Shared {
     pub(crate) client: HttpClient,
     pub(crate) postgres: Arc<Pools>,
-    pub(crate) sqlite_file: Arc<PathBuf>,
+    pub(crate) sqlite_folder: Arc<PathBuf>,
     pub(crate) key_value: Arc<KeyValueFile>,
     pub(crate) faults: Faults,
     pub(crate) clock: WallClock,

@@ -113,7 +113,7 @@ async fn run(arguments: Arguments) -> Result<()> {
     let shared = Shared {
         client: outbound::client(),
         postgres: Arc::default(),
-        sqlite_file: Arc::new(state.join("sqlite_db.db")),
+        sqlite_folder: Arc::new(state.clone()),
         key_value: Arc::new(KeyValueFile::new(&state.join("sqlite_key_value.db"))),
         faults: Faults::new(arguments.fault_file),
         clock: WallClock::new(arguments.clock_file),

@@ -180,10 +180,19 @@ impl RawComponent {
             .iter()
             .map(|host| variables::expand(host, values))
             .collect::<Result<Vec<_>>>()?;
-        for label in self.sqlite_databases.iter().chain(&self.key_value_stores) {
+        for label in &self.key_value_stores {
             ensure!(
                 label == "default",
-                "`{label}` needs a runtime configuration; this host has the label `default` only"
+                "`{label}` needs a runtime configuration; this host has the store `default` only"
+            );
+        }
+        // Spin wants a runtime configuration for every other one; here each is a file of its own.
+        for label in &self.sqlite_databases {
+            let plain =
+                |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+            ensure!(
+                !label.is_empty() && label.bytes().all(plain),
+                "`{label}` is no label of a database"
             );
         }
         Ok(Component {

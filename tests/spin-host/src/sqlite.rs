@@ -2,6 +2,7 @@
 //! with SQLite's defaults as Spin leaves them (synchronous FULL) and rusqlite's
 //! busy timeout of 5 seconds.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::types::ValueRef;
@@ -28,6 +29,14 @@ type Sender = results::Sender<Vec<String>, RowResult, Error>;
 
 impl Host for Instance {}
 
+/// The file of a label, which the manifest grants: `default` has the name that Spin gives it.
+fn file(folder: &Path, label: &str) -> PathBuf {
+    match label {
+        "default" => folder.join("sqlite_db.db"),
+        _ => folder.join(format!("sqlite_db-{label}.db")),
+    }
+}
+
 impl HostConnection for Instance {
     fn drop(&mut self, connection: Resource<Connection>) -> wasmtime::Result<()> {
         self.table.delete(connection)?;
@@ -46,7 +55,7 @@ impl<T: Send> HostConnectionWithStore<T> for HasSelf<Instance> {
             let shared = &instance.shared;
             (
                 granted,
-                Arc::clone(&shared.sqlite_file),
+                file(&shared.sqlite_folder, &database),
                 shared.faults.clone(),
             )
         });
@@ -56,8 +65,7 @@ impl<T: Send> HostConnectionWithStore<T> for HasSelf<Instance> {
         if let Err(fault) = faults.on_open() {
             return Ok(Err(Error::Io(fault)));
         }
-        let opened =
-            tokio::task::spawn_blocking(move || rusqlite::Connection::open(&*file)).await?;
+        let opened = tokio::task::spawn_blocking(move || rusqlite::Connection::open(file)).await?;
         match opened {
             Ok(connection) => {
                 let connection = Connection(Arc::new(Mutex::new(connection)));

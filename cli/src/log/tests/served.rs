@@ -6,8 +6,9 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::thread;
 
-use sluis_log::{EntryPage, StoredEntry};
+use sluis_log::{EntryPage, ExportHeader, ShardMap, StoredEntry};
 
+use super::written::signer;
 use super::{TOKEN, origin};
 
 /// Serves a log's folder as a validator does, with the records that are in it, never more than 100 a page. It ends with
@@ -24,6 +25,12 @@ pub(super) fn serve(folder: &Path) -> String {
     url
 }
 
+/// The map of a deployment with one log.
+pub(super) fn one_log() -> Vec<u8> {
+    let map = ShardMap::new(origin(), 1, &[]).unwrap();
+    map.sign(&signer(1)).unwrap().to_string().into_bytes()
+}
+
 fn answer(mut connection: TcpStream, folder: &Path) {
     let mut lines = BufReader::new(connection.try_clone().unwrap()).lines();
     let request = lines.next().unwrap().unwrap();
@@ -34,11 +41,23 @@ fn answer(mut connection: TcpStream, folder: &Path) {
     assert!(fields.iter().any(|field| field.ends_with(TOKEN)));
     let path = request.strip_prefix("GET /log/").unwrap();
     let path = path.split(' ').next().unwrap();
+    let map = fs::read(folder.join("shards"));
+    let is_one = map.is_err();
+    // A folder of several logs has one for each, and the one without a number.
+    let (folder, path) = match path.split_once('/') {
+        Some((number, rest)) if number.parse::<u16>().is_ok() => (folder.join(number), rest),
+        _ if is_one => (folder.to_owned(), path),
+        _ => (folder.join("whole"), path),
+    };
+    let folder = folder.as_path();
     let body = match path.strip_prefix("entries?from=") {
+        _ if path == "shards" => Some(map.unwrap_or_else(|_| one_log())),
         Some(query) => {
             let (from, limit) = query.split_once("&limit=").unwrap();
             let (from, limit): (usize, usize) = (from.parse().unwrap(), limit.parse().unwrap());
             let records = fs::read_to_string(folder.join("records.jsonl")).unwrap();
+            let header: ExportHeader =
+                serde_json::from_str(records.lines().next().unwrap()).unwrap();
             let all: Vec<StoredEntry> = records
                 .lines()
                 .skip(1)
@@ -50,7 +69,7 @@ fn answer(mut connection: TcpStream, folder: &Path) {
                 .take(limit.min(100))
                 .cloned()
                 .collect();
-            let page = EntryPage::new(origin(), u64::try_from(all.len()).unwrap(), items);
+            let page = EntryPage::new(header.origin, u64::try_from(all.len()).unwrap(), items);
             Some(serde_json::to_vec(&page).unwrap())
         }
         None => fs::read(folder.join(path)).ok(),

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use sluis_log::{
     ChainHead, Checkpoint, EdgeTiles, EntryBundle, ExportHeader, KeyName, LeafHash, NoteSigner,
-    Opening, Origin, StoredEntry, TILE_WIDTH, TileId, TilePath, conformance, integrate,
+    Opening, Origin, Shard, ShardMap, StoredEntry, TILE_WIDTH, TileId, TilePath, conformance,
+    integrate,
 };
 
 /// The origin of every log here.
@@ -24,8 +25,27 @@ pub(super) fn key() -> String {
 
 /// Writes a log of so many sample entries, of which each hundredth is erased; with its records, or without.
 pub(super) fn write(folder: &Path, size: u64, with_records: bool) {
+    write_as(folder, &Origin::parse(ORIGIN).unwrap(), size, with_records);
+}
+
+/// The same of every log of a deployment, each a little larger than the one before, with their map.
+pub(super) fn write_shards(folder: &Path, map: &ShardMap) {
+    for (log, number) in map.logs().iter().zip(0..) {
+        let place = match log.shard {
+            Shard::Whole => folder.join("whole"),
+            Shard::Part(number) => folder.join(number.to_string()),
+        };
+        write_as(&place, &log.origin, number * 300, true);
+    }
+    let note = map.sign(&signer(1)).unwrap();
+    fs::write(folder.join("shards"), note.to_string()).unwrap();
+}
+
+fn write_as(folder: &Path, origin: &Origin, size: u64, with_records: bool) {
     fs::create_dir_all(folder).unwrap();
-    let origin = Origin::parse(ORIGIN).unwrap();
+    let origin = origin.clone();
+    let name = KeyName::parse(origin.as_str()).unwrap();
+    let signer = NoteSigner::new(name, &[1; 32]).unwrap();
     let mut records = with_records.then(|| {
         let file = File::create(folder.join("records.jsonl")).unwrap();
         let mut file = BufWriter::new(file);
@@ -84,9 +104,7 @@ pub(super) fn write(folder: &Path, size: u64, with_records: bool) {
     if let Some(mut records) = records {
         records.flush().unwrap();
     }
-    let checkpoint = Checkpoint::new(origin, edge.head())
-        .sign(&signer(1))
-        .unwrap();
+    let checkpoint = Checkpoint::new(origin, edge.head()).sign(&signer).unwrap();
     fs::write(folder.join("checkpoint"), checkpoint.note().to_string()).unwrap();
 }
 

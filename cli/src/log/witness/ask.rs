@@ -24,9 +24,11 @@ enum Answered {
 }
 
 pub(crate) fn ask(arguments: &AskArguments, out: &mut impl Write) -> Result<(), LogFailure> {
-    let AskArguments { keys, witness, .. } = arguments;
-    let log = arguments.from.server()?;
-    let source = arguments.from.source(log.as_ref())?;
+    let AskArguments { from, witness, .. } = arguments;
+    let keys = from.choice.keys(&arguments.keys)?;
+    let keys = keys.as_slice();
+    let log = from.server()?;
+    let source = from.source(log.as_ref())?;
     let origin = trust::origin_of(keys, None)?;
     let trusted = trust::checkpoint(&source.checkpoint()?, &origin, keys, &Quorum::none())?;
     let peer = Peer {
@@ -50,9 +52,9 @@ pub(crate) fn ask(arguments: &AskArguments, out: &mut impl Write) -> Result<(), 
                 witness.name()
             ))
         })?;
-    let path = match (&arguments.out, &arguments.from.dir) {
+    let path = match (&arguments.out, &from.dir) {
         (Some(path), _) => path.clone(),
-        (None, Some(folder)) => folder.join(CHECKPOINT),
+        (None, Some(folder)) => from.choice.within(folder)?.join(CHECKPOINT),
         (None, None) => return Err(LogFailure::NoKey),
     };
     replace(&path, checkpoint.note().to_string().as_bytes()).map_err(|error| LogFailure::File {

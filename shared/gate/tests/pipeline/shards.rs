@@ -6,7 +6,10 @@ use pollster::block_on;
 use serde_json::{Value, json};
 use sluis_gate::memory::{LogFault, MemoryRequest, MemoryResponse};
 use sluis_gate::{CheckpointKey, Reply};
-use sluis_log::{Origin, Shard, StoredEntry};
+use sluis_log::{
+    NoteVerifier, Origin, Shard, SignedNote, StoredEntry, TreeHead, VerifiedCheckpoint,
+    VerifiedShardMap,
+};
 
 use crate::support::{Bench, CHECKPOINT_KEY, OPERATOR, auditor, body_of};
 
@@ -29,11 +32,23 @@ fn pass(bench: &Bench) -> u16 {
     bench.serve(bench.request(&bench.mint(json!({})))).status
 }
 
-fn publish(bench: &Bench, shard: Shard) {
+fn deployment() -> Origin {
+    Origin::parse("gate.simulation.sluis.invalid/log").unwrap()
+}
+
+fn key(origin: &Origin) -> CheckpointKey {
     use base64ct::{Base64UrlUnpadded, Encoding as _};
-    let deployment = Origin::parse("test.invalid/log").unwrap();
     let seed = Base64UrlUnpadded::encode_string(&CHECKPOINT_KEY);
-    let key = CheckpointKey::parse(&seed, &shard.origin(&deployment).unwrap()).unwrap();
+    CheckpointKey::parse(&seed, origin).unwrap()
+}
+
+fn verifier() -> NoteVerifier {
+    key(&deployment()).signer().verifier()
+}
+
+fn publish(bench: &Bench, shard: Shard) {
+    let platform = Origin::parse("test.invalid/log").unwrap();
+    let key = key(&shard.origin(&platform).unwrap());
     block_on(bench.platform.publish_shard(shard, key.signer()));
 }
 
@@ -105,7 +120,10 @@ fn every_log_of_the_map_is_served_and_no_other() {
     }
     // The closed one is empty, and there.
     assert_eq!(get(&bench, "/log/entries", &auditor()).status, 200);
-    assert_eq!(get(&bench, "/log/checkpoint", &auditor()).status, 404);
+    let nothing = body_of(&get(&bench, "/log/checkpoint", &auditor()));
+    let nothing = SignedNote::parse(nothing.as_bytes()).unwrap();
+    let nothing = VerifiedCheckpoint::verify(nothing, &deployment(), &[verifier()]).unwrap();
+    assert_eq!(nothing.head(), TreeHead::empty());
     for target in [
         "/log/4/entries",
         "/log/00/entries",
@@ -118,6 +136,30 @@ fn every_log_of_the_map_is_served_and_no_other() {
     assert_eq!(get(&bench, "/log/1/entries", OPERATOR).status, 401);
     let one = Bench::new();
     assert_eq!(get(&one, "/log/0/entries", &auditor()).status, 404);
+}
+
+#[test]
+fn the_map_is_signed_and_has_every_log() {
+    let bench = four();
+    let reply = get(&bench, "/log/shards", &auditor());
+    assert_eq!(reply.status, 200);
+    let note = SignedNote::parse(body_of(&reply).as_bytes()).unwrap();
+    let map = VerifiedShardMap::verify(&note, &deployment(), &[verifier()]).unwrap();
+    let logs: Vec<_> = map
+        .map()
+        .logs()
+        .iter()
+        .map(|log| (log.shard, log.open))
+        .collect();
+    let open = parts().map(|shard| (shard, true));
+    assert_eq!(
+        logs,
+        open.chain([(Shard::Whole, false)]).collect::<Vec<_>>()
+    );
+    assert_eq!(get(&bench, "/log/shards", OPERATOR).status, 401);
+    assert_eq!(get(&bench, "/log/shards?from=0", &auditor()).status, 400);
+    let one = get(&Bench::new(), "/log/shards", &auditor());
+    assert!(body_of(&one).contains("\nopen gate.simulation.sluis.invalid/log\n"));
 }
 
 #[test]

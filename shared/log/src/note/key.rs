@@ -225,6 +225,15 @@ impl PublicKey {
         self.id
     }
 
+    pub(crate) fn renamed(&self, name: KeyName) -> Self {
+        let id = NoteKeyId::of(&name, self.kind, self.key.as_bytes());
+        Self {
+            name,
+            id,
+            ..self.clone()
+        }
+    }
+
     /// Whether it is the same key, under whatever name.
     pub(crate) fn same_key(&self, other: &Self) -> bool {
         self.key == other.key
@@ -284,6 +293,12 @@ impl NoteVerifier {
     /// Reads `<name>+<id>+<key>`.
     pub fn parse(text: &str) -> Result<Self, VerifierKeyError> {
         PublicKey::parse(text, SignatureType::Ed25519).map(Self)
+    }
+
+    /// The same key under another name, which gives it another id: a log's key is also that of its shards.
+    #[must_use]
+    pub fn renamed(&self, name: KeyName) -> Self {
+        Self(self.0.renamed(name))
     }
 
     /// Whose key it is.

@@ -266,6 +266,10 @@ fn tree(parser: &str, size: usize) -> Vec<(String, Vec<u8>)> {
                 "a long line",
                 format!("a\n1\n{HASH}\n{}\n", "x".repeat(size)),
             ),
+            named(
+                "many logs",
+                format!("sluis log shards v1\na\n{}", "open a/0\n".repeat(size / 9)),
+            ),
             named("a long size", format!("a\n{}\n{HASH}\n", "9".repeat(size))),
         ],
         "tile_path" => vec![

@@ -1,0 +1,234 @@
+//! Deployments of several logs, in folders and over HTTP.
+
+use std::fs;
+use std::path::Path;
+
+use sluis_log::{NoteVerifier, Shard, ShardMap};
+
+use super::served::serve;
+use super::written::{key, write_shards};
+use super::{Folder, LogFailure, origin, sluis};
+
+/// Three open logs, and the one that there was before.
+fn deployment() -> Folder {
+    let folder = Folder::new();
+    let map = ShardMap::new(origin(), 3, &[Shard::Whole]).unwrap();
+    write_shards(&folder.0.join("log"), &map);
+    folder
+}
+
+fn fsck(folder: &Folder) -> Result<String, LogFailure> {
+    sluis(&["fsck", "--dir", &folder.path("log"), "--key", &key()])
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let other = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &other);
+        } else {
+            fs::copy(&path, &other).unwrap();
+        }
+    }
+}
+
+#[test]
+fn all_logs_of_the_map_are_checked() {
+    let folder = deployment();
+    let said = fsck(&folder).unwrap();
+    for (name, size) in [("log/0", 0), ("log/1", 300), ("log/2", 600), ("log", 900)] {
+        let line = format!("validator.example.be/{name}: {size} entries, all verify\n");
+        assert!(said.contains(&line), "{said}");
+    }
+    let token = folder.path("token");
+    let url = serve(&folder.0.join("log"));
+    let server = ["--url", &url, "--auditor-token-file", &token];
+    let served = sluis(&[&["fsck", "--key", &key()], &server[..]].concat()).unwrap();
+    assert_eq!(served, said);
+    let chains = sluis(&[&["fsck", "--chain-only"], &server[..]].concat()).unwrap();
+    assert_eq!(chains.matches("all verify").count(), 4);
+    let one = sluis(&[&["fsck", "--shard", "2", "--key", &key()], &server[..]].concat()).unwrap();
+    assert!(
+        one.starts_with("validator.example.be/log/2: 600 entries"),
+        "{one}"
+    );
+    let known = ["--extends", "1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"];
+    let dir = folder.path("log");
+    let failure = sluis(&[&["fsck", "--dir", &dir, "--key", &key()], &known[..]].concat());
+    assert!(matches!(failure, Err(LogFailure::ManyLogs { count: 4 })));
+}
+
+#[test]
+fn a_missing_log_and_one_too_many_are_named() {
+    let folder = deployment();
+    let log = folder.0.join("log");
+    fs::rename(log.join("1"), folder.0.join("away")).unwrap();
+    let failure = fsck(&folder).unwrap_err();
+    assert!(
+        matches!(failure, LogFailure::MissingShard { .. }),
+        "{failure}"
+    );
+    assert!(
+        failure.to_string().contains("validator.example.be/log/1"),
+        "{failure}"
+    );
+    assert_eq!(failure.exit_code(), 3);
+    copy(&folder.0.join("away"), &log.join("1"));
+    for (name, stray) in [("3", "0"), ("01", "1"), ("tile", "2")] {
+        copy(&log.join(stray), &log.join(name));
+        let failure = fsck(&folder).unwrap_err();
+        let expected = format!(
+            "{}: not one of the logs of the map",
+            log.join(name).display()
+        );
+        assert_eq!(failure.to_string(), expected);
+        assert_eq!(failure.exit_code(), 3);
+        fs::remove_dir_all(log.join(name)).unwrap();
+    }
+    assert!(fsck(&folder).is_ok());
+    // The map without it, then: it is signed.
+    let map = fs::read_to_string(log.join("shards")).unwrap();
+    let without = map.replace("open validator.example.be/log/2\n", "");
+    fs::write(log.join("shards"), without).unwrap();
+    fs::remove_dir_all(log.join("2")).unwrap();
+    let failure = fsck(&folder).unwrap_err();
+    assert!(matches!(failure, LogFailure::Map(_)), "{failure}");
+    assert_eq!(failure.exit_code(), 3);
+    // Nor is one log of several the deployment's.
+    fs::remove_file(log.join("shards")).unwrap();
+    for name in ["0", "1"] {
+        let place = log.join(name).display().to_string();
+        let failure = sluis(&["fsck", "--dir", &place, "--key", &key()]).unwrap_err();
+        assert_eq!(failure.exit_code(), 3, "{failure}");
+    }
+    // A log that the map has and the server has not.
+    let folder = deployment();
+    fs::remove_dir_all(folder.0.join("log/1")).unwrap();
+    fs::create_dir(folder.0.join("log/1")).unwrap();
+    let url = serve(&folder.0.join("log"));
+    let token = folder.path("token");
+    let arguments = [
+        "fsck",
+        "--key",
+        &key(),
+        "--url",
+        &url,
+        "--auditor-token-file",
+        &token,
+    ];
+    let failure = sluis(&arguments).unwrap_err();
+    assert!(
+        failure
+            .to_string()
+            .starts_with("validator.example.be/log/1: "),
+        "{failure}"
+    );
+    assert_eq!(failure.exit_code(), 5);
+}
+
+#[test]
+fn a_changed_log_is_named_and_two_in_each_others_place_too() {
+    let folder = deployment();
+    let log = folder.0.join("log");
+    let tile = log.join("2/tile/entries/001");
+    let mut bytes = fs::read(&tile).unwrap();
+    // Entries have two bytes of length before them.
+    let place = 3 * 73 + 40;
+    bytes[place] ^= 1;
+    fs::write(&tile, &bytes).unwrap();
+    let failure = fsck(&folder).unwrap_err();
+    let said = failure.to_string();
+    assert!(
+        said.starts_with("validator.example.be/log/2: the log does not verify: entry 259"),
+        "{said}"
+    );
+    assert_eq!(failure.exit_code(), 3);
+    let folder = deployment();
+    let log = folder.0.join("log");
+    for (from, to) in [("1", "away"), ("2", "1"), ("away", "2")] {
+        fs::rename(log.join(from), log.join(to)).unwrap();
+    }
+    let failure = fsck(&folder).unwrap_err();
+    let said = failure.to_string();
+    assert!(said.starts_with("validator.example.be/log/1: "), "{said}");
+    assert_eq!(failure.exit_code(), 3);
+}
+
+#[test]
+fn an_export_has_every_log_and_the_map() {
+    let folder = deployment();
+    let url = serve(&folder.0.join("log"));
+    let token = folder.path("token");
+    let server = ["--url", &url, "--auditor-token-file", &token];
+    let export = |more: &[&str]| sluis(&[&["export"], &server[..], more].concat());
+    let copied = folder.path("copy");
+    let said = export(&["--dir", &copied, "--key", &key()]).unwrap();
+    assert!(said.ends_with("copy: 1800 entries, all verify\n"), "{said}");
+    let again = sluis(&["fsck", "--dir", &copied, "--key", &key()]).unwrap();
+    assert_eq!(again, fsck(&folder).unwrap());
+    // One log alone is a folder of its own, under its own key.
+    let one = folder.path("one");
+    export(&["--dir", &one, "--key", &key(), "--shard", "1"]).unwrap();
+    let own = shard_key("1");
+    assert!(sluis(&["fsck", "--dir", &one, "--key", &own]).is_ok());
+    let file = folder.path("records");
+    let failure = export(&["--out", &file]).unwrap_err();
+    assert_eq!(
+        failure.to_string(),
+        "there are 4 logs: say which one, with --shard"
+    );
+    assert_eq!(failure.exit_code(), 2);
+    export(&["--out", &file, "--shard", "whole"]).unwrap();
+    assert!(
+        sluis(&["fsck", "--file", &file])
+            .unwrap()
+            .starts_with("validator.example.be/log: 900")
+    );
+    let shown = sluis(&[&["show", "--shard", "2", "--limit", "1"], &server[..]].concat());
+    assert_eq!(shown.unwrap().lines().count(), 1);
+    // A deployment that cannot be exported whole leaves nothing behind.
+    fs::remove_file(folder.0.join("log/1/checkpoint")).unwrap();
+    let failed = folder.path("failed");
+    assert!(export(&["--dir", &failed, "--key", &key()]).is_err());
+    assert!(!Path::new(&failed).exists());
+}
+
+#[test]
+fn a_proof_is_of_one_log_and_under_its_name() {
+    let folder = deployment();
+    let url = serve(&folder.0.join("log"));
+    let (token, dir) = (folder.path("token"), folder.path("log"));
+    let prove =
+        |more: &[&str]| sluis(&[&["prove", "--index", "7", "--key", &key()], more].concat());
+    let served = ["--url", &url, "--auditor-token-file", &token];
+    let by_url = prove(&[&served[..], &["--shard", "1"]].concat()).unwrap();
+    let by_folder = prove(&["--dir", &dir, "--shard", "1"]).unwrap();
+    assert_eq!(by_url, by_folder);
+    let bundle = folder.write("bundle", &by_folder);
+    let said = sluis(&["verify", &bundle, "--key", &shard_key("1")]).unwrap();
+    assert!(
+        said.starts_with("validator.example.be/log/1: entry 7 of 300, verified"),
+        "{said}"
+    );
+    for other in [key(), shard_key("2")] {
+        assert!(sluis(&["verify", &bundle, "--key", &other]).is_err());
+    }
+    for (more, code) in [
+        (vec!["--dir", &dir], 2),
+        (served.to_vec(), 2),
+        (vec!["--dir", &dir, "--shard", "9"], 1),
+        (vec!["--dir", &dir, "--shard", "0"], 4),
+    ] {
+        assert_eq!(prove(&more).unwrap_err().exit_code(), code, "{more:?}");
+    }
+}
+
+/// The verifier key of a shard, as `sluis keys verifier` prints it for the shard's origin.
+fn shard_key(number: &str) -> String {
+    let deployment = NoteVerifier::parse(&key()).unwrap();
+    let name = format!("{}/{number}", origin());
+    let name = sluis_log::KeyName::parse(&name).unwrap();
+    deployment.renamed(name).to_string()
+}
