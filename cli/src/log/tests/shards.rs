@@ -6,7 +6,7 @@ use std::path::Path;
 use sluis_log::{NoteVerifier, Shard, ShardMap};
 
 use super::served::serve;
-use super::written::{key, write_shards};
+use super::written::{key, signer, write_as};
 use super::{Folder, LogFailure, origin, sluis};
 
 /// Three open logs, and the one that there was before.
@@ -15,6 +15,19 @@ fn deployment() -> Folder {
     let map = ShardMap::new(origin(), 3, &[Shard::Whole]).unwrap();
     write_shards(&folder.0.join("log"), &map);
     folder
+}
+
+/// Every log of the map, each a little larger than the one before, and the map.
+fn write_shards(folder: &Path, map: &ShardMap) {
+    for (log, number) in map.logs().iter().zip(0..) {
+        let place = match log.shard {
+            Shard::Whole => folder.join("whole"),
+            Shard::Part(number) => folder.join(number.to_string()),
+        };
+        write_as(&place, &log.origin, number * 300, true);
+    }
+    let note = map.sign(&signer(1)).unwrap();
+    fs::write(folder.join("shards"), note.to_string()).unwrap();
 }
 
 fn fsck(folder: &Folder) -> Result<String, LogFailure> {
@@ -45,8 +58,8 @@ fn all_logs_of_the_map_are_checked() {
     let token = folder.path("token");
     let url = serve(&folder.0.join("log"));
     let server = ["--url", &url, "--auditor-token-file", &token];
-    let served = sluis(&[&["fsck", "--key", &key()], &server[..]].concat()).unwrap();
-    assert_eq!(served, said);
+    let online = sluis(&[&["fsck", "--key", &key()], &server[..]].concat()).unwrap();
+    assert_eq!(online, said);
     let chains = sluis(&[&["fsck", "--chain-only"], &server[..]].concat()).unwrap();
     assert_eq!(chains.matches("all verify").count(), 4);
     let one = sluis(&[&["fsck", "--shard", "2", "--key", &key()], &server[..]].concat()).unwrap();

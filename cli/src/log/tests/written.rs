@@ -6,8 +6,7 @@ use std::path::Path;
 
 use sluis_log::{
     ChainHead, Checkpoint, EdgeTiles, EntryBundle, ExportHeader, KeyName, LeafHash, NoteSigner,
-    Opening, Origin, Shard, ShardMap, StoredEntry, TILE_WIDTH, TileId, TilePath, conformance,
-    integrate,
+    Opening, Origin, StoredEntry, TILE_WIDTH, TileId, TilePath, conformance, integrate,
 };
 
 /// The origin of every log here.
@@ -28,20 +27,8 @@ pub(super) fn write(folder: &Path, size: u64, with_records: bool) {
     write_as(folder, &Origin::parse(ORIGIN).unwrap(), size, with_records);
 }
 
-/// The same of every log of a deployment, each a little larger than the one before, with their map.
-pub(super) fn write_shards(folder: &Path, map: &ShardMap) {
-    for (log, number) in map.logs().iter().zip(0..) {
-        let place = match log.shard {
-            Shard::Whole => folder.join("whole"),
-            Shard::Part(number) => folder.join(number.to_string()),
-        };
-        write_as(&place, &log.origin, number * 300, true);
-    }
-    let note = map.sign(&signer(1)).unwrap();
-    fs::write(folder.join("shards"), note.to_string()).unwrap();
-}
-
-fn write_as(folder: &Path, origin: &Origin, size: u64, with_records: bool) {
+/// The same under another origin, with the same key.
+pub(super) fn write_as(folder: &Path, origin: &Origin, size: u64, with_records: bool) {
     fs::create_dir_all(folder).unwrap();
     let origin = origin.clone();
     let name = KeyName::parse(origin.as_str()).unwrap();
