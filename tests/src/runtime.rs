@@ -47,8 +47,10 @@ impl Function {
 pub enum Build {
     /// `simulation.toml`.
     Simulation,
-    /// The same, with candidates that are compared with what decides.
+    /// The same, with candidates that are compared with what decides, and with four logs.
     Comparing,
+    /// `simulation.toml` with four logs, for the benchmark.
+    Sharded,
 }
 
 impl Build {
@@ -57,6 +59,7 @@ impl Build {
         match self {
             Self::Simulation => "dist",
             Self::Comparing => "dist/comparing",
+            Self::Sharded => "target/bench/sharded",
         }
     }
 }

@@ -204,9 +204,12 @@ fn manifest(surroundings: &Surroundings) -> Result<PathBuf> {
     );
     let component = component.to_str().context("a path that is no text")?;
     let other = surroundings.state.join("spin.toml");
+    // Its logs are several, each in a file of its own.
+    let labels = "sqlite_databases = [\"default\", \"log-0\", \"log-1\", \"log-2\", \"log-3\"]";
     fs::write(
         &other,
-        text.replace(&source, &format!("source = {component:?}")),
+        text.replace(&source, &format!("source = {component:?}"))
+            .replace("sqlite_databases = [\"default\"]", labels),
     )
     .with_context(|| format!("writing {}", other.display()))?;
     Ok(other)

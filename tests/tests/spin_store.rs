@@ -267,6 +267,60 @@ fn postgres_takes_many_clients_without_a_fork_or_a_gap() {
 }
 
 #[test]
+fn several_logs_stand_each_in_a_database_of_its_own() {
+    let _turn = turn();
+    let (server, mut variables) = postgres();
+    let databases: Vec<String> = (0..4).map(|number| format!("postgres_{number}")).collect();
+    for database in &databases {
+        let create = format!("CREATE DATABASE {database}");
+        server.run_sql("postgres", &create).unwrap();
+        for schema in [sql::SCHEMA, used_sql::SCHEMA] {
+            server.run_sql(database, schema).unwrap();
+            let grants = schema.lines().filter_map(|line| line.strip_prefix("--   "));
+            let grants = grants.collect::<Vec<_>>().join("\n");
+            server.run_sql(database, &grants).unwrap();
+        }
+    }
+    for (name, value) in &mut variables {
+        if *name == "SLUIS_LOG_POSTGRES" {
+            *value = value.replace("dbname=postgres", "dbname=postgres{log}");
+        }
+    }
+    let variables: Vec<(&str, &str)> = variables
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    let host = named(&root(), "spin").unwrap();
+    let state = state("postgres-shards");
+    let world = World::start_with(host.into(), &root(), state, Build::Comparing, &variables);
+    let world = world.unwrap();
+    let token = world.pension_token().unwrap();
+    let answers = load(world.address().unwrap(), &token, 8, 60);
+    assert!(answers.iter().all(|(status, _)| *status == 200));
+    world
+        .records_until(0, |records| {
+            let ended = records.iter().filter(|record| record.kind == "completed");
+            ended.count() == 60
+        })
+        .unwrap();
+    world.verify_log().unwrap();
+    let count = |database: &str| -> u64 {
+        let count = server.run_sql(database, "SELECT count(*) FROM sluis.entries");
+        count.unwrap().parse().unwrap()
+    };
+    assert_eq!(count("postgres"), 0);
+    for database in &databases {
+        assert!(count(database) > 0, "{database}");
+        let origin = server.run_sql(database, "SELECT origin FROM sluis.log");
+        let number = database.rsplit('_').next().unwrap();
+        assert!(origin.unwrap().ends_with(&format!("/{number}")));
+    }
+    // The heads of all of them are in the one trusted place.
+    let heads = "SELECT count(*) FROM sluis_trusted.heads";
+    assert_eq!(server.run_sql("postgres", heads).unwrap(), "4");
+}
+
+#[test]
 fn two_gates_on_one_postgres_write_one_chain() {
     let _turn = turn();
     let (_server, variables) = postgres();

@@ -82,6 +82,7 @@ impl Configured {
         let (config, effort) = match build {
             Build::Simulation => (SIMULATION_CONFIG.into(), Effort::Release),
             Build::Comparing => (comparing::write(root)?, Effort::Fast),
+            Build::Sharded => (comparing::write_sharded(root)?, Effort::Release),
         };
         Ok(Self {
             config,

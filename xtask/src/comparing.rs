@@ -1,4 +1,4 @@
-//! The configuration of the build that compares: the simulation's, with candidates beside what decides.
+//! The configuration of the build that compares: the simulation's, with candidates beside what decides, and with four logs.
 //!
 //! It is made of `simulation.toml` and `catalogue.toml`, so it changes with them.
 
@@ -7,13 +7,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use sluis_tests::comparing::{CANDIDATE_KEYS, CATALOGUE, FOLDER};
+use sluis_tests::runtime::Build;
 
 use crate::build::SIMULATION_CONFIG;
 
-/// How often counts are recorded: soon enough for a test to wait for it.
-const INTERVAL: [&str; 2] = [
+/// How often counts are recorded: soon enough for a test to wait for it. And over several logs: what is tested there
+/// would take a build of its own.
+const LOG: [&str; 2] = [
     "aggregate_interval_ms = 10000",
-    "aggregate_interval_ms = 1000",
+    "aggregate_interval_ms = 1000\nshards = 4\nclosed = [\"/log\"]",
 ];
 /// The candidate wants the next version of every type's terms.
 const TERMS: [&str; 2] = ["termsVersion = \"1\"", "termsVersion = \"2\""];
@@ -30,12 +32,24 @@ pub(crate) fn write(root: &Path) -> Result<PathBuf> {
     let nic = "/simulation/nic/.well-known/jwks.json";
     let keys = format!("jwks = {{ url = \"http://127.0.0.1:8788{nic}\" }}");
     let next = format!("candidate_jwks = {{ url = \"http://127.0.0.1:8788{CANDIDATE_KEYS}\" }}");
-    let config = changed(&read(SIMULATION_CONFIG)?, INTERVAL)?;
+    let config = changed(&read(SIMULATION_CONFIG)?, LOG)?;
     let config = changed(&config, [&keys, &format!("{keys}\n{next}")])?;
     let config = format!("{config}\n[compare]\ncatalogue = \"{CATALOGUE}\"\n");
     write_if_changed(&folder.join(CATALOGUE), &catalogue)?;
     let file = folder.join(SIMULATION_CONFIG);
     write_if_changed(&file, &config)?;
+    Ok(file)
+}
+
+/// Writes the simulation's configuration with four logs; its path.
+pub(crate) fn write_sharded(root: &Path) -> Result<PathBuf> {
+    let file = root.join(SIMULATION_CONFIG);
+    let text = fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
+    let four = format!("{0}\nshards = 4", LOG[0]);
+    let folder = root.join(Build::Sharded.folder());
+    fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
+    let file = folder.join(SIMULATION_CONFIG);
+    write_if_changed(&file, &changed(&text, [LOG[0], &four])?)?;
     Ok(file)
 }
 

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use sluis_log::{ChainHead, EntryPage, Origin, StoredEntry, verify_chain};
+use sluis_log::{
+    ChainHead, EntryPage, MappedLog, Shard, ShardMap, SignedNote, StoredEntry, VerifiedShardMap,
+    verify_chain,
+};
 
 use super::World;
 use crate::client::{Request, Response};
@@ -50,30 +53,61 @@ impl Record {
 }
 
 impl World {
-    /// Every entry of the log from `index` on, as stored.
+    /// Every entry of the log from `index` on, as stored. Of several logs those of all, one log after the other.
     pub fn entries(&self, index: u64) -> Result<Vec<StoredEntry>> {
+        let logs = self.logs()?;
+        ensure!(
+            index == 0 || logs.logs().len() == 1,
+            "an index is of one log"
+        );
+        let mut entries = Vec::new();
+        for log in logs.logs() {
+            entries.extend(self.entries_of(log, index)?);
+        }
+        Ok(entries)
+    }
+
+    /// The entries of one log.
+    pub fn entries_of(&self, log: &MappedLog, index: u64) -> Result<Vec<StoredEntry>> {
         let mut entries = Vec::new();
         let mut next = Some(index);
         while let Some(from) = next {
-            let page = self.page(from, 200)?;
-            ensure!(
-                page.origin.as_str() == LOG_ORIGIN,
-                "a log of another origin"
-            );
+            let page = self.page(log.shard, from, 200)?;
+            ensure!(page.origin == log.origin, "a log of another origin");
             next = page.next;
             entries.extend(page.items);
         }
         Ok(entries)
     }
 
-    /// The index that the next entry would have.
+    /// The index that the next entry would have; of several logs, how many entries they have together.
     pub fn log_size(&self) -> Result<u64> {
-        // Reading records of accesses is itself recorded, after the page was made.
-        Ok(self.page(0, 1)?.size)
+        let mut size = 0;
+        for log in self.logs()?.logs() {
+            // Reading records of accesses is itself recorded, after the page was made.
+            size += self.page(log.shard, 0, 1)?.size;
+        }
+        Ok(size)
     }
 
-    fn page(&self, from: u64, limit: u32) -> Result<EntryPage> {
-        let request = Request::get(&format!("/log/entries?from={from}&limit={limit}"));
+    /// Which logs there are.
+    pub fn logs(&self) -> Result<ShardMap> {
+        let request = Request::get("/log/shards").bearer(&self.auditor_token()?);
+        let response = request.send(self.address()?)?;
+        ensure!(
+            response.status == 200,
+            "no map of the logs: {}",
+            response.status
+        );
+        let note = SignedNote::parse(&response.body.start)?;
+        let origin = Self::log_origin()?;
+        let map = VerifiedShardMap::verify(&note, &origin, &[self.log_verifier()?])?;
+        Ok(map.map().clone())
+    }
+
+    fn page(&self, shard: Shard, from: u64, limit: u32) -> Result<EntryPage> {
+        let path = shard.path();
+        let request = Request::get(&format!("{path}/entries?from={from}&limit={limit}"));
         let response = request
             .bearer(&self.auditor_token()?)
             .send(self.address()?)?;
@@ -128,9 +162,13 @@ impl World {
         records.pop().context("no decision")
     }
 
-    /// Verifies the whole log: every link, every commitment, no id twice.
+    /// Verifies the whole log: every link, every commitment, no id twice. Of several logs all; the head of the first.
     pub fn verify_log(&self) -> Result<ChainHead> {
-        Ok(verify_chain(&Origin::parse(LOG_ORIGIN)?, self.entries(0)?)?)
+        let mut heads = Vec::new();
+        for log in self.logs()?.logs() {
+            heads.push(verify_chain(&log.origin, self.entries_of(log, 0)?)?);
+        }
+        heads.into_iter().next().context("no log")
     }
 }
 

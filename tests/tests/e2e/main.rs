@@ -28,6 +28,7 @@ mod requests;
 mod secrecy;
 mod senders;
 mod shadow;
+mod shards;
 mod signatures;
 mod tokens;
 
@@ -105,6 +106,7 @@ fn cases() -> impl Iterator<Item = &'static Case> {
         senders::CASES,
         recording::CASES,
         published::CASES,
+        shards::CASES,
         load::CASES,
         corpus::CASES,
         faults::CASES,

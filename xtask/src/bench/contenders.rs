@@ -34,10 +34,23 @@ pub(crate) enum Contender {
     Forgetful,
     /// The validator's Worker as it is deployed, its log an isolate of its own.
     Durable,
+    /// The same with four logs, each an object of its own in that isolate.
+    Shards,
     /// The peer with `jose`.
     Peer { log: bool },
     /// The component.
     Spin,
+    /// The same with four logs.
+    SpinShards,
+}
+
+impl Contender {
+    fn build(self) -> Build {
+        match self {
+            Self::Forgetful | Self::Durable | Self::Peer { .. } | Self::Spin => Build::Simulation,
+            Self::Shards | Self::SpinShards => Build::Sharded,
+        }
+    }
 }
 
 /// The Worker of `xtask/bench/worker`.
@@ -111,6 +124,18 @@ impl Party {
 
     /// Starts a contender with an empty log.
     pub(crate) fn start(&self, contender: Contender) -> Result<Running> {
+        self.start_with(contender, &[])
+    }
+
+    /// The same with further variables.
+    pub(crate) fn start_with(
+        &self,
+        contender: Contender,
+        further: &[(&str, String)],
+    ) -> Result<Running> {
+        let mut variables = self.variables.clone();
+        let further = further.iter();
+        variables.extend(further.map(|(name, value)| ((*name).to_owned(), value.clone())));
         let number = self.started.replace(self.started.get() + 1);
         let state = self.root.join(OUT).join(format!("state-{number}"));
         if state.exists() {
@@ -118,21 +143,24 @@ impl Party {
         }
         let surroundings = Surroundings {
             root: self.root.clone(),
-            build: Build::Simulation,
+            build: contender.build(),
             state,
             function: Function::Validator,
-            variables: self.variables.clone(),
+            variables,
             log: LogCondition::Well,
             replay: ReplayCondition::Well,
             movable_clock: false,
         };
         let workerd = Workerd::find(&self.root).map_err(anyhow::Error::msg)?;
         let running = match contender {
-            Contender::Spin => {
+            Contender::Spin | Contender::SpinShards => {
                 let host = CompatibleHost::find().map_err(anyhow::Error::msg)?;
                 Running::start(&host, &surroundings)
             }
-            Contender::Forgetful | Contender::Durable | Contender::Peer { .. } => {
+            Contender::Forgetful
+            | Contender::Durable
+            | Contender::Shards
+            | Contender::Peer { .. } => {
                 Running::start(&Measured { workerd, contender }, &surroundings)
             }
         }?;
@@ -165,7 +193,10 @@ impl Runtime for Measured {
         let folder = surroundings.root.join(OUT);
         let validator = |objects| Worker {
             name: "validator",
-            folder: surroundings.root.join("dist/cloudflare"),
+            folder: surroundings
+                .root
+                .join(surroundings.artefacts())
+                .join("cloudflare"),
             variables: names().collect(),
             objects,
             movable_clock: false,
@@ -178,11 +209,11 @@ impl Runtime for Measured {
             Contender::Peer { log: true } => {
                 (peer_service(&folder, names(), true)? + &log()?, "peer")
             }
-            Contender::Durable => {
+            Contender::Durable | Contender::Shards => {
                 let worker = validator(Objects::Of(LOG));
                 (worker.service(worker.name)? + &log()?, worker.name)
             }
-            Contender::Forgetful | Contender::Spin => {
+            Contender::Forgetful | Contender::Spin | Contender::SpinShards => {
                 let worker = Worker {
                     name: "bench",
                     folder,

@@ -5,9 +5,12 @@
 //! | workerd | the same Worker in JavaScript with npm `jose` (`xtask/bench/peer`) |
 //! | workerd, Spin | raw native verification with aws-lc-rs (`xtask/bench/native`) |
 //!
+//! `--appends` measures instead how many entries a second one log takes and four.
+//!
 //! Both sides without a log, and both with the same durable one. Rounds of all contenders alternate, so that what else the machine
 //! does meets all of them; every figure is a median over the rounds, beside its spread. Everything is on loopback, and ends by itself.
 
+mod appends;
 mod contenders;
 mod cores;
 mod measure;
@@ -41,8 +44,11 @@ pub(crate) struct Arguments {
     #[arg(long)]
     quick: bool,
     /// Leave the Spin component out.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "appends")]
     no_spin: bool,
+    /// Appends per second alone: four logs against one, on Durable Objects, SQLite and PostgreSQL.
+    #[arg(long)]
+    appends: bool,
 }
 
 /// Runs the benchmark.
@@ -63,12 +69,18 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     prepare(root, !arguments.no_spin)?;
     let noise = Noise::begin()?;
     let party = Party::new(root)?;
-    let native = native::measure(root, &party)?;
     let mut report = Report::default();
-    cores::take_the_other()?;
-    workerd(&party, &pace, &native, &mut report)?;
-    if !arguments.no_spin {
-        spin(&party, &pace, &native, &mut report)?;
+    if arguments.appends {
+        appends::prepare(root)?;
+        cores::take_the_other()?;
+        appends::measure(&party, &pace, &mut report)?;
+    } else {
+        let native = native::measure(root, &party)?;
+        cores::take_the_other()?;
+        workerd(&party, &pace, &native, &mut report)?;
+        if !arguments.no_spin {
+            spin(&party, &pace, &native, &mut report)?;
+        }
     }
     report.noise(&noise.end()?);
     report.print();

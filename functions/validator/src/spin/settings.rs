@@ -37,9 +37,11 @@ pub(super) enum StartError {
     /// The log's store is not one that there is.
     #[error("variable sluis_log_store: expected `sqlite` or `postgres`")]
     LogStore,
-    /// Several logs, where there can be one.
-    #[error("in PostgreSQL there is one log: `log.shards` must be 1")]
-    OneLog,
+    /// Several logs, and one database.
+    #[error(
+        "variable sluis_log_postgres: each of several logs wants a database of its own: put {LOG_PLACE} where `_` and its number stand in the database's name"
+    )]
+    OneDatabase,
     /// A variable does not go with the configuration.
     #[error("{0}")]
     Config(#[from] ConfigError),
@@ -50,6 +52,9 @@ pub(super) enum StartError {
     #[error("{0}")]
     Secret(#[from] SecretError),
 }
+
+/// In a connection string, where the log's number stands.
+const LOG_PLACE: &str = "{log}";
 
 thread_local! {
     static SERVICE: OnceCell<Rc<Service>> = const { OnceCell::new() };
@@ -91,7 +96,9 @@ async fn start() -> Result<Service, StartError> {
     // What was used once stands where the logs stand.
     let replay = match &kept {
         Kept::Sqlite => SpinReplay::in_sqlite(),
-        Kept::Postgres { address, .. } => SpinReplay::in_postgres(address.clone()),
+        Kept::Postgres { address, .. } => {
+            SpinReplay::in_postgres(address_of(address, Shard::Whole)?)
+        }
     };
     let mut logs = BTreeMap::new();
     for mapped in config.logs().logs() {
@@ -120,10 +127,11 @@ impl Kept {
             "postgres" => {
                 let address = required("sluis_log_postgres").await?;
                 let trusted = optional("sluis_trusted_postgres").await?;
-                Ok(Self::Postgres {
-                    trusted: trusted.unwrap_or_else(|| address.clone()),
-                    address,
-                })
+                let trusted = match trusted {
+                    Some(trusted) => trusted,
+                    None => address_of(&address, Shard::Whole)?,
+                };
+                Ok(Self::Postgres { address, trusted })
             }
             _ => Err(StartError::LogStore),
         }
@@ -134,12 +142,27 @@ impl Kept {
         let origin = origin.clone();
         match self {
             Self::Sqlite => Ok(Store::Sqlite(SqliteLog::new(*shard, origin))),
-            Self::Postgres { .. } if *shard != Shard::Whole => Err(StartError::OneLog),
             Self::Postgres { address, trusted } => {
-                let log = PostgresLog::new(origin, address.clone(), trusted.clone());
-                Ok(Store::Postgres(log))
+                let address = address_of(address, *shard)?;
+                Ok(Store::Postgres(PostgresLog::new(
+                    origin,
+                    address,
+                    trusted.clone(),
+                )))
             }
         }
+    }
+}
+
+/// The connection string of a log's database: each log has a database of its own, by a
+/// place in the string for `_` and the shard's number, or nothing.
+fn address_of(address: &str, shard: Shard) -> Result<String, StartError> {
+    match shard {
+        Shard::Whole => Ok(address.replace(LOG_PLACE, "")),
+        Shard::Part(number) if address.contains(LOG_PLACE) => {
+            Ok(address.replace(LOG_PLACE, &format!("_{number}")))
+        }
+        Shard::Part(_) => Err(StartError::OneDatabase),
     }
 }
 
