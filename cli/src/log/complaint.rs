@@ -7,7 +7,8 @@
 //! ```
 //!
 //! The parts: the trace, the records of the calls with what opens their commitments, a proof for each that it stands in
-//! the log, under which policy and by whom it was checked, and the checkpoint if one was given.
+//! the log, under which policy and by whom it was checked, and the checkpoints that were given, each
+//! under its log's origin.
 
 mod check;
 mod failure;
@@ -19,8 +20,8 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
+use sluis_log::NoteVerifier;
 use sluis_log::trace::Audience;
-use sluis_log::{NoteVerifier, Quorum};
 
 pub(crate) use check::{CheckArguments, check};
 pub(crate) use failure::ComplaintFailure;
@@ -29,7 +30,7 @@ use super::failure::LogFailure;
 use super::trace::{Made, Sought, TraceFailure, make, verdict_of};
 use super::trust;
 use file::{CHECKPOINT, ENTRIES, POLICY, PROOFS, Part, TRACE};
-use proofs::Proofs;
+use proofs::{LogProofs, ProofLists};
 
 #[derive(Debug, Args)]
 pub(crate) struct ComplaintArguments {
@@ -38,11 +39,11 @@ pub(crate) struct ComplaintArguments {
     /// For whom: institution or supervisor; others are not given the institution's records, but a trace
     #[arg(long = "for", value_name = "READER", value_parser = parse_reader)]
     audience: Audience,
-    /// The log's signed checkpoint, as `export --dir` keeps it: the proofs are then proofs against it
-    #[arg(long, value_name = "FILE", requires = "keys")]
-    checkpoint: Option<PathBuf>,
+    /// The log's signed checkpoint, as `export --dir` keeps it: the proofs are then proofs against it; of several logs repeated
+    #[arg(long = "checkpoint", value_name = "FILE", requires = "keys")]
+    checkpoints: Vec<PathBuf>,
     /// The log's verifier key, for the checkpoint; may be repeated
-    #[arg(long = "key", value_name = "KEY", value_parser = NoteVerifier::parse, requires = "checkpoint")]
+    #[arg(long = "key", value_name = "KEY", value_parser = NoteVerifier::parse, requires = "checkpoints")]
     keys: Vec<NoteVerifier>,
     /// The file to write; it must not exist
     #[arg(long, value_name = "FILE")]
@@ -61,26 +62,26 @@ pub(crate) fn complaint(
     out: &mut impl Write,
 ) -> Result<(), LogFailure> {
     let asked = arguments.sought.ask()?;
-    let checkpoint = match &arguments.checkpoint {
-        None => None,
-        Some(path) => {
-            let bytes = std::fs::read(path).map_err(|error| LogFailure::File {
-                path: path.clone(),
-                error,
-            })?;
-            let origin = trust::origin_of(&arguments.keys, None)?;
-            let trusted = trust::checkpoint(&bytes, &origin, &arguments.keys, &Quorum::none())?;
-            Some((bytes, trusted.checkpoint))
-        }
-    };
-    let mut proofs = Proofs::new(checkpoint.as_ref().map(|(_, signed)| signed.head().size));
+    let checkpoints = arguments.checkpoints.iter().map(|path| {
+        let bytes = std::fs::read(path).map_err(|error| LogFailure::File {
+            path: path.clone(),
+            error,
+        })?;
+        let checkpoint = trust::checkpoint_of_any(&bytes, &arguments.keys)?.checkpoint;
+        Ok((bytes, checkpoint))
+    });
+    let checkpoints = checkpoints.collect::<Result<Vec<_>, LogFailure>>()?;
+    let sizes = checkpoints
+        .iter()
+        .map(|(_, signed)| (signed.checkpoint().origin().clone(), signed.head().size));
+    let mut proofs = LogProofs::new(sizes.collect());
     let mut entries = Vec::new();
     let made = make(
         &arguments.sought,
         &asked,
         arguments.audience,
-        &mut |entry, selected| {
-            proofs.add(entry, selected);
+        &mut |origin, entry, selected| {
+            proofs.add(origin, entry, selected);
             if selected {
                 serde_json::to_writer(&mut entries, entry)
                     .map_err(|error| LogFailure::Output(error.into()))?;
@@ -97,13 +98,19 @@ pub(crate) fn complaint(
     if report.calls.is_empty() {
         return Err(TraceFailure::NothingFound.into());
     }
-    let origin = report.log.origin.clone();
-    let proofs = proofs.finish(origin.clone())?;
-    if let Some((_, signed)) = &checkpoint
-        && (signed.checkpoint().origin() != &origin || signed.head() != proofs.head()?)
-    {
-        return Err(ComplaintFailure::OtherCheckpoint.into());
+    let mut logs = proofs.finish()?;
+    for (_, signed) in &checkpoints {
+        let list = logs
+            .iter()
+            .find(|list| list.origin == *signed.checkpoint().origin())
+            .ok_or(ComplaintFailure::OtherCheckpoint)?;
+        if signed.head() != list.head()? {
+            return Err(ComplaintFailure::OtherCheckpoint.into());
+        }
     }
+    logs.retain(|list| !list.entries.is_empty());
+    let records: usize = logs.iter().map(|list| list.entries.len()).sum();
+    let proofs = ProofLists { logs };
     let policy = policy::policy(&traced, &asked.catalogues);
     let mut parts = vec![
         Part::json(TRACE, &report)?,
@@ -111,14 +118,21 @@ pub(crate) fn complaint(
         Part::json(PROOFS, &proofs)?,
         Part::json(POLICY, &policy)?,
     ];
-    parts.extend(checkpoint.map(|(bytes, _)| Part::new(CHECKPOINT, bytes)));
+    // Only of the logs that have records in the file.
+    for (bytes, signed) in checkpoints {
+        let origin = signed.checkpoint().origin();
+        if proofs.logs.iter().any(|list| list.origin == *origin) {
+            let name = format!("{CHECKPOINT} {origin}");
+            parts.push(Part::new(&name, bytes));
+        }
+    }
     file::write(&arguments.out, &parts)?;
     writeln!(
         out,
         "{}: {} calls, {} records",
         arguments.out.display(),
         report.calls.len(),
-        proofs.entries.len()
+        records
     )
     .map_err(LogFailure::Output)?;
     // The file is evidence of what is missing or wrong as well; but it never passes for good.

@@ -84,6 +84,24 @@ pub(crate) fn keys_of(
     renamed.collect()
 }
 
+/// Those of the keys that are of the log of that origin, or of the deployment that has it.
+pub(crate) fn keys_for(
+    keys: &[NoteVerifier],
+    origin: &Origin,
+) -> Result<Vec<NoteVerifier>, LogFailure> {
+    let mut found = Vec::new();
+    for key in keys {
+        let rest = origin.as_str().strip_prefix(key.name().as_str());
+        let number = rest.and_then(|rest| rest.strip_prefix('/'));
+        match (rest, number.and_then(Shard::numbered)) {
+            (Some(""), _) => found.push(key.clone()),
+            (_, Some(shard)) => found.extend(keys_of(std::slice::from_ref(key), shard)?),
+            (_, None) => {}
+        }
+    }
+    Ok(found)
+}
+
 /// The folder of a log, in that of all.
 pub(crate) fn place(folder: &Path, shard: Shard) -> PathBuf {
     match shard {

@@ -9,12 +9,13 @@ mod table;
 use std::io::Write;
 
 use sluis_log::trace::{Audience, Pass, Report, Severity, Traced, TracedLog, Tracer};
-use sluis_log::{ChainVerifier, FsckError, IdCheck, StoredEntry};
+use sluis_log::{ChainVerifier, FsckError, IdCheck, Origin, StoredEntry};
 
 pub(crate) use arguments::{PartyLog, Sought, TraceArguments};
 pub(crate) use failure::TraceFailure;
 pub(crate) use party_file::PartyFile;
 
+use super::deployment;
 use super::failure::LogFailure;
 use super::remote::RemoteLog;
 use super::source::{Announced, ExportedEntries, RemoteEntries};
@@ -25,7 +26,7 @@ pub(crate) fn trace(arguments: &TraceArguments, out: &mut impl Write) -> Result<
     let audience = arguments.audience()?;
     let Made {
         report, verdict, ..
-    } = make(&arguments.sought, &asked, audience, &mut |_, _| Ok(()))?;
+    } = make(&arguments.sought, &asked, audience, &mut |_, _, _| Ok(()))?;
     if arguments.json {
         serde_json::to_writer_pretty(&mut *out, &report)
             .map_err(|error| LogFailure::Output(error.into()))?;
@@ -42,12 +43,12 @@ pub(crate) fn trace(arguments: &TraceArguments, out: &mut impl Write) -> Result<
 pub(crate) struct Made {
     pub(crate) traced: Traced,
     pub(crate) report: Report,
-    /// Whether the validator's log verifies.
-    pub(crate) verdict: Result<(), FsckError>,
+    /// Whether the validator's logs verify.
+    pub(crate) verdict: Result<(), LogFailure>,
 }
 
-/// Sees every entry of the validator's, and whether it is part of the trace.
-pub(crate) type See<'a> = &'a mut dyn FnMut(&StoredEntry, bool) -> Result<(), LogFailure>;
+/// Sees every entry of the validator's, of which log it is, and whether it is part of the trace.
+pub(crate) type See<'a> = &'a mut dyn FnMut(&Origin, &StoredEntry, bool) -> Result<(), LogFailure>;
 
 /// Makes the trace.
 pub(crate) fn make(
@@ -57,21 +58,27 @@ pub(crate) fn make(
     see: See<'_>,
 ) -> Result<Made, LogFailure> {
     let mut joining = Tracer::new(&asked.query, &asked.keys);
-    let (announced, verdict) = match sought.log()? {
+    let mut verdicts = Vec::new();
+    match sought.log()? {
         LogFrom::Server(url, credential) => {
-            let log = RemoteLog::new(url, credential)?;
-            let entries = RemoteEntries::begin(&log)?;
-            let announced = entries.announced().clone();
-            let verdict = read(&announced, entries, &mut joining, see)?;
-            (announced, verdict)
+            let server = RemoteLog::new(url, credential)?;
+            for mapped in deployment::served(&server)?.logs() {
+                let log = server.at(mapped.shard);
+                let entries = RemoteEntries::begin(&log)?;
+                let announced = entries.announced().clone();
+                let verdict = read(&announced, entries, &mut joining, see)?;
+                verdicts.push((announced, verdict));
+            }
         }
-        LogFrom::Export(path) => {
-            let entries = ExportedEntries::open(path)?;
-            let announced = entries.announced().clone();
-            let verdict = read(&announced, entries, &mut joining, see)?;
-            (announced, verdict)
+        LogFrom::Exports(paths) => {
+            for path in paths {
+                let entries = ExportedEntries::open(path)?;
+                let announced = entries.announced().clone();
+                let verdict = read(&announced, entries, &mut joining, see)?;
+                verdicts.push((announced, verdict));
+            }
         }
-    };
+    }
     for pass in [Pass::Calls, Pass::Mandates] {
         for given in sought.parties() {
             joining.party(given.party);
@@ -81,17 +88,37 @@ pub(crate) fn make(
             }
         }
     }
-    let log = TracedLog {
+    let verdict = verdict_over(&verdicts);
+    let logs = verdicts.into_iter().map(|(announced, verdict)| TracedLog {
         origin: announced.origin,
         size: announced.size,
         fault: verdict.err().map(|fault| fault.to_string()),
-    };
+    });
     let traced = joining.finish(asked.digests().as_deref());
     Ok(Made {
-        report: traced.report(audience, log),
+        report: traced.report(audience, logs.collect()),
         traced,
         verdict,
     })
+}
+
+/// The first of the logs that does not verify.
+fn verdict_over(verdicts: &[(Announced, Result<(), FsckError>)]) -> Result<(), LogFailure> {
+    for (announced, verdict) in verdicts {
+        let failure = match verdict {
+            Ok(()) => continue,
+            Err(fault) => LogFailure::Fsck(*fault),
+        };
+        return Err(if verdicts.len() == 1 {
+            failure
+        } else {
+            LogFailure::OfShard {
+                origin: announced.origin.clone(),
+                failure: Box::new(failure),
+            }
+        });
+    }
+    Ok(())
 }
 
 /// Reads the validator's log once, and tells whether its chain and every commitment hold.
@@ -102,6 +129,7 @@ fn read(
     see: See<'_>,
 ) -> Result<Result<(), FsckError>, LogFailure> {
     // A window of ids, so that memory has a bound; `fsck` looks at all of them.
+    tracer.log(&announced.origin);
     let mut verifier = ChainVerifier::new(&announced.origin, IdCheck::Recent);
     let mut verdict = Ok(());
     for entry in entries {
@@ -110,7 +138,7 @@ fn read(
             verdict = verifier.next(&entry);
         }
         let selected = tracer.entry(&entry).map_err(TraceFailure::Limit)?;
-        see(&entry, selected)?;
+        see(&announced.origin, &entry, selected)?;
     }
     Ok(verdict.and_then(|()| verifier.finish(announced.size).map(|_| ())))
 }

@@ -2,10 +2,11 @@
 
 use clap::Args;
 use sluis_log::{
-    CheckpointError, Cosignature, CosignatureVerifier, NoteVerifier, Origin, Quorum, SignedNote,
-    VerifiedCheckpoint,
+    Checkpoint, CheckpointError, Cosignature, CosignatureVerifier, NoteVerifier, Origin, Quorum,
+    SignedNote, VerifiedCheckpoint,
 };
 
+use super::deployment::keys_for;
 use super::failure::LogFailure;
 
 /// The witnesses that count.
@@ -52,6 +53,17 @@ pub(crate) fn origin_of(
             origin: expected.clone(),
         }),
     }
+}
+
+/// Verifies what was read as a checkpoint of whatever log of a deployment whose keys these are.
+pub(crate) fn checkpoint_of_any(
+    bytes: &[u8],
+    keys: &[NoteVerifier],
+) -> Result<Trusted, LogFailure> {
+    let note = SignedNote::parse(bytes).map_err(CheckpointError::from)?;
+    let origin = Checkpoint::parse(note.text())?.origin().clone();
+    let keys = keys_for(keys, &origin)?;
+    checkpoint(bytes, &origin, &keys, &Quorum::none())
 }
 
 /// Verifies what was read as a checkpoint.

@@ -270,6 +270,7 @@ fn trace_with(
     given: &[Party],
 ) -> Traced {
     let mut tracer = Tracer::new(query, keys);
+    tracer.log(&origin());
     for entry in entries {
         tracer.entry(entry).unwrap();
     }
@@ -303,7 +304,7 @@ fn report(made: &Traced, audience: Audience) -> Report {
         size: 1,
         fault: None,
     };
-    made.report(audience, log)
+    made.report(audience, vec![log])
 }
 
 fn text(made: &Traced, audience: Audience) -> String {
@@ -549,6 +550,7 @@ fn what_is_missing_is_named() {
     assert_eq!(tracer_query.findings().count(), 0);
     let query = sample.query();
     let mut tracer = Tracer::new(&query, &keys);
+    tracer.log(&origin());
     for entry in log_of(&[sample]) {
         tracer.entry(&entry).unwrap();
     }
@@ -810,6 +812,7 @@ fn a_trace_has_a_bound() {
     let entry = log.read(0, 1).remove(0);
     let (query, keys) = (Sample::new(1).query(), LogKeys::default());
     let mut tracer = Tracer::new(&query, &keys);
+    tracer.log(&origin());
     for _ in 0..MAX_CALLS {
         assert_eq!(tracer.entry(&entry), Ok(true));
     }

@@ -8,7 +8,8 @@ use sluis_log::{LeafHash, NoteVerifier, Quorum, StoredEntry, TreeHash, verify_in
 
 use super::failure::ComplaintFailure;
 use super::file::{CHECKPOINT, ENTRIES, PROOFS, read};
-use super::proofs::ProofList;
+use super::proofs::ProofLists;
+use crate::log::deployment;
 use crate::log::failure::LogFailure;
 use crate::log::trust;
 
@@ -32,18 +33,25 @@ pub(crate) fn check(arguments: &CheckArguments, out: &mut impl Write) -> Result<
             .map(|part| part.bytes.as_slice())
     };
     let wrong = |part| ComplaintFailure::Part { path: path(), part };
-    let proofs = find(PROOFS).and_then(|bytes| serde_json::from_slice::<ProofList>(bytes).ok());
+    let proofs = find(PROOFS).and_then(|bytes| serde_json::from_slice::<ProofLists>(bytes).ok());
     let proofs = proofs.ok_or_else(|| wrong(PROOFS))?;
     let entries =
         serde_json::Deserializer::from_slice(find(ENTRIES).ok_or_else(|| wrong(ENTRIES))?)
             .into_iter::<StoredEntry>()
             .collect::<Result<Vec<_>, _>>()
             .map_err(|_| wrong(ENTRIES))?;
-    let head = proofs.head().map_err(|_| wrong(PROOFS))?;
-    if entries.len() != proofs.entries.len() {
+    let count: usize = proofs.logs.iter().map(|list| list.entries.len()).sum();
+    if entries.len() != count {
         return Err(wrong(PROOFS).into());
     }
-    for (entry, proof) in entries.iter().zip(&proofs.entries) {
+    let mut heads = Vec::new();
+    let mut proven = Vec::with_capacity(count);
+    for list in &proofs.logs {
+        let head = list.head().map_err(|_| wrong(PROOFS))?;
+        heads.push(head);
+        proven.extend(list.entries.iter().map(|proof| (head, proof)));
+    }
+    for (entry, (head, proof)) in entries.iter().zip(proven) {
         let (index, path) = (entry.index, path());
         if index != proof.index {
             return Err(wrong(PROOFS).into());
@@ -60,25 +68,34 @@ pub(crate) fn check(arguments: &CheckArguments, out: &mut impl Write) -> Result<
             return Err(ComplaintFailure::Proof { path, index, error }.into());
         }
     }
-    let signed = match (find(CHECKPOINT), arguments.keys.is_empty()) {
-        (None, true) => "no checkpoint is in it: compare the root with one that you know",
-        (Some(_), true) => "its checkpoint was not verified: give --key",
-        (None, false) => return Err(ComplaintFailure::NoCheckpoint { path: path() }.into()),
-        (Some(bytes), false) => {
-            let trusted =
-                trust::checkpoint(bytes, &proofs.origin, &arguments.keys, &Quorum::none())?;
-            if trusted.checkpoint.head() != head {
-                return Err(ComplaintFailure::OtherCheckpoint.into());
+    let mut said = Vec::new();
+    for (list, head) in proofs.logs.iter().zip(heads) {
+        let checkpoint = find(&format!("{CHECKPOINT} {}", list.origin));
+        let signed = match (checkpoint, arguments.keys.is_empty()) {
+            (None, true) => "no checkpoint is in it: compare the root with one that you know",
+            (Some(_), true) => "its checkpoint was not verified: give --key",
+            (None, false) => return Err(ComplaintFailure::NoCheckpoint { path: path() }.into()),
+            (Some(bytes), false) => {
+                let keys = deployment::keys_for(&arguments.keys, &list.origin)?;
+                let trusted = trust::checkpoint(bytes, &list.origin, &keys, &Quorum::none())?;
+                if trusted.checkpoint.head() != head {
+                    return Err(ComplaintFailure::OtherCheckpoint.into());
+                }
+                "signed by the log"
             }
-            "signed by the log"
-        }
-    };
-    let (name, count, size) = (arguments.file.display(), entries.len(), proofs.size);
-    writeln!(
-        out,
-        "{name}: {count} records stand in {} of {size} entries",
-        proofs.origin
-    )
-    .and_then(|()| writeln!(out, "root {} ({signed})", proofs.root))
-    .map_err(LogFailure::Output)
+        };
+        said.push((list, signed));
+    }
+    let name = arguments.file.display();
+    said.into_iter()
+        .try_for_each(|(list, signed)| {
+            let (count, size) = (list.entries.len(), list.size);
+            writeln!(
+                out,
+                "{name}: {count} records stand in {} of {size} entries",
+                list.origin
+            )?;
+            writeln!(out, "root {} ({signed})", list.root)
+        })
+        .map_err(LogFailure::Output)
 }

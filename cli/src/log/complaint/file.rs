@@ -19,8 +19,8 @@ pub(super) const POLICY: &str = "policy.json";
 pub(super) const CHECKPOINT: &str = "checkpoint";
 
 const FORMAT: &str = "sluis-complaint/1 ";
-/// Longest first and second line: five parts of short names.
-const MAX_LINE_BYTES: u64 = 4_096;
+/// Longest first and second line: four parts of short names, and a checkpoint of each log.
+const MAX_LINE_BYTES: u64 = 16_384;
 /// Longest part: the records of as many calls as a trace has, at ordinary length twenty times over.
 const MAX_PART_BYTES: u64 = 256 * 1024 * 1024;
 

@@ -35,6 +35,46 @@ pub(crate) struct Proofs {
     newer: Option<u64>,
 }
 
+/// What stands in the file: of every log with records in it, in the order of the records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProofLists {
+    pub(crate) logs: Vec<ProofList>,
+}
+
+/// The proofs of several logs, one read after the other.
+pub(crate) struct LogProofs {
+    /// How large each log was when its checkpoint was signed, of those that have one.
+    signed: Vec<(Origin, u64)>,
+    logs: Vec<(Origin, Proofs)>,
+}
+
+impl LogProofs {
+    pub(crate) const fn new(signed: Vec<(Origin, u64)>) -> Self {
+        let logs = Vec::new();
+        Self { signed, logs }
+    }
+
+    /// The next entry, of the log that is read or of the next one.
+    pub(crate) fn add(&mut self, origin: &Origin, entry: &StoredEntry, wanted: bool) {
+        if self.logs.last().is_none_or(|(last, _)| last != origin) {
+            let signed = self.signed.iter().find(|(other, _)| other == origin);
+            let most = signed.map(|(_, size)| *size);
+            self.logs.push((origin.clone(), Proofs::new(most)));
+        }
+        if let Some((_, proofs)) = self.logs.last_mut() {
+            proofs.add(entry, wanted);
+        }
+    }
+
+    pub(crate) fn finish(self) -> Result<Vec<ProofList>, ComplaintFailure> {
+        let lists = self.logs.into_iter();
+        lists
+            .map(|(origin, proofs)| proofs.finish(origin))
+            .collect()
+    }
+}
+
 impl ProofList {
     pub(crate) fn head(&self) -> Result<TreeHead, ComplaintFailure> {
         let root = TreeHash::parse(&self.root).ok_or(ComplaintFailure::OtherCheckpoint)?;

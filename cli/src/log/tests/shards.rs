@@ -3,9 +3,15 @@
 use std::fs;
 use std::path::Path;
 
-use sluis_log::{NoteVerifier, Shard, ShardMap};
+use serde_json::Value;
+use sluis_log::{
+    Checkpoint, EdgeTiles, ExportHeader, KeyName, LeafHash, NoteSigner, NoteVerifier, Shard,
+    ShardMap, integrate,
+};
+use sluis_simulation::SystemName;
 
 use super::served::serve;
+use super::trace::{SSIN, World, trace};
 use super::written::{key, signer, write_as};
 use super::{Folder, LogFailure, origin, sluis};
 
@@ -238,10 +244,168 @@ fn a_proof_is_of_one_log_and_under_its_name() {
     }
 }
 
+/// Three logs of a gate that really ran: their files, a folder of them that can be served, and their checkpoints.
+struct Calls {
+    folder: Folder,
+    files: Vec<String>,
+    checkpoints: Vec<String>,
+    /// How many calls each has.
+    counts: Vec<usize>,
+}
+
+impl Calls {
+    fn new() -> Self {
+        let (folder, world) = (Folder::new(), World::spread(3));
+        for number in 10..34 {
+            let caller = format!("7d0f9a52-0000-4000-8000-0000000000{number}");
+            world.call(SystemName::Cbss, SSIN, &caller);
+            world.wait();
+        }
+        let map = ShardMap::new(origin(), 3, &[]).unwrap();
+        let log = folder.0.join("log");
+        let mut made = Self {
+            folder,
+            files: Vec::new(),
+            checkpoints: Vec::new(),
+            counts: Vec::new(),
+        };
+        for (mapped, number) in map.logs().iter().zip(0..) {
+            let entries = world.entries_of(mapped.shard);
+            let size = u64::try_from(entries.len()).unwrap();
+            let origin = mapped.origin.clone();
+            let mut text = serde_json::to_string(&ExportHeader { origin, size }).unwrap();
+            for entry in &entries {
+                text = format!("{text}\n{}", serde_json::to_string(entry).unwrap());
+            }
+            let place = log.join(number.to_string());
+            fs::create_dir_all(&place).unwrap();
+            let file = place.join("records.jsonl");
+            fs::write(&file, format!("{text}\n")).unwrap();
+            let leaves: Vec<_> = entries.iter().map(|e| LeafHash::of(&e.entry)).collect();
+            let head = integrate(&EdgeTiles::empty(), &leaves).unwrap().head;
+            let name = KeyName::parse(mapped.origin.as_str()).unwrap();
+            let own = NoteSigner::new(name, &[1; 32]).unwrap();
+            let signed = Checkpoint::new(mapped.origin.clone(), head).sign(&own);
+            let checkpoint = place.join("checkpoint");
+            fs::write(&checkpoint, signed.unwrap().note().to_string()).unwrap();
+            made.files.push(file.display().to_string());
+            made.checkpoints.push(checkpoint.display().to_string());
+            made.counts.push(entries.len() / 2);
+        }
+        let note = map.sign(&signer(1)).unwrap();
+        fs::write(log.join("shards"), note.to_string()).unwrap();
+        made
+    }
+
+    fn files(&self) -> Vec<&str> {
+        let files = self.files.iter();
+        files.flat_map(|file| ["--file", file]).collect()
+    }
+}
+
+const SINCE: [&str; 4] = ["--from", "2020-01-01T00:00:00Z", "--for", "institution"];
+
+#[test]
+fn a_trace_finds_the_calls_of_every_log() {
+    let calls = Calls::new();
+    assert!(
+        calls.counts.iter().all(|count| *count > 0),
+        "{:?}",
+        calls.counts
+    );
+    let arguments = [&["trace", "--json"], &calls.files()[..], &SINCE[..]].concat();
+    let (by_file, code, error) = trace(&arguments);
+    assert_eq!((code, error.as_str()), (0, ""));
+    let report: Value = serde_json::from_str(&by_file).unwrap();
+    let found = report["calls"].as_array().unwrap();
+    assert_eq!(found.len(), 24);
+    let times: Vec<_> = found
+        .iter()
+        .map(|call| call["chain"][0]["time"].as_str())
+        .collect();
+    assert!(times.is_sorted(), "{times:?}");
+    for (log, count) in report["logs"].as_array().unwrap().iter().zip(&calls.counts) {
+        let own = found.iter().filter(|call| call["log"] == log["origin"]);
+        assert_eq!(own.count(), *count);
+    }
+    let url = serve(&calls.folder.0.join("log"));
+    let token = calls.folder.path("token");
+    let server = ["--url", &url, "--auditor-token-file", &token];
+    let (by_url, code, _) = trace(&[&["trace", "--json"], &server[..], &SINCE[..]].concat());
+    assert_eq!((code, by_url), (0, by_file));
+    let (table, ..) = trace(&[&["trace"], &calls.files()[..], &SINCE[..]].concat());
+    assert!(
+        table.contains("of validator.example.be/log/2, granted"),
+        "{table}"
+    );
+    // A changed record of one log is that log's.
+    let records = fs::read_to_string(&calls.files[1]).unwrap();
+    let changed = records.replacen("\"stream\":\"accesses\"", "\"stream\":\"refusals\"", 1);
+    assert_ne!(changed, records);
+    fs::write(&calls.files[1], changed).unwrap();
+    let (_, code, error) = trace(&arguments);
+    assert!(
+        error.starts_with("validator.example.be/log/1: the log does not verify"),
+        "{error}"
+    );
+    assert_eq!(code, 3);
+}
+
+#[test]
+fn a_complaint_proves_its_records_in_every_log() {
+    let calls = Calls::new();
+    let file = calls.folder.path("complaint");
+    let key = key();
+    let signed = calls
+        .checkpoints
+        .iter()
+        .flat_map(|one| ["--checkpoint", one]);
+    let signed: Vec<&str> = signed.chain(["--key", &key]).collect();
+    let all = [
+        &["complaint", "--out", &file],
+        &calls.files()[..],
+        &SINCE[..],
+        &signed,
+    ]
+    .concat();
+    let (said, code, error) = trace(&all);
+    assert_eq!((code, error.as_str()), (0, ""));
+    assert_eq!(said, format!("{file}: 24 calls, 48 records\n"));
+    let (said, code, error) = trace(&["complaint-check", &file, "--key", &key]);
+    assert_eq!((code, error.as_str()), (0, ""));
+    for (number, count) in calls.counts.iter().enumerate() {
+        let line = format!(
+            "{file}: {} records stand in validator.example.be/log/{number} of {} entries\n",
+            2 * count,
+            2 * count
+        );
+        assert!(said.contains(&line), "{said}");
+    }
+    assert_eq!(said.matches("(signed by the log)").count(), 3);
+    // Without the checkpoint of one of them the file does not hold under the key.
+    let without = calls.folder.path("without");
+    let some = ["--checkpoint", &calls.checkpoints[0], "--key", &key];
+    let some = [
+        &["complaint", "--out", &without],
+        &calls.files()[..],
+        &SINCE[..],
+        &some,
+    ]
+    .concat();
+    assert_eq!(trace(&some).1, 0);
+    assert_eq!(trace(&["complaint-check", &without, "--key", &key]).1, 3);
+    assert_eq!(trace(&["complaint-check", &without]).1, 0);
+    // A checkpoint of another log than those that are read.
+    let own = calls.folder.path("own");
+    let one = ["complaint", "--out", &own, "--file", &calls.files[0]];
+    let other = ["--checkpoint", &calls.checkpoints[1], "--key", &key];
+    assert_eq!(trace(&[&one[..], &SINCE[..], &other].concat()).1, 3);
+}
+
 /// The verifier key of a shard, as `sluis keys verifier` prints it for the shard's origin.
 fn shard_key(number: &str) -> String {
     let deployment = NoteVerifier::parse(&key()).unwrap();
     let name = format!("{}/{number}", origin());
-    let name = sluis_log::KeyName::parse(&name).unwrap();
+    let name = KeyName::parse(&name).unwrap();
     deployment.renamed(name).to_string()
 }

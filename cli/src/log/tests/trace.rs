@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use sluis_gate::memory::{MemoryPlatform, MemoryRequest};
 use sluis_gate::{Config, Embedded, Gate, RawSecrets, Secrets};
-use sluis_log::StoredEntry;
+use sluis_log::{Shard, StoredEntry};
 use sluis_policy::Catalogue;
 use sluis_simulation::{MintRequest, RawSettings, Simulation, SystemName};
 use sluis_token::Algorithm;
@@ -61,6 +61,18 @@ fn line(party: &str, number: &str, kind: &str, ms: u64, mut data: Value) -> Stri
 
 impl World {
     pub(super) fn new() -> Self {
+        Self::with(&root("simulation.toml"))
+    }
+
+    /// A gate with that many logs.
+    pub(super) fn spread(shards: u16) -> Self {
+        let text = root("simulation.toml");
+        let line = "aggregate_interval_ms = 10000";
+        assert!(text.contains(line));
+        Self::with(&text.replace(line, &format!("{line}\nshards = {shards}")))
+    }
+
+    fn with(configuration: &str) -> Self {
         let keys = || {
             let algorithms = ["EdDSA", "ES256", "ES384", "PS256", "RS256"];
             let keys = algorithms.map(|name| {
@@ -81,7 +93,7 @@ impl World {
             platform.serve_keys(&url, &simulation.system(system).jwks_json());
         }
         let no_files = |_: &str| Err("none".to_owned());
-        let embedded = Embedded::from_toml(&root("simulation.toml"), no_files).unwrap();
+        let embedded = Embedded::from_toml(configuration, no_files).unwrap();
         let assertion = SigningKey::generate(Algorithm::EdDsa).unwrap();
         let secrets = Secrets::try_from(RawSecrets {
             pseudonym_key: Base64UrlUnpadded::encode_string(&[7; 32]),
@@ -201,6 +213,15 @@ impl World {
 
     pub(super) fn entries(&self) -> Vec<StoredEntry> {
         self.platform.entries()
+    }
+
+    pub(super) fn entries_of(&self, shard: Shard) -> Vec<StoredEntry> {
+        self.platform.entries_of(shard)
+    }
+
+    /// Lets time pass.
+    pub(super) fn wait(&self) {
+        self.platform.advance_ms(1);
     }
 }
 

@@ -30,13 +30,13 @@ pub(crate) struct TraceArguments {
 #[derive(Debug, Args)]
 pub(crate) struct Sought {
     /// The validator, such as <https://validator.example.be>; http only on this machine
-    #[arg(long, value_name = "URL", required_unless_present = "file")]
+    #[arg(long, value_name = "URL", required_unless_present = "files")]
     url: Option<String>,
     #[command(flatten)]
     credential: Credential,
-    /// The validator's records: a file of `export --out`, or `records.jsonl` of `export --dir`
-    #[arg(long, value_name = "FILE", conflicts_with = "url")]
-    file: Option<PathBuf>,
+    /// The validator's records: a file of `export --out`, or `records.jsonl` of `export --dir`; of several logs repeated
+    #[arg(long = "file", value_name = "FILE", conflicts_with = "url")]
+    files: Vec<PathBuf>,
     /// Another party's log, verificationSystem=FILE, secondaryNetwork=FILE, mandateHolder=FILE, or what was done to know
     /// a hidden holder, institution=FILE, supervisor=FILE; may be repeated
     #[arg(long = "party", value_name = "PARTY=FILE", value_parser = PartyLog::parse)]
@@ -83,7 +83,7 @@ pub(crate) struct PartyLog {
 /// Where the validator's log is.
 pub(crate) enum LogFrom<'a> {
     Server(&'a str, &'a Credential),
-    Export(&'a Path),
+    Exports(&'a [PathBuf]),
 }
 
 /// What is asked for, with what its files hold.
@@ -126,11 +126,11 @@ impl TraceArguments {
 
 impl Sought {
     pub(crate) fn log(&self) -> Result<LogFrom<'_>, TraceFailure> {
-        match (&self.url, &self.file) {
+        match (&self.url, self.files.as_slice()) {
             (Some(url), _) => Ok(LogFrom::Server(url, &self.credential)),
-            (None, Some(path)) => Ok(LogFrom::Export(path)),
             // INVARIANT: clap asks for one of the two.
-            (None, None) => Err(TraceFailure::NothingAsked),
+            (None, []) => Err(TraceFailure::NothingAsked),
+            (None, files) => Ok(LogFrom::Exports(files)),
         }
     }
 

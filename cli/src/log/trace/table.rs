@@ -7,19 +7,20 @@ use sluis_log::trace::{CallReport, FindingReport, Report, Shown};
 use super::super::line::printable;
 
 pub(crate) fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
-    let log = &report.log;
-    writeln!(
-        out,
-        "Trace for the {}, from {}: {} entries",
-        report.audience, log.origin, log.size
-    )?;
-    match &log.fault {
-        None => writeln!(out, "The log verifies.")?,
-        Some(fault) => writeln!(
+    for log in &report.logs {
+        writeln!(
             out,
-            "WARNING: the log does not verify: {}",
-            printable(fault)
-        )?,
+            "Trace for the {}, from {}: {} entries",
+            report.audience, log.origin, log.size
+        )?;
+        match &log.fault {
+            None => writeln!(out, "The log verifies.")?,
+            Some(fault) => writeln!(
+                out,
+                "WARNING: the log does not verify: {}",
+                printable(fault)
+            )?,
+        }
     }
     let parties: Vec<&str> = report.parties.iter().map(|party| party.as_str()).collect();
     if parties.is_empty() {
@@ -43,9 +44,13 @@ pub(crate) fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
     }
     for (number, call) in report.calls.iter().enumerate() {
         writeln!(out)?;
+        let of = match report.logs.as_slice() {
+            [_] => String::new(),
+            _ => format!(" of {}", call.log),
+        };
         writeln!(
             out,
-            "Call {}: entry {}, {}",
+            "Call {}: entry {}{of}, {}",
             number + 1,
             call.index,
             call.decision

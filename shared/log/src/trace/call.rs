@@ -6,6 +6,7 @@ use super::finding::Finding;
 use super::keys::LogKeys;
 use super::member::{Member, Party, RecordKind, Tie};
 use super::record::PartyRecord;
+use crate::chain::Origin;
 use crate::reference::EpochKey;
 
 /// Most records of other parties in one trace.
@@ -14,6 +15,8 @@ pub const MAX_RECORDS_OF_A_TRACE: usize = 10_000;
 /// A call and its records.
 #[derive(Debug, Clone)]
 pub struct Call {
+    /// The log that it stands in.
+    pub(crate) log: Origin,
     pub(crate) decision: DecisionFacts,
     pub(crate) outcome: Option<OutcomeFacts>,
     pub(crate) records: Vec<PartyRecord>,
@@ -31,13 +34,19 @@ pub(crate) enum Fit {
 }
 
 impl Call {
-    pub(crate) const fn new(decision: DecisionFacts) -> Self {
+    pub(crate) const fn new(log: Origin, decision: DecisionFacts) -> Self {
         Self {
+            log,
             decision,
             outcome: None,
             records: Vec::new(),
             found: Vec::new(),
         }
+    }
+
+    /// The origin of the log that it stands in.
+    pub const fn log(&self) -> &Origin {
+        &self.log
     }
 
     /// The validator's decision.

@@ -15,6 +15,7 @@ use super::keys::LogKeys;
 use super::member::{Party, RecordKind, Tie};
 use super::query::Query;
 use super::record::PartyRecord;
+use crate::chain::Origin;
 use crate::hash::{HASH_BYTES, hex};
 use crate::id::EntryId;
 use crate::stored::StoredEntry;
@@ -37,6 +38,9 @@ pub enum TraceError {
     /// More calls than are traced at once.
     #[error("more than {MAX_CALLS} calls; ask for fewer")]
     TooManyCalls,
+    /// An entry before its log was named.
+    #[error("an entry of no log")]
+    NoLog,
     /// More records than are held at once.
     #[error("more than {MAX_RECORDS_OF_A_TRACE} records of other parties; ask for fewer calls")]
     TooManyRecords,
@@ -46,6 +50,9 @@ pub enum TraceError {
 pub struct Tracer<'a> {
     query: &'a Query,
     keys: &'a LogKeys,
+    /// The log whose entries come, and how many there were.
+    log: Option<Origin>,
+    logs: usize,
     calls: Vec<Call>,
     by_id: HashMap<EntryId, usize>,
     parties: Vec<Party>,
@@ -74,6 +81,8 @@ impl<'a> Tracer<'a> {
         Self {
             query,
             keys,
+            log: None,
+            logs: 0,
             calls: Vec::new(),
             by_id: HashMap::new(),
             parties: Vec::new(),
@@ -82,6 +91,13 @@ impl<'a> Tracer<'a> {
             erased: 0,
             unreadable: 0,
         }
+    }
+
+    /// Says that the entries that come now are of that log of the validator's, until
+    /// another one is named. What belongs to a decision stands in its log.
+    pub fn log(&mut self, origin: &Origin) {
+        self.log = Some(origin.clone());
+        self.logs += 1;
     }
 
     /// Takes the next entry of the validator's log, and tells whether it is
@@ -109,8 +125,11 @@ impl<'a> Tracer<'a> {
                 if self.calls.len() == MAX_CALLS {
                     return Err(TraceError::TooManyCalls);
                 }
+                let Some(log) = &self.log else {
+                    return Err(TraceError::NoLog);
+                };
                 self.by_id.insert(decision.id, self.calls.len());
-                self.calls.push(Call::new(*decision));
+                self.calls.push(Call::new(log.clone(), *decision));
                 Ok(true)
             }
             ValidatorRecord::Outcome(outcome) => {
@@ -196,6 +215,10 @@ impl<'a> Tracer<'a> {
             keys: self.keys,
         };
         let mut calls = self.calls;
+        if self.logs > 1 {
+            // Each log has an order of its own; over several it is the time's.
+            calls.sort_by_key(|call| call.decision.at());
+        }
         for call in &mut calls {
             // The order in which logs are read says nothing.
             call.records.sort_unstable_by(|a, b| {
@@ -241,7 +264,7 @@ impl<'a> Tracer<'a> {
 }
 
 impl Traced {
-    /// The calls, in the order of the log.
+    /// The calls, in the order of the log; of several logs, of their time.
     pub fn calls(&self) -> impl Iterator<Item = &Call> {
         self.calls.iter().map(|(call, _)| call)
     }

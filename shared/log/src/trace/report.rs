@@ -39,8 +39,8 @@ pub struct Report {
     /// For whom it is.
     #[serde(rename = "for")]
     pub audience: Audience,
-    /// The validator's log.
-    pub log: TracedLog,
+    /// The validator's logs: one, or the shards of it.
+    pub logs: Vec<TracedLog>,
     /// Whose logs were given, beside it.
     pub parties: Vec<Party>,
     /// The calls, in the order of the log.
@@ -53,7 +53,7 @@ pub struct Report {
     pub unreadable: u64,
 }
 
-/// What is known of the validator's log.
+/// What is known of one of the validator's logs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TracedLog {
@@ -70,7 +70,9 @@ pub struct TracedLog {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CallReport {
-    /// The index of its decision.
+    /// The origin of its log.
+    pub log: Origin,
+    /// The index of its decision in that log.
     pub index: u64,
     /// granted or refused.
     pub decision: &'static str,
@@ -157,8 +159,9 @@ impl From<Finding> for FindingReport {
 
 impl Traced {
     /// What that reader may see of the trace.
-    pub fn report(&self, audience: Audience, log: TracedLog) -> Report {
+    pub fn report(&self, audience: Audience, logs: Vec<TracedLog>) -> Report {
         let call = |(call, found): &(Call, Vec<Finding>)| CallReport {
+            log: call.log.clone(),
             index: call.decision.index,
             decision: if call.decision.granted {
                 "granted"
@@ -177,7 +180,7 @@ impl Traced {
         Report {
             format: FORMAT,
             audience,
-            log,
+            logs,
             parties: self.parties.clone(),
             calls: self.calls.iter().map(call).collect(),
             findings: self
