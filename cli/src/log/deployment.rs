@@ -173,13 +173,13 @@ pub(crate) fn check_folder(folder: &Path, map: &ShardMap) -> Result<(), LogFailu
     Ok(())
 }
 
-/// Does something with every log of a deployment. Where there are several, the first failure comes at the end, with the
+/// Does something with every log of a deployment. Where there are several, the failures come at the end, each with its
 /// log's name: one log that does not verify hides no other.
 pub(crate) fn each(
     map: &ShardMap,
     mut one: impl FnMut(&MappedLog) -> Result<(), LogFailure>,
 ) -> Result<(), LogFailure> {
-    let mut first = Ok(());
+    let mut failures = Vec::new();
     for log in map.logs() {
         let done = one(log).map_err(|failure| match map.logs() {
             [_] => failure,
@@ -188,9 +188,14 @@ pub(crate) fn each(
                 failure: Box::new(failure),
             },
         });
-        if first.is_ok() {
-            first = done;
+        failures.extend(done.err());
+    }
+    match failures.pop() {
+        None => Ok(()),
+        Some(only) if failures.is_empty() => Err(only),
+        Some(last) => {
+            failures.push(last);
+            Err(LogFailure::OfShards(failures))
         }
     }
-    first
 }

@@ -122,6 +122,9 @@ pub(crate) enum LogFailure {
         origin: Origin,
         failure: Box<LogFailure>,
     },
+    /// Something of more than one of them.
+    #[error("{}", one_line(.0))]
+    OfShards(Vec<LogFailure>),
     /// The map has a log that is not there.
     #[error("{}: missing: the map has the log {origin}", .path.display())]
     MissingShard { path: PathBuf, origin: Origin },
@@ -258,6 +261,7 @@ impl LogFailure {
                 | ShardNoteError::OtherName { .. } => 3,
             },
             Self::OfShard { failure, .. } => failure.exit_code(),
+            Self::OfShards(failures) => failures.first().map_or(1, Self::exit_code),
             Self::Key(failure) => failure.exit_code(),
             Self::Complaint(failure) => failure.exit_code(),
             Self::Trace(failure) => failure.exit_code(),
@@ -266,6 +270,11 @@ impl LogFailure {
             Self::Unreachable { .. } => 6,
         }
     }
+}
+
+fn one_line(failures: &[LogFailure]) -> String {
+    let failures = failures.iter().map(LogFailure::to_string);
+    failures.collect::<Vec<_>>().join("; ")
 }
 
 fn hint(status: u16) -> &'static str {

@@ -164,6 +164,19 @@ fn a_changed_log_is_named_and_two_in_each_others_place_too() {
         "{said}"
     );
     assert_eq!(failure.exit_code(), 3);
+    // Another one besides: both are told, in one line.
+    fs::remove_file(log.join("1/tile/0/000")).unwrap();
+    let both = fsck(&folder).unwrap_err();
+    let started = both.to_string();
+    assert!(
+        started.starts_with("validator.example.be/log/1: "),
+        "{started}"
+    );
+    assert!(
+        started.ends_with(&said) && started.contains("; "),
+        "{started}"
+    );
+    assert_eq!((both.exit_code(), started.lines().count()), (3, 1));
     let folder = deployment();
     let log = folder.0.join("log");
     for (from, to) in [("1", "away"), ("2", "1"), ("away", "2")] {

@@ -1,5 +1,5 @@
-//! The log on Cloudflare: the Durable Object that keeps it, and the way there;
-//! its trusted head ([`checkpoints`]); and the objects that remember what was used
+//! The logs on Cloudflare: the Durable Objects that keep them, and the way there;
+//! their trusted heads ([`checkpoints`]); and the objects that remember what was used
 //! once ([`used`]).
 
 mod checkpoints;

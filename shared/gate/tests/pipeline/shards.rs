@@ -139,6 +139,45 @@ fn every_log_of_the_map_is_served_and_no_other() {
 }
 
 #[test]
+fn the_number_of_logs_changes_and_nothing_is_added_to_the_closed_ones() {
+    let line = "aggregate_interval_ms = 10000";
+    let one = Bench::new();
+    // Each bench has issuers of its own, whose keys the others must not learn.
+    one.platform.break_shared(true);
+    let over = |more: &str| {
+        let mut bench = Bench::changed(&[(line, &format!("{line}\n{more}"))]);
+        // Another configuration over the same stores.
+        bench.platform = one.platform.clone();
+        bench.start_keys();
+        bench
+    };
+    let sizes = || {
+        let logs = [Shard::Whole].into_iter().chain(parts());
+        logs.map(|shard| one.platform.entries_of(shard).len())
+            .collect::<Vec<_>>()
+    };
+    let pass_many = |bench: &Bench| (0..40).for_each(|_| assert_eq!(pass(bench), 200));
+    pass_many(&one);
+    let first = sizes();
+    assert_eq!(first, [80, 0, 0, 0, 0]);
+    let four = over("shards = 4\nclosed = [\"/log\"]");
+    pass_many(&four);
+    let second = sizes();
+    assert_eq!((second[0], second.iter().sum::<usize>()), (80, 160));
+    let two = over("shards = 2\nclosed = [\"/log\", \"/log/2\", \"/log/3\"]");
+    pass_many(&two);
+    let third = sizes();
+    assert_eq!((third[0], &third[3..]), (80, &second[3..]));
+    assert_eq!(third.iter().sum::<usize>(), 240);
+    // All of them are served, and published when asked.
+    for (shard, size) in [Shard::Whole].into_iter().chain(parts()).zip(third) {
+        publish(&two, shard);
+        let last = format!("{}/proof/{}", shard.path(), size - 1);
+        assert_eq!(get(&two, &last, &auditor()).status, 200, "{last}");
+    }
+}
+
+#[test]
 fn the_map_is_signed_and_has_every_log() {
     let bench = four();
     let reply = get(&bench, "/log/shards", &auditor());
