@@ -42,6 +42,11 @@ pub fn now() -> u64 {
         .map_or(0, |since| since.as_secs())
 }
 
+/// An instant as records have it.
+pub fn instant(ms: u64) -> Result<String> {
+    Ok(sluis_log::UnixMillis::new(ms)?.to_string())
+}
+
 /// One verification system of `simulation.toml`: its name, the path of its key set, and a key an algorithm.
 #[derive(Debug)]
 pub struct Issuer {

@@ -17,7 +17,8 @@ use sluis_tests::runtimes;
 use crate::attempts::{self, Attempt, Expected, Places};
 use crate::build::{self, Configured, Platform};
 use crate::conformance;
-use crate::secrets::Secrets;
+use crate::questions;
+use crate::secrets::{Secrets, write_private};
 use crate::setup::{self, cargo};
 use crate::steps::run as run_command;
 
@@ -80,6 +81,13 @@ pub(crate) fn conformance(root: &Path, runtime: RuntimeName) -> Result<String> {
     ))
 }
 
+/// Traces one call of a holder over three logs, likewise; what was counted.
+pub(crate) fn five_questions(root: &Path, runtime: RuntimeName) -> Result<String> {
+    let site = fresh(root, "questions", runtime, Build::Simulation)?;
+    let counts = site.five_questions()?;
+    Ok(format!("trace on {}: {counts}", site.runtime.name()))
+}
+
 /// Functions that are built already, on free ports, with new keys and an empty log.
 fn fresh(root: &Path, what: &str, runtime: RuntimeName, build: Build) -> Result<Site> {
     let state = root
@@ -95,7 +103,7 @@ fn state_of(root: &Path, runtime: RuntimeName) -> PathBuf {
     root.join(".sluis/dev").join(runtime_name(runtime))
 }
 
-fn runtime_name(runtime: RuntimeName) -> &'static str {
+pub(crate) fn runtime_name(runtime: RuntimeName) -> &'static str {
     match runtime {
         RuntimeName::Workerd => "workerd",
         RuntimeName::Spin => "spin",
@@ -156,7 +164,7 @@ struct Site {
 }
 
 /// A program that cargo built into the folder where it built us.
-fn beside_us(name: &str) -> Result<PathBuf> {
+pub(crate) fn beside_us(name: &str) -> Result<PathBuf> {
     let program = std::env::current_exe()?.with_file_name(name);
     ensure!(
         program.is_file(),
@@ -264,6 +272,23 @@ impl Site {
         println!(
             "Keys and log stay in .sluis/dev over restarts (--fresh begins anew). Ctrl-C stops."
         );
+    }
+
+    /// One call with a token of the simulation, and the five questions about it over three logs; what was counted.
+    fn five_questions(&self) -> Result<String> {
+        let folder = self.secrets.file().with_file_name("parties");
+        fs::create_dir_all(&folder)?;
+        let checkpoint_key = folder.join("checkpoint.key");
+        write_private(&checkpoint_key, self.secrets.checkpoint_key())?;
+        questions::ask(&questions::Places {
+            root: &self.root,
+            sluis: self.sluis.clone(),
+            gate: self.validator.address(),
+            simulation: self.simulation.address(),
+            folder,
+            auditor_key: self.secrets.auditor_key_file().to_owned(),
+            checkpoint_key,
+        })
     }
 
     /// Pastes the lines, as a person would.

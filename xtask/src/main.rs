@@ -13,7 +13,9 @@ mod conformance;
 mod dev;
 mod fuzz;
 mod load;
+mod log_check;
 mod node;
+mod questions;
 mod secrets;
 mod setup;
 mod steps;
@@ -43,6 +45,8 @@ enum Task {
     Build(build::Arguments),
     /// Run the fuzz targets, for ten seconds each or for longer.
     Fuzz(fuzz::Arguments),
+    /// Have the validator make a long log, kill it on the way, verify the log, and find every changed byte of it.
+    LogCheck(log_check::Arguments),
     /// Measure requests per second and CPU per request.
     Bench(bench::Arguments),
     /// Fetch what this machine lacks to build and run the functions.
@@ -68,6 +72,7 @@ fn run(task: Task) -> Result<()> {
         Task::Test => test::test(&root),
         Task::Build(arguments) => build::run(&root, &arguments),
         Task::Fuzz(arguments) => fuzz::fuzz(&root, &arguments),
+        Task::LogCheck(arguments) => log_check::run(&root, &arguments),
         Task::Bench(arguments) => bench::run(&root, &arguments),
         Task::Setup => setup::setup(&root),
     }

@@ -93,6 +93,11 @@ impl Secrets {
         &self.auditor_key_file
     }
 
+    /// The seed of the key that signs the log's checkpoints.
+    pub(crate) fn checkpoint_key(&self) -> &str {
+        self.value(CHECKPOINT_KEY)
+    }
+
     /// The private keys of the first issuer, as a JSON array.
     pub(crate) fn keys_cbss(&self) -> &str {
         self.value(KEYS_CBSS)

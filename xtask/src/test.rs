@@ -39,6 +39,9 @@ const CARGO_DENY: &str = "0.20.2";
 /// Tokens of the differential test: some two minutes on two cores.
 const DIFFERENTIAL_TOKENS: usize = 100_000;
 
+/// For how long each fuzz target runs. What a longer run finds becomes a file of its corpus, which every run begins with.
+const FUZZ_SECONDS: &str = "5";
+
 /// Runs everything; fails if anything failed.
 pub(crate) fn test(root: &Path) -> Result<()> {
     let mut steps = Steps::new();
@@ -62,7 +65,7 @@ pub(crate) fn test(root: &Path) -> Result<()> {
         });
         steps.counted("fuzz targets", || {
             // By cargo: the tests may have put another build in this one's place.
-            Ok(cargo(root, ["xtask", "fuzz"]))
+            Ok(cargo(root, ["xtask", "fuzz", "--seconds", FUZZ_SECONDS]))
         });
         end_to_end(&mut steps, root);
     } else {
@@ -324,6 +327,14 @@ fn end_to_end(steps: &mut Steps, root: &Path) {
         steps.tallied(&format!("sluis conformance, whole, on {name}"), || {
             crate::dev::conformance(root, runtime)
         });
+        steps.tallied(
+            &format!("five questions about a call, over three logs, on {name}"),
+            || crate::dev::five_questions(root, runtime),
+        );
+        steps.tallied(
+            &format!("a log that is killed, exported and damaged, on {name}"),
+            || crate::log_check::short(root, runtime),
+        );
     }
 }
 
