@@ -77,6 +77,9 @@ pub enum LogCondition {
     Hangs,
     /// It has no room left.
     Full,
+    /// The trusted place, which has the last head that was signed, cannot be had: on workerd it never answers, on Spin
+    /// it fails.
+    WithoutTrustedPlace,
 }
 
 /// The state that the memory of what was used once is in.

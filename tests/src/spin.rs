@@ -120,7 +120,8 @@ impl Runtime for SpinUp {
             LogCondition::Throws
             | LogCondition::Unavailable
             | LogCondition::Hangs
-            | LogCondition::Full => Err("spin has no faults to order".to_owned()),
+            | LogCondition::Full
+            | LogCondition::WithoutTrustedPlace => Err("spin has no faults to order".to_owned()),
         }
     }
 
@@ -170,6 +171,7 @@ fn fault(log: LogCondition) -> &'static str {
         LogCondition::Unavailable => "refuse",
         LogCondition::Hangs => "hang",
         LogCondition::Full => "full",
+        LogCondition::WithoutTrustedPlace => "error in key-value",
     }
 }
 

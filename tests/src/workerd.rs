@@ -67,7 +67,8 @@ impl Runtime for Workerd {
             LogCondition::Well
             | LogCondition::Throws
             | LogCondition::Unavailable
-            | LogCondition::Hangs => Ok(()),
+            | LogCondition::Hangs
+            | LogCondition::WithoutTrustedPlace => Ok(()),
             LogCondition::Full => Err("workerd has no limit to its storage".to_owned()),
         }
     }
@@ -131,7 +132,9 @@ fn configuration_of(
         movable_clock: surroundings.movable_clock,
     };
     let mut services = worker.service(worker.name)?;
-    let trouble = trouble(surroundings.log).or(trouble_of_uses(surroundings.replay));
+    let trouble = trouble(surroundings.log)
+        .or(trouble_of_heads(surroundings.log))
+        .or(trouble_of_uses(surroundings.replay));
     if let Some(trouble) = trouble {
         services.push_str(&trouble_service(trouble));
     }
@@ -210,7 +213,7 @@ impl Worker<'_> {
                     Some(_) => of(class, "trouble"),
                 };
                 let uses = own("ReplayStore", trouble_of_uses(uses));
-                let heads = own("CheckpointStore", None);
+                let heads = own("CheckpointStore", trouble_of_heads(log));
                 Some((own("AuditLog", trouble(log)), heads, uses))
             }
             Objects::Of(owner) => Some((
@@ -267,11 +270,23 @@ impl Worker<'_> {
 /// What a Durable Object in trouble does when it is called.
 fn trouble(log: LogCondition) -> Option<&'static str> {
     match log {
-        LogCondition::Well => None,
+        LogCondition::Well | LogCondition::WithoutTrustedPlace => None,
         LogCondition::Throws => Some("throw new Error('ordered by a test');"),
         LogCondition::Unavailable | LogCondition::Full => Some("return 503;"),
         // A promise that nothing can ever resolve is found out by workerd; this one waits for an hour.
         LogCondition::Hangs => Some("await scheduler.wait(3_600_000);"),
+    }
+}
+
+/// The same for the trusted place.
+fn trouble_of_heads(log: LogCondition) -> Option<&'static str> {
+    match log {
+        LogCondition::WithoutTrustedPlace => trouble(LogCondition::Hangs),
+        LogCondition::Well
+        | LogCondition::Throws
+        | LogCondition::Unavailable
+        | LogCondition::Hangs
+        | LogCondition::Full => None,
     }
 }
 
@@ -325,6 +340,7 @@ fn trouble_service(body: &str) -> String {
     let script = format!(
         "import {{ DurableObject }} from 'cloudflare:workers'; \
          export class AuditLog extends DurableObject {{ async append() {{ {body} }} async read() {{ {body} }} async ask() {{ {body} }} }} \
+         export class CheckpointStore extends DurableObject {{ async ask() {{ {body} }} }} \
          export class ReplayStore extends DurableObject {{ async consume() {{ {body} }} }} \
          export default {{ fetch() {{ return new Response('trouble'); }} }};"
     );
@@ -334,6 +350,7 @@ fn trouble_service(body: &str) -> String {
          \x20     modules = [(name = \"trouble.mjs\", esModule = \"{script}\")],\n\
          \x20     durableObjectNamespaces = [\
          (className = \"AuditLog\", uniqueKey = \"sluis-trouble\", enableSql = true), \
+         (className = \"CheckpointStore\", uniqueKey = \"sluis-heads-trouble\", enableSql = true), \
          (className = \"ReplayStore\", uniqueKey = \"sluis-used-trouble\", enableSql = true)],\n\
          \x20     durableObjectStorage = (localDisk = \"objects\")\n\
          \x20   )),\n"

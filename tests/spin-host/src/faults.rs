@@ -4,6 +4,7 @@
 //! - `refuse`: no connection is to be had;
 //! - `error`: statements fail;
 //! - `error in TEXT`: statements that name it fail;
+//! - `error in key-value`: every use of the key-value store fails;
 //! - `slow MILLISECONDS`: the call takes that much longer;
 //! - `hang`: the call never returns;
 //! - `full`: SQLite's writes fail as on a full disk;
@@ -61,6 +62,17 @@ impl Faults {
             None | Some(Fault::Refuse | Fault::ErrorIn(_) | Fault::Full | Fault::ReadOnly) => {
                 Ok(())
             }
+        }
+    }
+
+    /// The error that a use of the key-value store is to fail with, if any.
+    pub(crate) fn in_key_value(&self) -> Result<(), String> {
+        match self.current() {
+            Ok(Some(Fault::ErrorIn(text))) if text == "key-value" => {
+                Err("injected fault".to_owned())
+            }
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.to_string()),
         }
     }
 

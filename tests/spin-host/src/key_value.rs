@@ -71,7 +71,13 @@ async fn run<T, R: Send + 'static>(
     accessor: &Accessor<T, HasSelf<Instance>>,
     run: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<R> + Send + 'static,
 ) -> wasmtime::Result<Result<R, Error>> {
-    let file = accessor.with(|mut access| Arc::clone(&access.get().shared.key_value));
+    let (file, fault) = accessor.with(|mut access| {
+        let shared = &access.get().shared;
+        (Arc::clone(&shared.key_value), shared.faults.in_key_value())
+    });
+    if let Err(fault) = fault {
+        return Ok(Err(Error::Other(fault)));
+    }
     Ok(tokio::task::spawn_blocking(move || file.with(run)).await?)
 }
 

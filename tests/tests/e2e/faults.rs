@@ -29,6 +29,11 @@ pub(crate) const CASES: &[Case] = &[
         down(w, LogCondition::Full)
     })
     .needing(Need::Log(LogCondition::Full)),
+    // What was not compared with the last signed head is not added to.
+    Case::new("without_its_trusted_place_the_log_takes_nothing", |w| {
+        down(w, LogCondition::WithoutTrustedPlace)
+    })
+    .needing(Need::Log(LogCondition::WithoutTrustedPlace)),
 ];
 
 /// The longest that a caller waits for a log that does not answer.
