@@ -492,7 +492,12 @@ impl MemoryPlatform {
 
     /// Puts the whole log back to its first `size` entries, as its owner could.
     pub fn roll_back_log(&self, size: u64) {
-        let Some(MemoryAuditLog(log)) = self.made(Shard::Whole) else {
+        self.roll_back_shard(Shard::Whole, size);
+    }
+
+    /// The same of one of the logs.
+    pub fn roll_back_shard(&self, shard: Shard, size: u64) {
+        let Some(MemoryAuditLog(log)) = self.made(shard) else {
             return;
         };
         let kept = log.entries.borrow().cut(size);

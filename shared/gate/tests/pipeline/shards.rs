@@ -178,6 +178,24 @@ fn the_number_of_logs_changes_and_nothing_is_added_to_the_closed_ones() {
 }
 
 #[test]
+fn only_a_log_that_never_had_an_entry_has_a_checkpoint_over_nothing() {
+    let bench = four();
+    let checkpoint = || get(&bench, "/log/1/checkpoint", &auditor()).status;
+    assert_eq!(checkpoint(), 200);
+    for _ in 0..40 {
+        assert_eq!(pass(&bench), 200);
+    }
+    // Entries, and none of them published.
+    assert_eq!(checkpoint(), 404);
+    publish(&bench, Shard::Part(1));
+    assert_eq!(checkpoint(), 200);
+    // Its store is emptied; the trusted place knows better.
+    bench.platform.roll_back_shard(Shard::Part(1), 0);
+    publish(&bench, Shard::Part(1));
+    assert_eq!(checkpoint(), 404);
+}
+
+#[test]
 fn the_map_is_signed_and_has_every_log() {
     let bench = four();
     let reply = get(&bench, "/log/shards", &auditor());
