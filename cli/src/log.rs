@@ -9,6 +9,7 @@ mod fsck;
 mod line;
 mod progress;
 mod prove;
+mod receipt;
 mod reidentify;
 mod remote;
 mod show;
@@ -54,6 +55,9 @@ pub(crate) enum LogCommand {
     ComplaintCheck(complaint::CheckArguments),
     /// Say who, what, where, when and why of calls, over the logs of several parties
     Trace(Box<trace::TraceArguments>),
+    /// Fetch and verify what a mandate holder can show of its call
+    #[command(subcommand)]
+    Receipt(receipt::ReceiptCommand),
     /// Learn who a hidden holder is, institution and supervisor together and neither alone
     #[command(subcommand)]
     Reidentify(reidentify::ReidentifyCommand),
@@ -213,6 +217,7 @@ pub(crate) fn run(command: &LogCommand, out: &mut impl Write) -> Result<(), LogF
         LogCommand::Complaint(arguments) => complaint::complaint(arguments, out),
         LogCommand::ComplaintCheck(arguments) => complaint::check(arguments, out),
         LogCommand::Trace(arguments) => trace::trace(arguments, out),
+        LogCommand::Receipt(command) => receipt::run(command, out),
         LogCommand::Reidentify(command) => reidentify::run(command, out),
         LogCommand::Witness(command) => witness::run(command, out),
     }

@@ -11,6 +11,7 @@ use sluis_log::{
 use thiserror::Error;
 
 use super::complaint::ComplaintFailure;
+use super::receipt::ReceiptFailure;
 use super::reidentify::ReidentifyFailure;
 use super::trace::TraceFailure;
 use crate::keys::KeysFailure;
@@ -137,6 +138,9 @@ pub(crate) enum LogFailure {
     /// No shard can have this name and a number.
     #[error("the key of {key} is of no deployment with shards")]
     LongName { key: KeyName },
+    /// No receipt, or one that shows nothing.
+    #[error(transparent)]
+    Receipt(#[from] ReceiptFailure),
     /// It is another log than the one expected.
     #[error("this is the log of {found}, not of {expected}")]
     OtherOrigin { expected: Origin, found: Origin },
@@ -266,6 +270,7 @@ impl LogFailure {
             Self::Complaint(failure) => failure.exit_code(),
             Self::Trace(failure) => failure.exit_code(),
             Self::Reidentify(failure) => failure.exit_code(),
+            Self::Receipt(failure) => failure.exit_code(),
             Self::Refused { .. } | Self::WitnessRefused { .. } => 5,
             Self::Unreachable { .. } => 6,
         }

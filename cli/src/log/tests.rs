@@ -2,6 +2,7 @@
 
 mod complaint;
 mod proofs;
+mod receipt;
 mod reidentify;
 mod served;
 mod shards;

@@ -84,7 +84,8 @@ fn record(path: &Path, entry: &[u8]) -> Result<StoredEntry, LogFailure> {
     Ok(record)
 }
 
-fn read(path: &Path, most: usize) -> Result<Vec<u8>, LogFailure> {
+/// A file that must be there, up to a bound.
+pub(crate) fn read(path: &Path, most: usize) -> Result<Vec<u8>, LogFailure> {
     read_file(path, most)?.ok_or_else(|| LogFailure::File {
         path: path.to_owned(),
         error: std::io::Error::from(std::io::ErrorKind::NotFound),

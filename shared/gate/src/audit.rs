@@ -250,12 +250,21 @@ async fn tile<L: AuditLog, B>(
     })
 }
 
-/// The proof that an entry is in the published tree. It is verified before it is shown: the tiles are the store's word.
 async fn proof<L: AuditLog, B>(
     log: &L,
     index: u64,
     checkpoint: StoredCheckpoint,
 ) -> Result<Reply<B>, Stop> {
+    let bundle = bundle(log, index, checkpoint).await?;
+    Ok(text(bundle.to_string(), headers::NO_STORE.1))
+}
+
+/// The proof that an entry is in the published tree. It is verified before it is shown: the tiles are the store's word.
+pub(crate) async fn bundle<L: AuditLog>(
+    log: &L,
+    index: u64,
+    checkpoint: StoredCheckpoint,
+) -> Result<ProofBundle, Stop> {
     let StoredCheckpoint { head, note } = checkpoint;
     if index >= head.size {
         return Err(Refusal::Route(RouteError::NotFound).into());
@@ -275,13 +284,12 @@ async fn proof<L: AuditLog, B>(
         .ok_or_else(damaged)?
         .entry;
     verify_inclusion(LeafHash::of(&entry), index, head, &hashes).map_err(|_| damaged())?;
-    let bundle = ProofBundle {
+    Ok(ProofBundle {
         extra: Some(entry),
         index,
         proof: hashes,
         checkpoint: SignedNote::parse(note.as_bytes()).map_err(|_| damaged())?,
-    };
-    Ok(text(bundle.to_string(), headers::NO_STORE.1))
+    })
 }
 
 fn text<B>(body: String, cache_control: &str) -> Reply<B> {

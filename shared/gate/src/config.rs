@@ -171,6 +171,8 @@ pub(crate) struct UpstreamConfig {
 pub(crate) struct LogConfig {
     pub(crate) shards: ShardMap,
     pub(crate) source: EventSource,
+    /// Whether the answer to an allowed request has a receipt.
+    pub(crate) receipts: bool,
 }
 
 impl TryFrom<Embedded> for Config {
@@ -361,7 +363,12 @@ fn parse_log(raw: &raw::RawLog, institution: &str) -> Result<LogConfig, ConfigEr
     let closed = closed.collect::<Result<Vec<_>, _>>()?;
     let shards = ShardMap::new(origin, raw.shards, &closed)
         .map_err(|error| unusable("log.shards", &error))?;
-    Ok(LogConfig { shards, source })
+    let receipts = raw.receipts;
+    Ok(LogConfig {
+        shards,
+        source,
+        receipts,
+    })
 }
 
 fn parse_routes(raw: Vec<raw::RawRoute>) -> Result<RouteTable, ConfigError> {

@@ -6,7 +6,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use sluis_log::{
-    BackendResult, HmacSha256, MappedLog, PendingEntry, Shard, StoredEntry, hmac_sha256,
+    BackendResult, HmacSha256, MappedLog, PendingEntry, ReceiptField, Shard, StoredEntry,
+    hmac_sha256,
 };
 use sluis_minimise::AllowList;
 use sluis_policy::{Allowance, Catalogue, HolderIdentity, VerificationSystemKind as Kind};
@@ -64,6 +65,8 @@ pub(crate) struct Admission {
     pub(crate) outcome: OutcomeTicket,
     /// What of the answer passes; none if it is not looked into.
     pub(crate) fields: Option<Rc<AllowList>>,
+    /// For whoever gets the answer.
+    pub(crate) receipt: Option<ReceiptField>,
     /// For the sender's next DPoP proof.
     pub(crate) next_nonce: Option<String>,
 }
@@ -207,6 +210,7 @@ impl Gate {
         };
         let assertion = assertion::sign(platform, &facts, &recorded);
         let assertion = assertion.map_err(|fault| Stopped::failed(fault, hides))?;
+        let receipt = self.receipt_of(&entry, recorded.index(), nonces);
         // Where nothing is enforced the answer too goes on as it came.
         let fields = fields.filter(|_| enforcement.licence().is_none());
         let permit = ForwardPermit::issue(
@@ -222,6 +226,7 @@ impl Gate {
             permit,
             outcome: OutcomeTicket::new(entry.id(), nonces),
             fields,
+            receipt,
             next_nonce,
         })
     }

@@ -11,6 +11,8 @@ pub const ASSERTION: &str = "sluis-assertion";
 pub const DPOP_NONCE: &str = "dpop-nonce";
 /// On answers to proxies while the verdict is in shadow.
 pub const ENFORCEMENT: &str = "sluis-enforcement";
+/// Where the decision stands in the log, and the right to its receipt.
+pub const RECEIPT: &str = "sluis-receipt";
 /// Belgif's trace header, on requests and responses.
 pub const TRACE_ID: &str = "belgov-trace-id";
 /// The trace id of the request that a response answers.
@@ -147,7 +149,7 @@ pub fn passes_back(name: &str) -> bool {
         && !matches!(
             name,
             // Towards its callers the gate is the resource server, and the nonces are its own.
-            "cache-control" | TRACE_ID | RELATED_TRACE_ID | ASSERTION | DPOP_NONCE
+            "cache-control" | TRACE_ID | RELATED_TRACE_ID | ASSERTION | DPOP_NONCE | RECEIPT
         )
 }
 

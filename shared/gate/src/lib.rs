@@ -40,6 +40,7 @@ mod problem;
 mod purge;
 #[cfg(test)]
 mod reasons;
+mod receipt;
 mod record;
 mod references;
 pub mod replay;

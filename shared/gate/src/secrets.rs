@@ -6,8 +6,8 @@ use std::rc::Rc;
 use sha2::{Digest, Sha256};
 use sluis_log::sequencer::HeadSeal;
 use sluis_log::{
-    AuditorKey, AuditorTokenError, KeyName, NoteSigner, Origin, ReferenceKey, ShardKey, UnixMillis,
-    VerifiedAuditor,
+    AuditorKey, AuditorTokenError, KeyName, NoteSigner, Origin, ReceiptKey, ReferenceKey, ShardKey,
+    UnixMillis, VerifiedAuditor,
 };
 use sluis_token::PseudonymKey;
 use sluis_token::sign::SigningKey;
@@ -81,6 +81,7 @@ const CHECKPOINT: &str = "SLUIS_CHECKPOINT_KEY";
 pub struct Secrets {
     pub(crate) pseudonym_key: PseudonymKey,
     pub(crate) log_key: ReferenceKey,
+    pub(crate) receipt_key: ReceiptKey,
     pub(crate) nonce_key: NonceKey,
     /// Chooses the log of an entry.
     pub(crate) shard_key: ShardKey,
@@ -143,6 +144,7 @@ impl TryFrom<RawSecrets> for Secrets {
         let checkpoint_seed = parse_key(CHECKPOINT, &raw.checkpoint_key)?;
         let log_key = parse_key("SLUIS_LOG_KEY", &raw.log_key)?;
         Ok(Self {
+            receipt_key: ReceiptKey::derive(&log_key),
             nonce_key: NonceKey::derive(&log_key),
             shard_key: ShardKey::derive(&log_key),
             checkpoint_seed,

@@ -5,13 +5,14 @@
 //! | `/health` | state of this gate |
 //! | `/.well-known/jwks.json` | the key that checks its assertions |
 //! | `/decide`, `/decide/…` | a decision for a proxy |
+//! | `/log/receipt` | the receipt of a call, for who made it, see [`crate::receipt`] |
 //! | `/log/…` | the log, for auditors, see [`crate::audit`] |
 //! | `/operator/…` | what operators order and ask, see [`crate::purge`], [`crate::compare`] |
 //! | anything else | in line: decide, record, forward |
 
 use std::rc::Rc;
 
-use sluis_log::BackendResult;
+use sluis_log::{BackendResult, ReceiptField};
 use sluis_minimise::AllowList;
 use sluis_token::AuthorizationScheme;
 
@@ -23,6 +24,7 @@ use crate::minimise::{Filter, Filtered};
 use crate::original::{DECIDE_PATH, OriginalRequest};
 use crate::platform::{InboundRequest as _, Platform, UpstreamResponse};
 use crate::problem::{self, Candour};
+use crate::receipt::RECEIPT_PATH;
 use crate::route::RouteError;
 use crate::shadow::Stopped;
 use crate::trace::Nonces;
@@ -112,7 +114,10 @@ impl Gate {
         let reads = matches!(request.method().as_str(), "GET" | "HEAD");
         let reading = Reading::of(path);
         let answer = match path {
-            _ if !reads && (matches!(path, HEALTH_PATH | KEYS_PATH) || reading.is_some()) => {
+            _ if !reads
+                && (matches!(path, HEALTH_PATH | KEYS_PATH | RECEIPT_PATH)
+                    || reading.is_some()) =>
+            {
                 let allow = "GET, HEAD".to_owned();
                 Err(Refusal::Route(RouteError::MethodNotAllowed { allow }).into())
             }
@@ -122,6 +127,7 @@ impl Gate {
                 self.assertion_keys().to_owned(),
                 "public, max-age=300",
             )),
+            RECEIPT_PATH => self.call_receipt(platform, &request).await,
             // Without a credential there are no operators and no endpoints.
             PURGE_PATH | COMPARISON_PATH if self.secrets.has_operator() => {
                 self.operate(platform, &mut request, path, &nonces).await
@@ -147,18 +153,19 @@ impl Gate {
     ) -> Result<Reply<P::Response>, Stop> {
         let admitted = self.admit(platform, original, &mut request, nonces).await;
         self.compare(platform, original, outcome_of(&admitted));
-        let (permit, outcome, fields, next_nonce) = match admitted {
+        let (permit, outcome, fields, receipt, next_nonce) = match admitted {
             Ok(admission) => (
                 admission.permit,
                 Some(admission.outcome),
                 admission.fields,
+                admission.receipt,
                 admission.next_nonce,
             ),
             Err(stopped) => {
                 let next_nonce = self.nonce_after(&stopped.stop, platform.now_ms());
                 let (passage, outcome) = self.pass_in_shadow(platform, stopped, nonces)?;
                 let permit = self.permit_in_shadow(passage, original, nonces);
-                (permit, outcome, None, next_nonce)
+                (permit, outcome, None, None, next_nonce)
             }
         };
         let started_ms = platform.now_ms();
@@ -178,6 +185,7 @@ impl Gate {
                 Ok(filtered) => BackendResult::Answered {
                     http_status: filtered.status,
                     dropped_members: filtered.dropped,
+                    answer_digest: answer_digest(receipt.as_ref(), &filtered.body),
                 },
                 Err(fault) => BackendResult::Failed {
                     failure: fault.code(),
@@ -187,7 +195,7 @@ impl Gate {
             self.record_outcome(platform, outcome, ended, duration_ms);
         }
         let passed = passed?;
-        let mut headers = answer_headers(next_nonce);
+        let mut headers = answer_headers(next_nonce, receipt.as_ref());
         headers.extend(passed.headers);
         Ok(Reply {
             status: passed.status,
@@ -230,8 +238,12 @@ impl Gate {
             Err(refusal) => Err(refusal.into()),
         };
         let mut enforcement = "shadow";
-        let (assertion, next_nonce) = match admitted {
-            Ok(admission) => (admission.permit.into_assertion(), admission.next_nonce),
+        let (assertion, receipt, next_nonce) = match admitted {
+            Ok(admission) => (
+                admission.permit.into_assertion(),
+                admission.receipt,
+                admission.next_nonce,
+            ),
             Err(stopped) => {
                 let next_nonce = self.nonce_after(&stopped.stop, platform.now_ms());
                 // The proxy forwards; there is nothing to assert, and it must be told
@@ -240,12 +252,14 @@ impl Gate {
                 if passage.has_fixed_headers() {
                     enforcement = "shadow; holder=hidden";
                 }
-                (None, next_nonce)
+                (None, None, next_nonce)
             }
         };
         let shadow = self.config.enforcement.licence();
         let shadow = shadow.map(|_| (headers::ENFORCEMENT, enforcement.to_owned()));
-        let further = answer_headers(next_nonce).into_iter().chain(shadow);
+        let further = answer_headers(next_nonce, receipt.as_ref())
+            .into_iter()
+            .chain(shadow);
         Ok(Reply {
             status: 200,
             headers: assertion.into_iter().chain(further).collect(),
@@ -332,9 +346,24 @@ fn streamed<B: UpstreamResponse>(response: B) -> Filtered<B> {
     }
 }
 
+/// The digest of a body that was read here, for the holder of a receipt. Of a streamed
+/// one there is none: its bytes are not looked at.
+fn answer_digest<B>(receipt: Option<&ReceiptField>, body: &ReplyBody<B>) -> Option<[u8; 32]> {
+    let capability = receipt?.capability();
+    match body {
+        ReplyBody::Text(text) => Some(capability.digest(text.as_bytes())),
+        ReplyBody::Bytes(bytes) => Some(capability.digest(bytes)),
+        ReplyBody::Nothing | ReplyBody::Upstream(_) => None,
+    }
+}
+
 /// Headers of every answer that lets something through.
-fn answer_headers(next_nonce: Option<String>) -> Vec<(&'static str, String)> {
-    let mut headers = Vec::with_capacity(4);
+fn answer_headers(
+    next_nonce: Option<String>,
+    receipt: Option<&ReceiptField>,
+) -> Vec<(&'static str, String)> {
+    let mut headers = Vec::with_capacity(5);
+    headers.extend(receipt.map(|field| (headers::RECEIPT, field.to_string())));
     headers.push((headers::NO_STORE.0, headers::NO_STORE.1.to_owned()));
     // RFC 9449 §8.2: before the client's own runs out.
     headers.extend(next_nonce.map(|nonce| (headers::DPOP_NONCE, nonce)));

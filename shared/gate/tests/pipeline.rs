@@ -16,6 +16,8 @@
 mod binding;
 #[path = "pipeline/published.rs"]
 mod published;
+#[path = "pipeline/receipts.rs"]
+mod receipts;
 #[path = "pipeline/shards.rs"]
 mod shards;
 #[path = "pipeline/single_use.rs"]

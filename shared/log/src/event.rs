@@ -290,6 +290,9 @@ pub enum BackendResult<'a> {
         /// How many members of its document were not allowed and left out, where it
         /// was looked into. Not which (M-6.2).
         dropped_members: Option<u64>,
+        /// A digest of the body that was sent, which only the receipt's holder can check
+        /// ([`Capability::digest`](crate::Capability::digest)), where it was read here.
+        answer_digest: Option<[u8; HASH_BYTES]>,
     },
     /// It did not.
     Failed {

@@ -34,6 +34,7 @@ mod memory;
 mod note;
 mod payload;
 mod pending;
+mod receipt;
 mod reference;
 pub mod reidentify;
 pub mod sequencer;
@@ -77,6 +78,11 @@ pub use note::{
 };
 pub use payload::{MAX_PAYLOAD_BYTES, PayloadError};
 pub use pending::{Envelope, PendingEntry, PendingError, Receipt, ReceiptError, seal, seal_with};
+pub use receipt::{
+    CallReceipt, CallReceiptError, Capability, MAX_RECEIPT_DOCUMENT_BYTES, MAX_RECEIPT_FIELD_BYTES,
+    ReceiptDocument, ReceiptDocumentError, ReceiptFault, ReceiptField, ReceiptFieldError,
+    ReceiptKey, VerifiedReceipt,
+};
 pub use reference::{
     Epoch, EpochKey, HolderIdentity, HolderRef, MandateRef, ReferenceKey, ReferenceKeyError,
     ReferenceKeyId, SubjectRef,

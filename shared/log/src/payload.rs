@@ -210,6 +210,8 @@ struct OutcomeData<'a> {
     http_status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     dropped_members: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answer_digest: Option<String>,
     duration_ms: u64,
 }
 
@@ -433,15 +435,16 @@ impl<'a> DecisionData<'a> {
 
 impl<'a> OutcomeData<'a> {
     fn of(record: &OutcomeRecord<'a>, institution: &'a str) -> Result<Self, PayloadError> {
-        let (failure, http_status, dropped_members) = match record.result {
+        let (failure, http_status, dropped_members, digest) = match record.result {
             BackendResult::Answered {
                 http_status,
                 dropped_members,
-            } => (None, http_status, dropped_members),
+                answer_digest,
+            } => (None, http_status, dropped_members, answer_digest),
             BackendResult::Failed {
                 failure,
                 http_status,
-            } => (Some(bounded("failure", failure)?), http_status, None),
+            } => (Some(bounded("failure", failure)?), http_status, None, None),
         };
         Ok(Self {
             trace_id: record.trace.id,
@@ -450,6 +453,7 @@ impl<'a> OutcomeData<'a> {
             failure,
             http_status,
             dropped_members,
+            answer_digest: digest.map(|digest| base64url(&digest)),
             duration_ms: record.duration_ms,
         })
     }

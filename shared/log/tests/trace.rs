@@ -156,6 +156,7 @@ impl Sample {
                 result: BackendResult::Answered {
                     http_status: 200,
                     dropped_members: None,
+                    answer_digest: None,
                 },
                 duration_ms: 12,
             });

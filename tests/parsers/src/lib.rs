@@ -9,6 +9,7 @@
 
 mod document;
 mod log;
+mod receipt;
 mod request;
 mod settings;
 mod token;
@@ -33,7 +34,7 @@ pub struct Parser {
 }
 
 /// All of them.
-pub const PARSERS: [Parser; 24] = [
+pub const PARSERS: [Parser; 27] = [
     token::BEARER_REQUEST,
     token::COMPACT_TOKEN,
     token::DPOP_PROOF,
@@ -58,6 +59,9 @@ pub const PARSERS: [Parser; 24] = [
     tree::PROOF_BUNDLE,
     tree::ADD_CHECKPOINT,
     trace::PARTY_RECORD,
+    receipt::RECEIPT_FIELD,
+    receipt::RECEIPT_DOCUMENT,
+    receipt::AUDITOR_TOKEN,
 ];
 
 /// Runs the parser of that name, if there is one.

@@ -23,6 +23,7 @@ mod passing;
 mod policy;
 mod problems;
 mod published;
+mod receipts;
 mod recording;
 mod requests;
 mod secrecy;
@@ -107,6 +108,7 @@ fn cases() -> impl Iterator<Item = &'static Case> {
         recording::CASES,
         published::CASES,
         shards::CASES,
+        receipts::CASES,
         load::CASES,
         corpus::CASES,
         faults::CASES,

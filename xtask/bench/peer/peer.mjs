@@ -36,6 +36,14 @@ async function epochKey(env, now) {
   return crypto.subtle.importKey("raw", await crypto.subtle.sign("HMAC", log, name), HMAC, false, ["sign"]);
 }
 
+/** The key of receipts, likewise. */
+async function receiptKey(env) {
+  const raw = Uint8Array.fromBase64(env.SLUIS_LOG_KEY, { alphabet: "base64url" });
+  const log = await crypto.subtle.importKey("raw", raw, HMAC, false, ["sign"]);
+  const key = await crypto.subtle.sign("HMAC", log, encoder.encode("sluis receipt key v1\0"));
+  return crypto.subtle.importKey("raw", key, HMAC, false, ["sign"]);
+}
+
 /** Keys are imported once an isolate, as ours are. */
 async function start(env) {
   const raw = Uint8Array.fromBase64(env.SLUIS_PSEUDONYM_KEY, { alphabet: "base64url" });
@@ -44,6 +52,7 @@ async function start(env) {
     pseudonym: await crypto.subtle.importKey("raw", raw, HMAC, false, ["sign"]),
     assertion: await importJWK(JSON.parse(env.SLUIS_ASSERTION_KEY), "EdDSA"),
     references: await epochKey(env, new Date()),
+    receipts: await receiptKey(env),
   };
 }
 
@@ -85,6 +94,8 @@ function covers(mandate, now) {
 /** What the catalogue approves of the answer. */
 const FIELDS = ["data.accruedRights", "data.careerStart", "data.earliestPensionDate", "data.scheme"];
 
+const CAPABILITY = encoder.encode("sluis receipt capability v1\0");
+const ORIGIN = "gate.simulation.sluis.invalid/log";
 const COMMITMENT = encoder.encode("sluis log commitment v1\0");
 const CHAIN = encoder.encode("sluis log chain v1\0");
 let head = new Uint8Array(32);
@@ -171,21 +182,32 @@ async function record(env, references, token, claims, mandate, trace, id, now) {
   entry.set([1, 1, 1]);
   new DataView(entry.buffer).setUint32(3, Math.floor(now / 60_000));
   entry.set(new Uint8Array(commitment), 39);
+  const leaf = new Uint8Array(await crypto.subtle.digest("SHA-256", concat(new Uint8Array(1), entry)));
   if (env.PEER_LOG !== "1") {
-    const leaf = await crypto.subtle.digest("SHA-256", concat(new Uint8Array(1), entry));
-    head = new Uint8Array(await crypto.subtle.digest("SHA-256", concat(CHAIN, head, new Uint8Array(leaf))));
-    return size++;
+    head = new Uint8Array(await crypto.subtle.digest("SHA-256", concat(CHAIN, head, leaf)));
+    return { index: size++, leaf };
   }
   const receipt = await env.AUDIT_LOG.getByName("log").append(
     JSON.stringify({ id, entry: base64url(entry), random: base64url(random), payload }),
   );
   if (typeof receipt !== "string") throw new Error(`the log answered ${receipt}`);
-  return JSON.parse(receipt).index;
+  return { index: JSON.parse(receipt).index, leaf };
+}
+
+/** The `Sluis-Receipt` field of an answer, as `sluis-log` makes it. */
+async function receiptField(key, index, leaf) {
+  const outcome = crypto.randomUUID();
+  const place = new Uint8Array(8);
+  new DataView(place.buffer).setUint32(4, index);
+  const bytes = Uint8Array.fromHex(outcome.replaceAll("-", ""));
+  const message = concat(CAPABILITY, place, leaf, bytes, encoder.encode(ORIGIN));
+  const capability = new Uint8Array(await crypto.subtle.sign("HMAC", key, message));
+  return `log="${ORIGIN}", index=${index}, leaf=:${leaf.toBase64()}:, outcome="${outcome}", capability=:${capability.toBase64()}:`;
 }
 
 async function decide(request, env) {
   const trace = crypto.randomUUID();
-  const { keys, pseudonym, assertion, references } = await (started ??= start(env));
+  const { keys, pseudonym, assertion, references, receipts } = await (started ??= start(env));
   if (request.headers.get("x-original-method") !== "GET") return problem(404, "resourceNotFound", trace);
   const path = ROUTE.exec(request.headers.get("x-original-uri") ?? "");
   if (path === null) return problem(404, "resourceNotFound", trace);
@@ -206,7 +228,7 @@ async function decide(request, env) {
   const derived = await crypto.subtle.sign("HMAC", pseudonym, encoder.encode(`sluis subject v1\0${path[1]}`));
   if (base64url(derived) !== claims.sub) return problem(403, "missingPermission", trace);
   const id = crypto.randomUUID();
-  const index = await record(env, references, authorization.slice(7), claims, mandate, trace, id, now);
+  const { index, leaf } = await record(env, references, authorization.slice(7), claims, mandate, trace, id, now);
   const iat = Math.floor(now / 1000);
   const target = await crypto.subtle.digest("SHA-256", encoder.encode(path[0]));
   const signed = await new SignJWT({
@@ -233,6 +255,7 @@ async function decide(request, env) {
   return new Response(null, {
     headers: {
       "sluis-assertion": signed,
+      "sluis-receipt": await receiptField(receipts, index, leaf),
       "cache-control": "no-store, max-age=0",
       "belgov-trace-id": trace,
     },

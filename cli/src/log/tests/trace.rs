@@ -22,13 +22,13 @@ pub(super) const SSIN: &str = "53480200724";
 const OTHER_SSIN: &str = "53400003597";
 const ENTERPRISE: &str = "0202239951";
 const NAME: &str = "Mutualiteit van de proef";
-const NOW: u64 = 1_790_000_000;
+pub(super) const NOW: u64 = 1_790_000_000;
 
 /// A gate with the simulation before it; the parties write down what they do.
 pub(super) struct World {
-    simulation: Simulation,
-    gate: Rc<Gate>,
-    platform: MemoryPlatform,
+    pub(super) simulation: Simulation,
+    pub(super) gate: Rc<Gate>,
+    pub(super) platform: MemoryPlatform,
 }
 
 /// What one call left with the parties around the gate.
@@ -40,7 +40,7 @@ pub(super) struct CallLogs {
     issuer: String,
 }
 
-fn root(file: &str) -> String {
+pub(super) fn root(file: &str) -> String {
     fs::read_to_string(format!("{}/../{file}", env!("CARGO_MANIFEST_DIR"))).unwrap()
 }
 
@@ -72,7 +72,8 @@ impl World {
         Self::with(&text.replace(line, &format!("{line}\nshards = {shards}")))
     }
 
-    fn with(configuration: &str) -> Self {
+    /// Of that configuration.
+    pub(super) fn with(configuration: &str) -> Self {
         let keys = || {
             let algorithms = ["EdDSA", "ES256", "ES384", "PS256", "RS256"];
             let keys = algorithms.map(|name| {

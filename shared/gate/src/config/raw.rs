@@ -224,6 +224,9 @@ pub(super) struct RawLog {
     pub(super) source: String,
     pub(super) service: String,
     pub(super) aggregate_interval_ms: u32,
+    /// Whether the answer to an allowed request has a receipt.
+    #[serde(default)]
+    pub(super) receipts: bool,
     /// Over how many logs the entries are spread.
     #[serde(default = "one")]
     pub(super) shards: u16,

@@ -48,6 +48,7 @@ pub struct OutcomeFacts {
     pub(crate) http_status: u16,
     pub(crate) failure: Option<String>,
     pub(crate) dropped_members: Option<u64>,
+    pub(crate) answer_digest: Option<String>,
 }
 
 /// The checks that one party made (M-21.2).
@@ -119,6 +120,7 @@ struct OutcomeData {
     http_status: u16,
     failure: Option<String>,
     dropped_members: Option<u64>,
+    answer_digest: Option<String>,
 }
 
 /// An entry, as far as a trace is concerned.
@@ -194,6 +196,7 @@ fn outcome(index: u64, payload: &str) -> Result<OutcomeFacts, Unreadable> {
         http_status: event.data.http_status,
         failure: event.data.failure,
         dropped_members: event.data.dropped_members,
+        answer_digest: event.data.answer_digest,
     })
 }
 

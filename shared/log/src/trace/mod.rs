@@ -25,6 +25,7 @@ pub(crate) use member::names;
 pub(crate) use record::holds_ssin;
 
 pub use call::{Call, MAX_RECORDS_OF_A_TRACE};
+pub(crate) use decision::ValidatorRecord;
 pub use decision::{DecisionFacts, OutcomeFacts, PartyChecks};
 pub use disclosure::{Audience, Withheld};
 pub use finding::{CLOCK_TOLERANCE_MS, Finding, Severity};

@@ -126,6 +126,7 @@ pub(crate) fn with_event<T>(kind: u8, then: impl FnOnce(&Event<'_>) -> T) -> T {
             result: BackendResult::Answered {
                 http_status: 200,
                 dropped_members: Some(3),
+                answer_digest: None,
             },
             duration_ms: 12,
         }),
