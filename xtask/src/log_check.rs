@@ -41,7 +41,7 @@ const MAX_ROUNDS: usize = 2_000;
 /// How long the checkpoint over the last entry may take on a machine that does other things too.
 const PUBLISHED: Duration = Duration::from_mins(1);
 /// From so many entries on the program is built to be quick: it reads up to a gigabyte, over and over.
-const LONG: u64 = 50_000;
+const LONG: u64 = 10_000;
 /// Entries of the log that every test run makes.
 const ENTRIES_OF_A_TEST: u64 = 2_000;
 
@@ -121,6 +121,7 @@ fn check(root: &Path, sluis: &Path, runtime: RuntimeName, arguments: &Arguments)
     let size = filled?;
     let (exported, export_time) = timed(|| made.export(size));
     let log = exported?;
+    println!("exported in {}", seconds(export_time));
     let key = made.world.log_verifier()?.to_string();
     let answered = made.answered;
     drop(made);
@@ -133,6 +134,7 @@ fn check(root: &Path, sluis: &Path, runtime: RuntimeName, arguments: &Arguments)
     program.prove(&folder, size / 2)?;
     let (verified, fsck_time) = timed(|| program.fsck());
     let said = String::from_utf8(success("fsck", &verified?)?.stdout)?;
+    println!("verified in {}", seconds(fsck_time));
     // Whoever got its answer finds it in the log, however the validator ended.
     let granted = said
         .split_whitespace()
