@@ -93,6 +93,7 @@ impl World {
         let operator_token = issuer::random_secret(32)?;
         let log_key = issuer::random_secret(32)?;
         let checkpoint_key = issuer::random_secret(32)?;
+        let payload_key = issuer::random_secret(32)?;
         let assertion_key = SigningKey::generate(Algorithm::EdDsa)?
             .to_private_jwk_json()
             .to_string();
@@ -106,6 +107,7 @@ impl World {
             ("SLUIS_PSEUDONYM_KEY", pseudonym_secret.clone()),
             ("SLUIS_LOG_KEY", log_key.clone()),
             ("SLUIS_CHECKPOINT_KEY", checkpoint_key.clone()),
+            ("SLUIS_PAYLOAD_KEY", payload_key.clone()),
             ("SLUIS_ASSERTION_KEY", assertion_key),
             ("SLUIS_AUDITOR_KEY", auditor_key.clone()),
             ("SLUIS_OPERATOR_TOKEN", operator_token.clone()),
@@ -143,6 +145,7 @@ impl World {
                 operator_token.clone(),
                 log_key.clone(),
                 checkpoint_key.clone(),
+                payload_key,
                 pseudonym_secret,
             ],
             log_key,

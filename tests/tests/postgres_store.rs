@@ -13,9 +13,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use postgres::{Client, NoTls};
-use sluis_log::conformance::{Store, run, sample};
+use sluis_log::conformance::{Store, opened, run, sample};
 use sluis_log::sql::postgres as sql;
-use sluis_log::{ChainHash, Origin, PendingEntry, Receipt, Row, StoredEntry, verify_chain};
+use sluis_log::{ChainHash, Origin, PendingEntry, Receipt, Row, SealedEntry, verify_chain};
 use sluis_tests::postgres::PostgresServer;
 
 const WRITERS: u64 = 16;
@@ -64,7 +64,7 @@ impl Postgres {
         })
     }
 
-    fn all(&mut self) -> Vec<StoredEntry> {
+    fn all(&mut self) -> Vec<SealedEntry> {
         self.read(0, u32::MAX).unwrap()
     }
 }
@@ -80,8 +80,8 @@ impl Store for Postgres {
                 &pending.id().as_bytes().as_slice(),
                 &i16::from(pending.stream().code()),
                 &pending.entry_bytes().as_slice(),
-                &pending.random().as_bytes().as_slice(),
-                &pending.payload(),
+                &pending.period().to_string(),
+                &pending.sealed(),
             ],
         )?;
         let hash = |name| ChainHash(row.get::<_, Vec<u8>>(name).try_into().unwrap());
@@ -92,7 +92,7 @@ impl Store for Postgres {
         })
     }
 
-    fn read(&mut self, from: u64, limit: u32) -> Result<Vec<StoredEntry>, postgres::Error> {
+    fn read(&mut self, from: u64, limit: u32) -> Result<Vec<SealedEntry>, postgres::Error> {
         let from = i64::try_from(from).unwrap();
         let rows = self.client.query(sql::READ, &[&from, &i64::from(limit)])?;
         let stored = rows.into_iter().map(|row| {
@@ -102,10 +102,10 @@ impl Store for Postgres {
                 stream: row.get::<_, i16>(2).into(),
                 entry: row.get(3),
                 chain: row.get(4),
-                random: row.get(5),
-                payload: row.get(6),
+                period: row.get(5),
+                sealed: row.get(6),
             };
-            StoredEntry::try_from(row).unwrap()
+            SealedEntry::try_from(row).unwrap()
         });
         Ok(stored.collect())
     }
@@ -159,7 +159,7 @@ fn it_conforms_and_guards_what_stands() {
         "UPDATE sluis.entries SET entry = '\\x00'",
         "DELETE FROM sluis.entries",
         "TRUNCATE sluis.entries CASCADE",
-        "UPDATE sluis.payloads SET payload = '{}'",
+        "UPDATE sluis.payloads SET period = 'x'",
     ] {
         assert_eq!(
             code(&owner.execute(statement, &[]).unwrap_err()),
@@ -177,8 +177,8 @@ fn it_conforms_and_guards_what_stands() {
         1
     );
     let entries = store.all();
-    assert_eq!(entries[1].payload(), None);
-    verify_chain(&origin(), entries).unwrap();
+    assert_eq!(entries[1].payload, None);
+    verify_chain(&origin(), opened(entries)).unwrap();
 
     // Who goes around the triggers is found by the chain.
     owner
@@ -187,7 +187,12 @@ fn it_conforms_and_guards_what_stands() {
              UPDATE sluis.entries SET entry = set_byte(entry, 5, get_byte(entry, 5) # 1) WHERE idx = 3",
         )
         .unwrap();
-    assert_eq!(verify_chain(&origin(), store.all()).unwrap_err().index, 3);
+    assert_eq!(
+        verify_chain(&origin(), opened(store.all()))
+            .unwrap_err()
+            .index,
+        3
+    );
 }
 
 #[test]
@@ -252,7 +257,10 @@ fn sixteen_writers_make_one_chain() {
     let expected = WRITERS * EACH - (WRITERS - 1) * EACH / 10;
     println!("{} appends in {:?}", WRITERS * EACH * 2, started.elapsed());
     let entries = Postgres::connect(&server).unwrap().all();
-    assert_eq!(verify_chain(&origin(), entries).unwrap().size, expected);
+    assert_eq!(
+        verify_chain(&origin(), opened(entries)).unwrap().size,
+        expected
+    );
 }
 
 #[test]
@@ -301,7 +309,7 @@ fn what_was_acknowledged_survives_sigkill() {
 
         let mut store = Postgres::connect(&server).unwrap();
         let entries = store.all();
-        let head = verify_chain(&origin(), entries.clone()).unwrap();
+        let head = verify_chain(&origin(), opened(entries.clone())).unwrap();
         println!(
             "round {round}: {} acknowledged, {} stored",
             acknowledged.len(),
@@ -314,13 +322,13 @@ fn what_was_acknowledged_survives_sigkill() {
         for (number, receipt) in &acknowledged {
             let stored = &entries[usize::try_from(receipt.index).unwrap()];
             assert_eq!(stored.id, sample(*number, 0).unwrap().id());
-            assert_eq!(stored.chain_hash(), Some(receipt.chain));
+            assert_eq!(stored.chain, receipt.chain.0);
         }
         // A writer that got no answer asks again: stored or not, now it is, once.
         for number in unanswered {
             acknowledged.insert(number, store.append(&sample(number, 0).unwrap()).unwrap());
         }
-        let head = verify_chain(&origin(), store.all()).unwrap();
+        let head = verify_chain(&origin(), opened(store.all())).unwrap();
         assert_eq!(head.size, acknowledged.len() as u64);
     }
 }

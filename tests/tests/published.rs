@@ -124,8 +124,8 @@ impl Sqlite {
             pending.stream().code(),
             pending.entry_bytes(),
             receipt.chain.0,
-            pending.random().as_bytes(),
-            pending.payload(),
+            pending.period().to_string(),
+            pending.sealed(),
         ];
         self.0.execute(sql::sqlite::APPEND, row).map(drop)
     }
@@ -357,8 +357,8 @@ impl Postgres {
                 &pending.id().as_bytes().as_slice(),
                 &i16::from(pending.stream().code()),
                 &pending.entry_bytes().as_slice(),
-                &pending.random().as_bytes().as_slice(),
-                &pending.payload(),
+                &pending.period().to_string(),
+                &pending.sealed(),
             ],
         )?;
         Ok(())

@@ -7,10 +7,10 @@ use std::thread;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
-use sluis_log::conformance::{Store, run, sample};
+use sluis_log::conformance::{Store, opened, run, sample};
 use sluis_log::sql::{DamagedRow, Existing, ExistingError, sqlite as sql, statements};
 use sluis_log::{
-    AppendError, ChainHead, Origin, PendingEntry, Receipt, Row, StoredEntry, verify_chain,
+    AppendError, ChainHead, Origin, PendingEntry, Receipt, Row, SealedEntry, verify_chain,
 };
 
 fn origin() -> Origin {
@@ -114,8 +114,8 @@ impl Sqlite {
                     pending.stream().code(),
                     pending.entry_bytes(),
                     receipt.chain.0,
-                    pending.random().as_bytes(),
-                    pending.payload(),
+                    pending.period().to_string(),
+                    pending.sealed(),
                 ],
             )
             .map(|_| ())
@@ -149,7 +149,7 @@ impl Store for Sqlite {
         Ok(receipt)
     }
 
-    fn read(&mut self, from: u64, limit: u32) -> Result<Vec<StoredEntry>, Failure> {
+    fn read(&mut self, from: u64, limit: u32) -> Result<Vec<SealedEntry>, Failure> {
         let mut statement = self.connection.prepare(sql::READ)?;
         let rows = statement.query_map(params![i64::try_from(from).unwrap(), limit], |row| {
             Ok(Row {
@@ -158,11 +158,11 @@ impl Store for Sqlite {
                 stream: row.get(2)?,
                 entry: row.get(3)?,
                 chain: row.get(4)?,
-                random: row.get(5)?,
-                payload: row.get(6)?,
+                period: row.get(5)?,
+                sealed: row.get(6)?,
             })
         })?;
-        rows.map(|row| Ok(StoredEntry::try_from(row?).unwrap()))
+        rows.map(|row| Ok(SealedEntry::try_from(row?).unwrap()))
             .collect()
     }
 
@@ -227,7 +227,7 @@ fn it_conforms_and_guards_what_stands() {
     for statement in [
         "UPDATE sluis_entries SET entry = x'00'",
         "DELETE FROM sluis_entries",
-        "UPDATE sluis_payloads SET payload = '{}'",
+        "UPDATE sluis_payloads SET period = 'x'",
     ] {
         assert!(
             refusal(store.connection.execute(statement, [])).contains("sluis: "),
@@ -243,8 +243,8 @@ fn it_conforms_and_guards_what_stands() {
         1
     );
     let entries = store.read(0, 100).unwrap();
-    assert_eq!(entries[1].payload(), None);
-    assert_eq!(verify_chain(&origin(), entries).unwrap().size, size);
+    assert_eq!(entries[1].payload, None);
+    assert_eq!(verify_chain(&origin(), opened(entries)).unwrap().size, size);
 
     // Who goes around the triggers is found by the chain.
     store
@@ -259,7 +259,7 @@ fn it_conforms_and_guards_what_stands() {
         )
         .unwrap();
     assert_eq!(
-        verify_chain(&origin(), store.read(0, 100).unwrap())
+        verify_chain(&origin(), opened(store.read(0, 100).unwrap()))
             .unwrap_err()
             .index,
         3
@@ -295,7 +295,7 @@ fn unguarded_writers_cannot_fork_it() {
         }
     });
     let mut store = Sqlite::open(&file.0).unwrap();
-    let head = verify_chain(&origin(), store.read(0, u32::MAX).unwrap()).unwrap();
+    let head = verify_chain(&origin(), opened(store.read(0, u32::MAX).unwrap())).unwrap();
     assert_eq!(head, store.head().unwrap());
     assert_eq!(head.size, WRITERS * EACH);
 }

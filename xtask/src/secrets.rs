@@ -14,6 +14,7 @@ use sluis_token::sign::SigningKey;
 const PSEUDONYM_KEY: &str = "SLUIS_PSEUDONYM_KEY";
 const LOG_KEY: &str = "SLUIS_LOG_KEY";
 const CHECKPOINT_KEY: &str = "SLUIS_CHECKPOINT_KEY";
+const PAYLOAD_KEY: &str = "SLUIS_PAYLOAD_KEY";
 const ASSERTION_KEY: &str = "SLUIS_ASSERTION_KEY";
 const AUDITOR_KEY: &str = "SLUIS_AUDITOR_KEY";
 const OPERATOR_TOKEN: &str = "SLUIS_OPERATOR_TOKEN";
@@ -43,7 +44,7 @@ impl Secrets {
             let values: Map<String, Value> = serde_json::from_str(&fs::read_to_string(&file)?)
                 .with_context(|| format!("{} is damaged: start with --fresh", file.display()))?;
             ensure!(
-                [CHECKPOINT_KEY, AUDITOR_KEY]
+                [PAYLOAD_KEY, AUDITOR_KEY]
                     .iter()
                     .all(|name| values.contains_key(*name)),
                 "{} is of an earlier version: start with --fresh",
@@ -119,6 +120,7 @@ impl Secrets {
             PSEUDONYM_KEY,
             LOG_KEY,
             CHECKPOINT_KEY,
+            PAYLOAD_KEY,
             ASSERTION_KEY,
             AUDITOR_KEY,
             OPERATOR_TOKEN,
@@ -157,6 +159,7 @@ fn generate() -> Result<Map<String, Value>> {
         PSEUDONYM_KEY,
         LOG_KEY,
         CHECKPOINT_KEY,
+        PAYLOAD_KEY,
         AUDITOR_KEY,
         OPERATOR_TOKEN,
     ] {

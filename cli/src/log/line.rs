@@ -1,7 +1,7 @@
 //! One entry as one line: who, what, about whom, when, why, as far as the log tells.
 
 use serde_json::Value;
-use sluis_log::StoredEntry;
+use sluis_log::{Erasable, StoredEntry};
 
 /// How much of a keyed reference is shown: enough to see that two are the same.
 const SHORT_REFERENCE: usize = 8;
@@ -16,7 +16,7 @@ pub(crate) fn line(stored: &StoredEntry) -> String {
             words.push(format!("{:<24}", entry.minute.to_string()));
             words.push(stored.stream.as_str().to_owned());
             words.push(entry.outcome.as_str().to_owned());
-            words.push("(payload erased)".to_owned());
+            words.push(absent(&stored.erasable).to_owned());
         }
         (Ok(entry), Some(Err(_))) => {
             words.push(format!("{:<24}", entry.minute.to_string()));
@@ -35,6 +35,14 @@ pub(crate) fn line(stored: &StoredEntry) -> String {
         }
     }
     printable(&words.join(" "))
+}
+
+/// Why there is no payload to be read.
+fn absent(erasable: &Erasable) -> &'static str {
+    match erasable {
+        Erasable::Erased => "(payload erased)",
+        Erasable::Unopened | Erasable::Opened(_) => "(payload does not open)",
+    }
 }
 
 fn describe(event: &Value, words: &mut Vec<String>) {

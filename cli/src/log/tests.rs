@@ -21,7 +21,8 @@ use std::thread;
 
 use clap::Parser;
 use sluis_log::{
-    CommitmentError, EntryPage, Fault, FsckError, MemoryLog, Origin, StoredEntry, conformance,
+    CommitmentError, EntryPage, Erasable, Fault, FsckError, MemoryLog, Origin, StoredEntry,
+    conformance,
 };
 
 use super::{LogCommand, LogFailure, run};
@@ -73,7 +74,7 @@ fn log_of(size: u64) -> Vec<StoredEntry> {
         log.append(&conformance::sample(number, 0).unwrap())
             .unwrap();
     }
-    log.read(0, u32::MAX)
+    conformance::opened(log.read(0, u32::MAX))
 }
 
 /// Serves the entries, never more than 100 a page, and grows by one entry with every page, as a log does that records
@@ -249,7 +250,7 @@ fn an_empty_log_verifies() {
 fn a_log_that_was_changed_is_named_by_its_first_bad_index() {
     let folder = Folder::new();
     let mut entries = log_of(150);
-    entries[120].opening = entries[119].opening.clone();
+    entries[120].erasable = entries[119].erasable.clone();
     let (file, said) = exported(&folder, entries);
     let fault = Fault::WrongCommitment(CommitmentError::Mismatch);
     for failure in [
@@ -418,14 +419,16 @@ fn the_token_goes_where_it_belongs_only() {
 #[test]
 fn a_record_cannot_move_the_cursor() {
     let mut entry = log_of(1).remove(0);
-    let opening = entry.opening.as_mut().unwrap();
+    let opening = entry.erasable.opening_mut().unwrap();
     opening.payload = opening
         .payload
         .replace("\"sample\"", "\"\\u001b[2Jx\\n\\u009b\"");
     let line = super::line::line(&entry);
     assert!(line.contains("\u{fffd}[2Jx\u{fffd}\u{fffd}"), "{line}");
     assert!(!line.chars().any(char::is_control));
-    entry.opening = None;
+    entry.erasable = Erasable::Unopened;
+    assert!(super::line::line(&entry).ends_with("refusalsCounted (payload does not open)"));
+    entry.erasable = Erasable::Erased;
     assert!(super::line::line(&entry).ends_with("refusals refusalsCounted (payload erased)"));
     entry.entry.pop();
     assert!(super::line::line(&entry).ends_with("an entry has 71 bytes, not 70"));

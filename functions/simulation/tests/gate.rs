@@ -70,6 +70,7 @@ fn world() -> World {
             .to_string(),
         checkpoint_key: Base64UrlUnpadded::encode_string(&[9; 32]),
         auditor_key: Base64UrlUnpadded::encode_string(&[4; 32]),
+        payload_key: Base64UrlUnpadded::encode_string(&[10; 32]),
         operator_token: None,
     });
     let catalogue = Catalogue::from_toml(&root("catalogue.toml")).unwrap();

@@ -149,9 +149,10 @@ function bounded(operation, milliseconds, call) {
   answer.then(end, () => end(undefined));
 }
 
-/** Appends an entry; the outcome is what `AuditLog.append` returns. */
-export function append(operation, stub, entry, milliseconds) {
-  bounded(operation, milliseconds, () => stub.append(entry));
+/** Appends an entry; the outcome is what `AuditLog.append` returns. `sealed` is a view on the module's memory, so it is copied. */
+export function append(operation, stub, head, sealed, milliseconds) {
+  const bytes = sealed.slice();
+  bounded(operation, milliseconds, () => stub.append(head, bytes));
 }
 
 /** Reads entries; the outcome is what `AuditLog.read` returns. */

@@ -34,13 +34,13 @@ export class AuditLog extends DurableObject {
   }
 
   /** An entry of an object that has just started waits until its storage was found to be what was signed. */
-  append(entry) {
-    if (this.log.takes_entries()) return this.add(entry);
-    return this.publish().then(() => this.add(entry));
+  append(head, sealed) {
+    if (this.log.takes_entries()) return this.add(head, sealed);
+    return this.publish().then(() => this.add(head, sealed));
   }
 
-  add(entry) {
-    const answer = this.log.append(entry);
+  add(head, sealed) {
+    const answer = this.log.append(head, sealed);
     this.publishAfter(PUBLISH_AFTER_MS);
     return answer;
   }
@@ -75,7 +75,7 @@ export class AuditLog extends DurableObject {
   }
 }
 
-/** The last tree head of a log that may be signed: storage of its own, apart from the log's. */
+/** The last tree head of a log that may be signed, and the wrapped keys of its payloads: storage of its own, apart from the log's. */
 export class CheckpointStore extends DurableObject {
   constructor(state, env) {
     super(state, env);

@@ -194,15 +194,10 @@ impl Gate {
         let (from, limit) = page_bounds(target)?;
         let log = platform.log(mapped.shard).map_err(Fault::Log)?;
         let slice = log.read(from, limit).await.map_err(Fault::Log)?;
-        self.record_reading(
-            platform,
-            (reader, mapped),
-            (from, limit),
-            &slice.items,
-            nonces,
-        )
-        .await?;
-        let page = EntryPage::new(mapped.origin.clone(), slice.size, slice.items);
+        let items = self.open_entries(platform, slice.items).await?;
+        self.record_reading(platform, (reader, mapped), (from, limit), &items, nonces)
+            .await?;
+        let page = EntryPage::new(mapped.origin.clone(), slice.size, items);
         let body = serde_json::to_string(&page).map_err(|_| Fault::Record)?;
         Ok(json(200, body, headers::NO_STORE.1))
     }

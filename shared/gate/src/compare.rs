@@ -349,7 +349,7 @@ impl Gate {
         comparison.attended_since_ms.set(None);
         for disagreement in comparison.take() {
             let entry: Result<PendingEntry, Fault> =
-                record::comparison(self, &disagreement, platform.now_ms());
+                record::comparison(self, platform, &disagreement).await;
             let recorded = match entry {
                 Ok(entry) => self.append(platform, &entry).await,
                 Err(fault) => Err(fault),

@@ -13,7 +13,7 @@ mod raw;
 mod value;
 
 use serde::{Deserialize, Serialize};
-use sluis_log::{EventSource, Origin, Shard, ShardMap};
+use sluis_log::{EventSource, Origin, RetentionTerms, Shard, ShardMap};
 use sluis_minimise::MAX_DOCUMENT_BYTES;
 use sluis_policy::{Basis, Catalogue, Environment, Operation, VerificationSystem};
 use sluis_token::IssuerRules;
@@ -173,6 +173,8 @@ pub(crate) struct LogConfig {
     pub(crate) source: EventSource,
     /// Whether the answer to an allowed request has a receipt.
     pub(crate) receipts: bool,
+    /// How long payloads are kept, where a mandate type says nothing else.
+    pub(crate) retention: RetentionTerms,
 }
 
 impl TryFrom<Embedded> for Config {
@@ -296,6 +298,12 @@ impl Config {
                 .map_err(|error| unusable("routes", &error))?;
         }
         FieldLists::new(&self.routes, catalogue)?;
+        for entry in catalogue.mandate_types() {
+            if let Some(own) = entry.log_retention() {
+                RetentionTerms::new(own.access_years(), own.refusal_months())
+                    .map_err(|error| unusable("logRetention of the catalogue", &error))?;
+            }
+        }
         for issuer in &self.issuers {
             let system = &issuer.system;
             if !catalogue.admits_verification_system(system.id(), system.kind()) {
@@ -364,10 +372,17 @@ fn parse_log(raw: &raw::RawLog, institution: &str) -> Result<LogConfig, ConfigEr
     let shards = ShardMap::new(origin, raw.shards, &closed)
         .map_err(|error| unusable("log.shards", &error))?;
     let receipts = raw.receipts;
+    let raw::RawRetention {
+        access_years,
+        refusal_months,
+    } = raw.retention;
+    let retention = RetentionTerms::new(access_years, refusal_months)
+        .map_err(|error| unusable("log.retention", &error))?;
     Ok(LogConfig {
         shards,
         source,
         receipts,
+        retention,
     })
 }
 

@@ -37,7 +37,7 @@ impl Gate {
     }
 
     async fn record_count<P: Platform>(&self, platform: &P, aggregate: Aggregate) {
-        let recorded = match record::aggregate(self, &aggregate, platform.now_ms()) {
+        let recorded = match record::aggregate(self, platform, &aggregate).await {
             Ok(entry) => self.append(platform, &entry).await,
             Err(fault) => Err(fault),
         };

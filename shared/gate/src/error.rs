@@ -263,6 +263,7 @@ impl Fault {
         match self {
             Self::NotStarted => "notStarted",
             Self::Log(LogError::NotTrusted) => "logNotTrusted",
+            Self::Log(LogError::KeyUnavailable) => "payloadKeyUnavailable",
             Self::Log(
                 LogError::Unavailable
                 | LogError::Timeout { .. }

@@ -6,18 +6,19 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use sluis_log::{
-    BackendResult, HmacSha256, MappedLog, PendingEntry, ReceiptField, Shard, StoredEntry,
-    hmac_sha256,
+    BackendResult, HmacSha256, MappedLog, OutcomeCode, PendingEntry, ReceiptField, RetentionTerms,
+    Shard, StoredEntry, hmac_sha256,
 };
 use sluis_minimise::AllowList;
 use sluis_policy::{Allowance, Catalogue, HolderIdentity, VerificationSystemKind as Kind};
 use sluis_token::{
-    BearerRequest, DEFAULT_CACHE_CAPACITY, UnixTime, VerifiedAccessToken, VerifiedTokenCache,
+    AccessToken, BearerRequest, DEFAULT_CACHE_CAPACITY, UnixTime, VerifiedAccessToken,
+    VerifiedTokenCache,
 };
 
 use crate::assertion::{self, AssertionFacts};
 use crate::audit::Reader;
-use crate::authenticate::Authentication;
+use crate::authenticate::{Authentication, Unacceptable};
 use crate::compare::Comparison;
 use crate::config::{Config, ConfigError, IssuerConfig};
 use crate::error::{Fault, Refusal, Stop};
@@ -25,6 +26,7 @@ use crate::keys::KeyRing;
 use crate::log_watch::LogWatch;
 use crate::minimise::FieldLists;
 use crate::original::OriginalRequest;
+use crate::payload_keys::KnownPayloadKeys;
 use crate::permit::{ForwardPermit, RecordedAllowance, append};
 use crate::platform::{InboundRequest, Platform};
 use crate::record::{self, OutcomeTicket};
@@ -50,6 +52,7 @@ pub struct Gate {
     pub(crate) keys: KeyRing,
     pub(crate) status_lists: Rc<StatusLists>,
     pub(crate) references: KnownReferences,
+    pub(crate) payload_keys: KnownPayloadKeys,
     pub(crate) cache: Rc<RefCell<VerifiedTokenCache>>,
     pub(crate) tally: Tally,
     /// The candidate, if something is compared.
@@ -107,6 +110,7 @@ impl Gate {
             status_lists,
             cache,
             references: KnownReferences::default(),
+            payload_keys: KnownPayloadKeys::default(),
             tally: Tally::default(),
             comparison: Comparison::new(&config, &secrets).map(Rc::new),
             log_watch: LogWatch::default(),
@@ -154,16 +158,8 @@ impl Gate {
         let (Bound { token, next_nonce }, issuer) = match authentication.await? {
             Authentication::Verified(bound, issuer) => (bound, issuer),
             Authentication::Unacceptable(unacceptable) => {
-                let stop = unacceptable.stop;
-                let entry = context.unacceptable(
-                    &bearer,
-                    unacceptable.issuer.system.id(),
-                    unacceptable.key_thumbprint,
-                    &stop,
-                )?;
-                let system = &unacceptable.issuer.system;
-                let hides = self.catalogue.hides_holders_of(system.id(), system.kind());
-                return Err(self.refuse(platform, &entry, stop, hides).await);
+                let refused = self.refuse_unacceptable(platform, &context, &bearer, unacceptable);
+                return Err(refused.await);
             }
         };
         let enforcement = &self.config.enforcement;
@@ -179,15 +175,19 @@ impl Gate {
             .judge(platform, &found, &token, issuer, source, now_ms)
             .await
             .map_err(|fault| Stopped::failed(fault, hides))?;
+        let mandate_type = token.mandate().mandate_type();
+        let terms = self.retention_of(Some(mandate_type));
+        let key = context.key(platform, judged.outcome_code(), terms);
+        let key = key.await.map_err(|fault| Stopped::failed(fault, hides))?;
         let entry = context
-            .judged(&token, issuer.system.id(), &judged)
+            .judged(&key, &token, issuer.system.id(), &judged)
             .map_err(|fault| Stopped::failed(fault, hides))?;
         // Profile §33: durable before anything leaves, a refusal too.
         let body_sha256 = judged.body_sha256;
         let failed_in_shadow = judged.failed_in_shadow();
         let allowance = match judged.into_allowance() {
             Ok(allowance) => allowance,
-            Err(stop) => return Err(self.refuse(platform, &entry, stop, hides).await),
+            Err(stop) => return Err(self.refuse(platform, &entry, stop, hides, terms).await),
         };
         let recorded = self
             .allow(platform, &entry, allowance)
@@ -224,7 +224,7 @@ impl Gate {
         );
         Ok(Admission {
             permit,
-            outcome: OutcomeTicket::new(entry.id(), nonces),
+            outcome: OutcomeTicket::new(entry.id(), nonces, terms),
             fields,
             receipt,
             next_nonce,
@@ -246,6 +246,32 @@ impl Gate {
         self.noted(platform, shard, recorded)
     }
 
+    /// Records the refusal of a token whose signature held and whose claims do not.
+    async fn refuse_unacceptable<P: Platform>(
+        &self,
+        platform: &P,
+        context: &record::Context<'_>,
+        bearer: &AccessToken,
+        unacceptable: Unacceptable<'_>,
+    ) -> Stopped {
+        let Unacceptable {
+            issuer,
+            key_thumbprint,
+            stop,
+        } = unacceptable;
+        let system = &issuer.system;
+        let terms = self.retention_of(None);
+        let entry = match context.key(platform, OutcomeCode::Refused, terms).await {
+            Ok(key) => context.unacceptable(&key, bearer, system.id(), key_thumbprint, &stop),
+            Err(fault) => Err(fault),
+        };
+        let hides = self.catalogue.hides_holders_of(system.id(), system.kind());
+        match entry {
+            Ok(entry) => self.refuse(platform, &entry, stop, hides, terms).await,
+            Err(fault) => Stopped::failed(fault, hides),
+        }
+    }
+
     /// Records a refusal. A log that does not take it is the reason then.
     async fn refuse<P: Platform>(
         &self,
@@ -253,10 +279,11 @@ impl Gate {
         entry: &PendingEntry,
         stop: Stop,
         hides: bool,
+        terms: RetentionTerms,
     ) -> Stopped {
         let shard = self.shard_of(entry.id());
         let recorded = match platform.log(shard) {
-            Ok(log) => RecordedRefusal::record(entry, hides, &log).await,
+            Ok(log) => RecordedRefusal::record(entry, hides, terms, &log).await,
             Err(error) => Err(error.into()),
         };
         match self.noted(platform, shard, recorded) {
@@ -300,7 +327,8 @@ impl Gate {
             let now_ms = later.now_ms();
             // The decision is durable; an outcome that cannot be recorded
             // leaves it open, which the log shows.
-            if let Ok(entry) = ticket.seal(&gate, result, duration_ms, now_ms)
+            let sealed = ticket.seal(&gate, &later, result, duration_ms, now_ms);
+            if let Ok(entry) = sealed.await
                 && let Ok(log) = gate.log_of(&later, ticket.decision())
             {
                 let _ = append(&entry, &log).await;
@@ -322,7 +350,7 @@ impl Gate {
         if !items.iter().any(StoredEntry::is_about_a_person) {
             return Ok(());
         }
-        let entry = record::reading(self, read, (from, limit), nonces, platform.now_ms())?;
+        let entry = record::reading(self, platform, read, (from, limit), nonces).await?;
         self.append(platform, &entry).await.map(drop)
     }
 }

@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 
+use sluis_log::OutcomeCode;
 use sluis_policy::{Allowance, Decision, Outcome, Question, decide_in_shadow};
 use sluis_token::{MAX_CLOCK_SKEW_SECONDS, Usage, VerifiedAccessToken};
 
@@ -30,6 +31,15 @@ impl Judged {
             .filter(|rule| rule.failed_in_shadow())
             .map(|rule| rule.check())
             .collect()
+    }
+
+    /// What a record of it is.
+    pub(crate) fn outcome_code(&self) -> OutcomeCode {
+        if self.stop.is_none() {
+            OutcomeCode::Granted
+        } else {
+            OutcomeCode::Refused
+        }
     }
 
     /// The allowance, if nothing stops the request.

@@ -34,6 +34,7 @@ pub mod memory;
 mod minimise;
 mod nonce;
 mod original;
+mod payload_keys;
 pub mod permit;
 mod platform;
 mod problem;
@@ -73,6 +74,7 @@ pub use keys::{
 };
 pub use minimise::{MAX_PROBLEM_BYTES, ResponseError};
 pub use nonce::NONCE_STEP_SECONDS;
+pub use payload_keys::{MAX_KNOWN_PAYLOAD_KEYS, MAX_PERIODS_OF_A_PAGE, PayloadKeys, PeriodKey};
 pub use permit::{ForwardPermit, RecordedAllowance};
 pub use platform::{
     AuditLog, BodyError, FetchError, InboundRequest, LogError, LogSlice, LogState, Platform,

@@ -12,10 +12,14 @@ use sluis_log::TileId;
 use sluis_log::sequencer::{
     MemoryCheckpoints, Sequencer, SequencerError, StoredCheckpoint, StoredLeaf,
 };
-use sluis_log::{ChainHash, MemoryLog, Origin, PendingEntry, Receipt, Shard, StoredEntry};
+use sluis_log::{
+    ChainHash, MemoryLog, Origin, PendingEntry, Receipt, RetentionPeriod, SealedEntry, Shard,
+    WrappedKey,
+};
 use sluis_token::{LocalVerifier, UnixTime};
 
 use crate::headers;
+use crate::payload_keys::{PayloadKeys, PeriodKey};
 use crate::permit::ForwardPermit;
 use crate::platform::{
     AuditLog, BodyError, FetchError, InboundRequest, LogError, LogSlice, LogState, Platform,
@@ -359,6 +363,67 @@ impl ReplayStore for MemoryReplayStore {
     }
 }
 
+/// How the keys of payloads fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PayloadKeyFault {
+    /// They are there.
+    #[default]
+    None,
+    /// The place says that it cannot.
+    Down,
+    /// It keeps the key, and its answer is lost.
+    Lost,
+}
+
+/// The keys of payloads in memory.
+#[derive(Debug, Default)]
+pub struct MemoryPayloadKeys {
+    keys: RefCell<BTreeMap<(String, RetentionPeriod), PeriodKey>>,
+    fault: Cell<PayloadKeyFault>,
+    asked: Cell<usize>,
+}
+
+impl MemoryPayloadKeys {
+    fn answer<T>(&self, work: impl FnOnce() -> T) -> Result<T, LogError> {
+        self.asked.set(self.asked.get() + 1);
+        match self.fault.get() {
+            PayloadKeyFault::None => Ok(work()),
+            PayloadKeyFault::Down => Err(LogError::Unavailable),
+            PayloadKeyFault::Lost => {
+                work();
+                Err(LogError::Timeout { limit_ms: 0 })
+            }
+        }
+    }
+}
+
+impl PayloadKeys for MemoryPayloadKeys {
+    async fn obtain(
+        &self,
+        origin: &Origin,
+        period: RetentionPeriod,
+        candidate: &WrappedKey,
+    ) -> Result<PeriodKey, LogError> {
+        self.answer(|| {
+            let mut keys = self.keys.borrow_mut();
+            let key = keys.entry((origin.as_str().to_owned(), period));
+            key.or_insert_with(|| PeriodKey::Held(candidate.clone()))
+                .clone()
+        })
+    }
+
+    async fn find(
+        &self,
+        origin: &Origin,
+        period: RetentionPeriod,
+    ) -> Result<Option<PeriodKey>, LogError> {
+        self.answer(|| {
+            let keys = self.keys.borrow();
+            keys.get(&(origin.as_str().to_owned(), period)).cloned()
+        })
+    }
+}
+
 struct Inner {
     now_ms: Cell<u64>,
     origin: Origin,
@@ -366,6 +431,7 @@ struct Inner {
     logs: RefCell<BTreeMap<Shard, MemoryAuditLog>>,
     shared: MemorySharedStore,
     replay: MemoryReplayStore,
+    payload_keys: MemoryPayloadKeys,
     keys: RefCell<HashMap<String, Result<Vec<u8>, FetchError>>>,
     fetches: Cell<usize>,
     fetch_ms: Cell<u32>,
@@ -389,6 +455,7 @@ impl MemoryPlatform {
             logs: RefCell::default(),
             shared: MemorySharedStore::default(),
             replay: MemoryReplayStore::default(),
+            payload_keys: MemoryPayloadKeys::default(),
             keys: RefCell::default(),
             fetches: Cell::new(0),
             fetch_ms: Cell::new(0),
@@ -440,6 +507,16 @@ impl MemoryPlatform {
     /// Lets the memory of used keys fail.
     pub fn break_replay(&self, fault: ReplayFault) {
         self.0.replay.fault.set(fault);
+    }
+
+    /// Lets the keys of payloads fail.
+    pub fn break_payload_keys(&self, fault: PayloadKeyFault) {
+        self.0.payload_keys.fault.set(fault);
+    }
+
+    /// How often the keys of payloads were asked for.
+    pub fn payload_key_questions(&self) -> usize {
+        self.0.payload_keys.asked.get()
     }
 
     /// What was used, and until when that counts.
@@ -540,13 +617,14 @@ impl MemoryPlatform {
         self.0.forwarded.borrow().clone()
     }
 
-    /// The whole log's entries, whatever fault is on.
-    pub fn entries(&self) -> Vec<StoredEntry> {
+    /// The whole log's entries as they stand there, whatever fault is on; see
+    /// [`Gate::open_entries`](crate::Gate::open_entries).
+    pub fn entries(&self) -> Vec<SealedEntry> {
         self.entries_of(Shard::Whole)
     }
 
     /// The same of one of the logs.
-    pub fn entries_of(&self, shard: Shard) -> Vec<StoredEntry> {
+    pub fn entries_of(&self, shard: Shard) -> Vec<SealedEntry> {
         let log = self.made(shard);
         log.map_or_else(Vec::new, |log| log.0.entries.borrow().read(0, u32::MAX))
     }
@@ -586,6 +664,7 @@ impl Platform for MemoryPlatform {
     type Log = MemoryAuditLog;
     type Shared = MemorySharedStore;
     type Replay = MemoryReplayStore;
+    type PayloadKeys = MemoryPayloadKeys;
 
     fn now_ms(&self) -> u64 {
         self.0.now_ms.get()
@@ -605,6 +684,10 @@ impl Platform for MemoryPlatform {
 
     fn replay(&self) -> &MemoryReplayStore {
         &self.0.replay
+    }
+
+    fn payload_keys(&self) -> &MemoryPayloadKeys {
+        &self.0.payload_keys
     }
 
     async fn fetch_document(

@@ -9,10 +9,11 @@ use std::future::Future;
 use serde::{Deserialize, Serialize};
 use sluis_log::TileId;
 use sluis_log::sequencer::{Evidence, StoredCheckpoint, StoredLeaf};
-use sluis_log::{PendingEntry, Receipt, Shard, StoredEntry};
+use sluis_log::{PendingEntry, Receipt, SealedEntry, Shard};
 use sluis_token::SignatureVerifier;
 use sluis_token::sign::{SignError, SigningKey};
 
+use crate::payload_keys::PayloadKeys;
 use crate::permit::ForwardPermit;
 use crate::replay::ReplayStore;
 use crate::shared_store::SharedStore;
@@ -36,6 +37,8 @@ pub trait Platform: Clone + 'static {
     type Shared: SharedStore;
     /// The memory of what was used once.
     type Replay: ReplayStore;
+    /// The keys of payloads, in the trusted place.
+    type PayloadKeys: PayloadKeys;
 
     /// Milliseconds since the Unix epoch.
     fn now_ms(&self) -> u64;
@@ -58,6 +61,9 @@ pub trait Platform: Clone + 'static {
 
     /// The memory of what was used once.
     fn replay(&self) -> &Self::Replay;
+
+    /// The keys of payloads.
+    fn payload_keys(&self) -> &Self::PayloadKeys;
 
     /// Fetches a document of an issuer (a JWK set, a status list): GET with that
     /// `Accept`, no redirects, at most `limit` bytes, bounded in time.
@@ -212,7 +218,7 @@ pub struct LogSlice {
     /// How many entries the log holds.
     pub size: u64,
     /// Those that were asked for.
-    pub items: Vec<StoredEntry>,
+    pub items: Vec<SealedEntry>,
 }
 
 /// Why the log did not take or give an entry. All of them are our fault.
@@ -240,6 +246,9 @@ pub enum LogError {
     /// The platform keeps no such log.
     #[error("there is no log {}", .0.path())]
     NoShard(Shard),
+    /// The key of the record's retention period cannot be had, so nothing is recorded.
+    #[error("the key of the record's retention period cannot be had")]
+    KeyUnavailable,
     /// The receipt does not extend the chain by this entry.
     #[error("the log store's receipt does not cover the entry")]
     ReceiptMismatch,

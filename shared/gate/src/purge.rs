@@ -85,7 +85,7 @@ impl Gate {
             }
         }
         let system = chosen.map(|issuer| issuer.system.id());
-        let entry = record::purge(self, system, nonces, platform.now_ms())?;
+        let entry = record::purge(self, platform, system, nonces).await?;
         self.append(platform, &entry).await?;
         let everywhere = here_only.is_empty();
         let answer = Answer {

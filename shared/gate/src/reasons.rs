@@ -363,6 +363,7 @@ fn faults() -> Vec<Fault> {
         Fault::NotStarted,
         Fault::Log(LogError::Unavailable),
         Fault::Log(LogError::NotTrusted),
+        Fault::Log(LogError::KeyUnavailable),
         Fault::Keys,
         Fault::Verifier,
         Fault::Replay(ReplayError::Unavailable),

@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use sluis_log::sequencer::StoredCheckpoint;
 use sluis_log::{
-    CallReceipt, CallReceiptError, PendingEntry, ReceiptDocument, ReceiptField, StoredEntry,
+    CallReceipt, CallReceiptError, PendingEntry, ReceiptDocument, ReceiptField, SealedEntry,
 };
 
 use crate::audit;
@@ -74,6 +74,10 @@ impl Gate {
             return Ok(later());
         };
         let (decision, outcome) = records(&log, &field, checkpoint.head.size).await?;
+        let sealed = [decision].into_iter().chain(outcome).collect();
+        let mut opened = self.open_entries(platform, sealed).await?.into_iter();
+        let decision = opened.next().ok_or(Fault::Log(LogError::Malformed))?;
+        let outcome = opened.next();
         let receipt = CallReceipt::of(field.log(), &decision, outcome.as_ref());
         let receipt = receipt.map_err(|error| match error {
             CallReceiptError::Erased => Stop::from(not_found()),
@@ -114,7 +118,7 @@ async fn records<L: AuditLog>(
     log: &L,
     field: &ReceiptField,
     published: u64,
-) -> Result<(StoredEntry, Option<StoredEntry>), Fault> {
+) -> Result<(SealedEntry, Option<SealedEntry>), Fault> {
     let found = log.read(field.index(), 1).await?.items;
     let decision = found.into_iter().next();
     // What the field is of stands in its leaf: another entry there is the store's fault.

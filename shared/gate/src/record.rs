@@ -1,10 +1,12 @@
 //! From what the pipeline knows to what the log takes.
 
+use std::rc::Rc;
+
 use sluis_log::{
     BackendResult, Check, CheckOutcome, CommitmentRandom, ComparisonCount, DecisionRecord,
     DeliberationFacts, EntryId, Envelope, Event, GateMode, KeysPurged, LogRead, MandateFacts,
-    MappedLog, OperationFacts, OutcomeRecord, PendingEntry, PolicyDigest, RefusalAggregate,
-    TokenFacts, Trace, TraceId, UnixMillis, Verdict, seal_with,
+    MappedLog, OperationFacts, OutcomeCode, OutcomeRecord, PayloadKey, PendingEntry, PolicyDigest,
+    RefusalAggregate, RetentionTerms, TokenFacts, Trace, TraceId, UnixMillis, Verdict, seal_with,
 };
 use sluis_policy::{Catalogue, HolderIdentity as HolderMode};
 use sluis_token::{AccessToken, VerifiedAccessToken};
@@ -15,6 +17,7 @@ use crate::error::{Fault, Stop};
 use crate::gate::Gate;
 use crate::judge::Judged;
 use crate::original::OriginalRequest;
+use crate::platform::Platform;
 use crate::problem;
 use crate::route::RouteMatch;
 use crate::tally::Aggregate;
@@ -55,9 +58,21 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// The key for a record of that outcome, kept on those terms.
+    pub(crate) async fn key<P: Platform>(
+        &self,
+        platform: &P,
+        outcome: OutcomeCode,
+        terms: RetentionTerms,
+    ) -> Result<Rc<PayloadKey>, Fault> {
+        let key = self.gate.payload_key(platform, outcome, terms, self.now_ms);
+        key.await
+    }
+
     /// The record of a decision over a verified token.
     pub(crate) fn judged(
         &self,
+        payload_key: &PayloadKey,
         token: &VerifiedAccessToken,
         verification_system: &str,
         judged: &Judged,
@@ -104,7 +119,7 @@ impl<'a> Context<'a> {
         };
         let version = decision.deliberation();
         let number = version.map(|v| v.version().to_string());
-        self.seal(&DecisionRecord {
+        let record = DecisionRecord {
             verdict: verdict(judged.stop.as_ref()),
             mode: self.mode,
             trace: self.trace(),
@@ -124,19 +139,21 @@ impl<'a> Context<'a> {
             operation: None,
             checks: &checks,
             shadow: self.is_shadow() || decision.has_shadowed_failure(),
-        })
+        };
+        self.seal(payload_key, &record)
     }
 
     /// The record of a token whose signature held and whose claims do not:
     /// nothing of its claims is taken over.
     pub(crate) fn unacceptable(
         &self,
+        payload_key: &PayloadKey,
         bearer: &AccessToken,
         verification_system: &str,
         key_thumbprint: [u8; 32],
         stop: &Stop,
     ) -> Result<PendingEntry, Fault> {
-        self.seal(&DecisionRecord {
+        let record = DecisionRecord {
             verdict: verdict(Some(stop)),
             mode: self.mode,
             trace: self.trace(),
@@ -151,7 +168,8 @@ impl<'a> Context<'a> {
             operation: None,
             checks: &[],
             shadow: self.is_shadow(),
-        })
+        };
+        self.seal(payload_key, &record)
     }
 
     /// Whether nothing is enforced.
@@ -166,7 +184,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    fn seal(&self, decision: &DecisionRecord<'_>) -> Result<PendingEntry, Fault> {
+    fn seal(&self, key: &PayloadKey, decision: &DecisionRecord<'_>) -> Result<PendingEntry, Fault> {
         let operation = &self.route.route.operation;
         let categories: Vec<&str> = operation.data_categories().collect();
         let decision = DecisionRecord {
@@ -179,7 +197,8 @@ impl<'a> Context<'a> {
             ..*decision
         };
         let entry = self.nonces.decision_entry();
-        seal_event(self.gate, entry, self.now_ms, &Event::Decision(&decision))
+        let event = Event::Decision(&decision);
+        seal_event(self.gate, key, entry, self.now_ms, &event)
     }
 }
 
@@ -203,12 +222,13 @@ pub(crate) struct OutcomeTicket {
     decision: EntryId,
     trace: Trace,
     entry: (EntryId, CommitmentRandom),
+    terms: RetentionTerms,
 }
 
 impl OutcomeTicket {
     /// The outgoing call has a trace id of its own; it relates to that of the
     /// answer, which the decision's record carries.
-    pub(crate) fn new(decision: EntryId, nonces: &Nonces) -> Self {
+    pub(crate) fn new(decision: EntryId, nonces: &Nonces, terms: RetentionTerms) -> Self {
         Self {
             decision,
             trace: Trace {
@@ -216,6 +236,7 @@ impl OutcomeTicket {
                 related: Some(nonces.trace_id()),
             },
             entry: nonces.outcome_entry(),
+            terms,
         }
     }
 
@@ -224,9 +245,10 @@ impl OutcomeTicket {
         self.decision
     }
 
-    pub(crate) fn seal(
+    pub(crate) async fn seal<P: Platform>(
         self,
         gate: &Gate,
+        platform: &P,
         result: BackendResult<'static>,
         duration_ms: u64,
         now_ms: u64,
@@ -237,15 +259,16 @@ impl OutcomeTicket {
             result,
             duration_ms,
         });
-        seal_event(gate, self.entry, now_ms, &event)
+        let key = gate.payload_key(platform, event.outcome_code(), self.terms, now_ms);
+        seal_event(gate, &*key.await?, self.entry, now_ms, &event)
     }
 }
 
 /// The record of refusals that were only counted.
-pub(crate) fn aggregate(
+pub(crate) async fn aggregate<P: Platform>(
     gate: &Gate,
+    platform: &P,
     aggregate: &Aggregate,
-    now_ms: u64,
 ) -> Result<PendingEntry, Fault> {
     let event = Event::RefusalAggregate(RefusalAggregate {
         reason: aggregate.reason,
@@ -254,7 +277,7 @@ pub(crate) fn aggregate(
         until: millis(aggregate.last_ms)?,
         shadow: aggregate.shadow,
     });
-    seal_event(gate, Nonces::draw()?.decision_entry(), now_ms, &event)
+    seal_own(gate, platform, Nonces::draw()?.decision_entry(), &event).await
 }
 
 /// The trace of a request to the gate's own endpoints.
@@ -266,12 +289,12 @@ fn unrelated(nonces: &Nonces) -> Trace {
 }
 
 /// The record of an auditor's reading.
-pub(crate) fn reading(
+pub(crate) async fn reading<P: Platform>(
     gate: &Gate,
+    platform: &P,
     (reader, read): (&Reader, &MappedLog),
     (from, limit): (u64, u32),
     nonces: &Nonces,
-    now_ms: u64,
 ) -> Result<PendingEntry, Fault> {
     let event = Event::LogRead(LogRead {
         auditor: reader.auditor(),
@@ -282,29 +305,29 @@ pub(crate) fn reading(
         from,
         limit,
     });
-    seal_event(gate, nonces.decision_entry(), now_ms, &event)
+    seal_own(gate, platform, nonces.decision_entry(), &event).await
 }
 
 /// The record of an operator's purge; of all keys if no system is named.
-pub(crate) fn purge(
+pub(crate) async fn purge<P: Platform>(
     gate: &Gate,
+    platform: &P,
     verification_system: Option<&str>,
     nonces: &Nonces,
-    now_ms: u64,
 ) -> Result<PendingEntry, Fault> {
     let event = Event::KeysPurged(KeysPurged {
         operator: OPERATOR,
         trace: unrelated(nonces),
         verification_system,
     });
-    seal_event(gate, nonces.decision_entry(), now_ms, &event)
+    seal_own(gate, platform, nonces.decision_entry(), &event).await
 }
 
 /// The record of disagreements with a candidate.
-pub(crate) fn comparison(
+pub(crate) async fn comparison<P: Platform>(
     gate: &Gate,
+    platform: &P,
     disagreement: &Disagreement,
-    now_ms: u64,
 ) -> Result<PendingEntry, Fault> {
     let event = Event::ComparisonCount(ComparisonCount {
         now: disagreement.now,
@@ -314,11 +337,24 @@ pub(crate) fn comparison(
         until: millis(disagreement.last_ms)?,
         candidate: gate.config.candidate.as_ref().map(Catalogue::digest),
     });
-    seal_event(gate, Nonces::draw()?.decision_entry(), now_ms, &event)
+    seal_own(gate, platform, Nonces::draw()?.decision_entry(), &event).await
+}
+
+/// Seals a record that is of no mandate, under the deployment's own terms.
+async fn seal_own<P: Platform>(
+    gate: &Gate,
+    platform: &P,
+    entry: (EntryId, CommitmentRandom),
+    event: &Event<'_>,
+) -> Result<PendingEntry, Fault> {
+    let (now_ms, terms) = (platform.now_ms(), gate.retention_of(None));
+    let key = gate.payload_key(platform, event.outcome_code(), terms, now_ms);
+    seal_event(gate, &*key.await?, entry, now_ms, event)
 }
 
 fn seal_event(
     gate: &Gate,
+    key: &PayloadKey,
     (id, random): (EntryId, CommitmentRandom),
     now_ms: u64,
     event: &Event<'_>,
@@ -329,7 +365,7 @@ fn seal_event(
         at: millis(now_ms)?,
         policy: PolicyDigest(gate.catalogue.digest()),
     };
-    seal_with(&envelope, event, random, gate.hmac).map_err(|_| Fault::Record)
+    seal_with(&envelope, event, random, key, gate.hmac).map_err(|_| Fault::Record)
 }
 
 fn millis(ms: u64) -> Result<UnixMillis, Fault> {

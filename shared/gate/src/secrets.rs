@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use sluis_log::sequencer::HeadSeal;
 use sluis_log::{
     AuditorKey, AuditorTokenError, KeyName, NoteSigner, Origin, ReceiptKey, ReferenceKey, ShardKey,
-    UnixMillis, VerifiedAuditor,
+    UnixMillis, VerifiedAuditor, WrappingKey,
 };
 use sluis_token::PseudonymKey;
 use sluis_token::sign::SigningKey;
@@ -36,6 +36,9 @@ pub struct RawSecrets {
     /// `SLUIS_CHECKPOINT_KEY`: base64url, 32 bytes, the seed of the Ed25519 key
     /// that signs the log's checkpoints.
     pub checkpoint_key: String,
+    /// `SLUIS_PAYLOAD_KEY`: base64url, 32 bytes. Wraps the keys under which the log's
+    /// payloads are sealed.
+    pub payload_key: String,
     /// `SLUIS_AUDITOR_KEY`: base64url, 32 bytes. Makes and checks the tokens of
     /// auditors.
     pub auditor_key: String,
@@ -85,6 +88,7 @@ pub struct Secrets {
     pub(crate) nonce_key: NonceKey,
     /// Chooses the log of an entry.
     pub(crate) shard_key: ShardKey,
+    pub(crate) wrapping_key: WrappingKey,
     /// Seals what this instance leaves for the others.
     pub(crate) vault: Rc<Vault>,
     pub(crate) assertion_key: SigningKey,
@@ -148,6 +152,7 @@ impl TryFrom<RawSecrets> for Secrets {
             nonce_key: NonceKey::derive(&log_key),
             shard_key: ShardKey::derive(&log_key),
             checkpoint_seed,
+            wrapping_key: WrappingKey::derive(&*parse_key("SLUIS_PAYLOAD_KEY", &raw.payload_key)?),
             vault: Rc::new(Vault::derive(&*log_key)),
             operator_digest: operator_token.map(|token| Sha256::digest(token.as_bytes()).into()),
             pseudonym_key: pseudonym_key(&raw.pseudonym_key)?,

@@ -32,7 +32,7 @@
 
 use std::rc::Rc;
 
-use sluis_log::{EntryId, PendingEntry};
+use sluis_log::{EntryId, PendingEntry, RetentionTerms};
 
 use crate::config::ShadowLicence;
 use crate::error::{Fault, Refusal, Stop, SubjectError};
@@ -49,6 +49,8 @@ use crate::trace::Nonces;
 pub(crate) struct RecordedRefusal {
     entry: EntryId,
     hides_holder: bool,
+    /// Of what becomes of the request, if it goes on.
+    terms: RetentionTerms,
 }
 
 impl RecordedRefusal {
@@ -56,12 +58,14 @@ impl RecordedRefusal {
     pub(crate) async fn record<L: AuditLog>(
         entry: &PendingEntry,
         hides_holder: bool,
+        terms: RetentionTerms,
         log: &L,
     ) -> Result<Self, Fault> {
         append(entry, log).await?;
         Ok(Self {
             entry: entry.id(),
             hides_holder,
+            terms,
         })
     }
 }
@@ -177,7 +181,7 @@ impl Gate {
         };
         let outcome = stopped
             .refusal
-            .map(|refusal| OutcomeTicket::new(refusal.entry, nonces));
+            .map(|refusal| OutcomeTicket::new(refusal.entry, nonces, refusal.terms));
         if outcome.is_none() {
             self.count_reason(platform, (stopped.stop.code(), true));
         }

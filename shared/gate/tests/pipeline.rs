@@ -14,6 +14,8 @@
 
 #[path = "pipeline/binding.rs"]
 mod binding;
+#[path = "pipeline/payload_keys.rs"]
+mod payload_keys;
 #[path = "pipeline/published.rs"]
 mod published;
 #[path = "pipeline/receipts.rs"]

@@ -1,13 +1,18 @@
--- The trusted place of a log in PostgreSQL: the last tree head that may be signed.
+-- The trusted place of a log in PostgreSQL: the last tree head that may be signed, and
+-- the wrapped keys of payloads.
 -- Apply once, as the owner of the database; applying it again changes nothing.
 -- Best in a database that is backed up, restored and administered apart from the
--- log's: who can put both back at once is not found out here.
+-- log's: who can put both back at once is not found out here. Its backups hold the
+-- wrapped keys: what is destroyed is destroyed when they are gone too.
 --
 -- A validator needs no more than this (the role is yours to name):
 --   GRANT USAGE ON SCHEMA sluis_trusted TO validator;
 --   GRANT EXECUTE ON FUNCTION sluis_trusted.advance TO validator;
---   GRANT SELECT ON sluis_trusted.heads TO validator;
--- It then can move a head forward, and do nothing else.
+--   GRANT EXECUTE ON FUNCTION sluis_trusted.payload_key TO validator;
+--   GRANT EXECUTE ON FUNCTION sluis_trusted.destroy_payload_key TO validator;
+--   GRANT SELECT ON sluis_trusted.heads, sluis_trusted.payload_keys TO validator;
+-- It then can move a head forward, make a period's key and destroy it for ever, and
+-- do nothing else.
 
 BEGIN;
 
@@ -56,5 +61,71 @@ END
 $$;
 
 REVOKE ALL ON FUNCTION sluis_trusted.advance FROM PUBLIC;
+
+-- The key of each retention period, wrapped; or what is known of its destruction.
+-- A period is never forgotten, so it never gets a second key.
+CREATE TABLE IF NOT EXISTS sluis_trusted.payload_keys (
+    origin    text NOT NULL,
+    period    text NOT NULL,
+    wrapped   bytea CHECK (octet_length(wrapped) = 72),
+    destroyed text,
+    PRIMARY KEY (origin, period),
+    CHECK ((wrapped IS NULL) <> (destroyed IS NULL))
+);
+
+-- The key of a period; p_candidate becomes it if there never was one. Whoever asks
+-- at the same time gets the same.
+CREATE OR REPLACE FUNCTION sluis_trusted.payload_key(
+    p_origin    text,
+    p_period    text,
+    p_candidate bytea,
+    OUT o_wrapped   bytea,
+    OUT o_destroyed text
+)
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '3s'
+AS $$
+BEGIN
+    IF current_setting('synchronous_commit') = 'off' THEN
+        PERFORM set_config('synchronous_commit', 'on', true);
+    END IF;
+    INSERT INTO sluis_trusted.payload_keys (origin, period, wrapped)
+        VALUES (p_origin, p_period, p_candidate)
+        ON CONFLICT (origin, period) DO NOTHING;
+    SELECT k.wrapped, k.destroyed INTO STRICT o_wrapped, o_destroyed
+      FROM sluis_trusted.payload_keys k
+     WHERE k.origin = p_origin AND k.period = p_period;
+END
+$$;
+
+REVOKE ALL ON FUNCTION sluis_trusted.payload_key FROM PUBLIC;
+
+-- Destroys a period's key. Whether it was there. What is known of the destruction
+-- stays, for the record of it.
+CREATE OR REPLACE FUNCTION sluis_trusted.destroy_payload_key(
+    p_origin    text,
+    p_period    text,
+    p_destroyed text
+)
+RETURNS boolean
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '3s'
+AS $$
+BEGIN
+    IF current_setting('synchronous_commit') = 'off' THEN
+        PERFORM set_config('synchronous_commit', 'on', true);
+    END IF;
+    UPDATE sluis_trusted.payload_keys k
+       SET wrapped = NULL, destroyed = p_destroyed
+     WHERE k.origin = p_origin AND k.period = p_period AND k.wrapped IS NOT NULL;
+    RETURN FOUND;
+END
+$$;
+
+REVOKE ALL ON FUNCTION sluis_trusted.destroy_payload_key FROM PUBLIC;
 
 COMMIT;

@@ -27,12 +27,15 @@ CREATE TABLE IF NOT EXISTS sluis.entries (
     chain  bytea NOT NULL CHECK (octet_length(chain) = 32)
 );
 
--- Apart, so that it can be erased.
+-- Apart, so that it can be erased. Sealed under the key of its retention period,
+-- which stands elsewhere (postgres-trusted.sql).
 CREATE TABLE IF NOT EXISTS sluis.payloads (
-    idx     bigint PRIMARY KEY REFERENCES sluis.entries (idx),
-    random  bytea NOT NULL CHECK (octet_length(random) = 32),
-    payload text NOT NULL
+    idx    bigint PRIMARY KEY REFERENCES sluis.entries (idx),
+    period text NOT NULL,
+    sealed bytea NOT NULL
 );
+
+CREATE INDEX IF NOT EXISTS payloads_of_period ON sluis.payloads (period, idx);
 
 -- Appends one entry and returns its place in the chain. Called in a
 -- transaction of its own (one statement, autocommit), so that the lock is held
@@ -45,8 +48,8 @@ CREATE OR REPLACE FUNCTION sluis.append(
     p_id      bytea,
     p_stream  smallint,
     p_entry   bytea,
-    p_random  bytea,
-    p_payload text,
+    p_period  text,
+    p_sealed  bytea,
     OUT o_index    bigint,
     OUT o_previous bytea,
     OUT o_chain    bytea
@@ -107,8 +110,8 @@ BEGIN
 
     INSERT INTO sluis.entries (idx, id, stream, entry, chain)
         VALUES (o_index, p_id, p_stream, p_entry, o_chain);
-    INSERT INTO sluis.payloads (idx, random, payload)
-        VALUES (o_index, p_random, p_payload);
+    INSERT INTO sluis.payloads (idx, period, sealed)
+        VALUES (o_index, p_period, p_sealed);
 END
 $$;
 

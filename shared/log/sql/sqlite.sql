@@ -19,15 +19,18 @@ CREATE TABLE IF NOT EXISTS sluis_entries (
     chain  BLOB NOT NULL CHECK (length(chain) = 32)
 ) STRICT;
 
--- Apart, so that it can be erased.
+-- Apart, so that it can be erased. Sealed under the key of its retention period,
+-- which stands elsewhere.
 CREATE TABLE IF NOT EXISTS sluis_payloads (
-    idx     INTEGER PRIMARY KEY REFERENCES sluis_entries (idx),
-    random  BLOB NOT NULL CHECK (length(random) = 32),
-    payload TEXT NOT NULL
+    idx    INTEGER PRIMARY KEY REFERENCES sluis_entries (idx),
+    period TEXT NOT NULL,
+    sealed BLOB NOT NULL
 ) STRICT;
 
+CREATE INDEX IF NOT EXISTS sluis_payloads_of_period ON sluis_payloads (period);
+
 CREATE VIEW IF NOT EXISTS sluis_append
-    (origin, idx, previous, id, stream, entry, chain, random, payload)
+    (origin, idx, previous, id, stream, entry, chain, period, sealed)
 AS SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL WHERE FALSE;
 
 CREATE TRIGGER IF NOT EXISTS sluis_append_entry INSTEAD OF INSERT ON sluis_append
@@ -42,8 +45,8 @@ BEGIN
                   (SELECT chain FROM sluis_entries WHERE idx = NEW.idx - 1));
     INSERT INTO sluis_entries (idx, id, stream, entry, chain)
         VALUES (NEW.idx, NEW.id, NEW.stream, NEW.entry, NEW.chain);
-    INSERT INTO sluis_payloads (idx, random, payload)
-        VALUES (NEW.idx, NEW.random, NEW.payload);
+    INSERT INTO sluis_payloads (idx, period, sealed)
+        VALUES (NEW.idx, NEW.period, NEW.sealed);
 END;
 
 -- Against accidents. Who owns the file can do anything; the chain tells.

@@ -37,6 +37,11 @@ pub enum OriginError {
 }
 
 impl Origin {
+    /// The log of the stores' conformance suite.
+    pub(crate) fn sample() -> Self {
+        Self("sluis.invalid/conformance".to_owned())
+    }
+
     /// Checks an origin: visible ASCII, and no plus sign, which ends a key name
     /// in a signed note.
     pub fn parse(text: &str) -> Result<Self, OriginError> {

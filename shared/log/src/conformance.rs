@@ -10,14 +10,16 @@ use thiserror::Error;
 
 use crate::chain::Origin;
 use crate::commitment::CommitmentRandom;
-use crate::entry::PolicyDigest;
+use crate::entry::{PolicyDigest, Stream};
 use crate::event::{Event, RefusalAggregate};
 use crate::id::EntryId;
 use crate::memory::MemoryLog;
 use crate::payload::PayloadError;
+use crate::payload_key::PayloadKey;
 use crate::pending::{Envelope, PendingEntry, Receipt, seal};
+use crate::retention::RetentionTerms;
 use crate::source::EventSource;
-use crate::stored::StoredEntry;
+use crate::stored::{KnownKey, Opening, SealedEntry, StoredEntry};
 use crate::time::UnixMillis;
 use crate::verify::{FsckError, verify_chain};
 
@@ -28,7 +30,7 @@ pub trait Store {
     /// Appends durably.
     fn append(&mut self, pending: &PendingEntry) -> Result<Receipt, Self::Error>;
     /// Up to `limit` entries from index `from`.
-    fn read(&mut self, from: u64, limit: u32) -> Result<Vec<StoredEntry>, Self::Error>;
+    fn read(&mut self, from: u64, limit: u32) -> Result<Vec<SealedEntry>, Self::Error>;
     /// Whether the error says that the id stands for another entry.
     fn is_conflict(error: &Self::Error) -> bool;
     /// Closes and opens it again, as after a restart; nothing for a store
@@ -67,9 +69,9 @@ pub enum Deviation {
         /// Entries asked for.
         limit: u32,
         /// The store's.
-        found: Vec<StoredEntry>,
+        found: Vec<SealedEntry>,
         /// The reference's.
-        expected: Vec<StoredEntry>,
+        expected: Vec<SealedEntry>,
     },
     /// Another entry under a used id was not refused as a conflict.
     #[error("another entry under a used id: {0}")]
@@ -113,7 +115,31 @@ pub fn sample(number: u64, variant: u8) -> Result<PendingEntry, PayloadError> {
         until: at,
         shadow: false,
     });
-    seal(&envelope, &event, CommitmentRandom::new(bytes))
+    let key = key(Stream::Refusals);
+    seal(&envelope, &event, CommitmentRandom::new(bytes), &key)
+}
+
+/// The key under which samples are sealed.
+pub fn key(stream: Stream) -> PayloadKey {
+    let period = RetentionTerms::DEFAULT.period(stream, UnixMillis::EPOCH);
+    PayloadKey::new(&Origin::sample(), period, [0x6b; 32])
+}
+
+/// What a sample commits to.
+pub fn opening(pending: &PendingEntry) -> Option<Opening> {
+    let key = key(pending.stream());
+    key.open(pending.id(), &pending.entry().commitment, pending.sealed())
+}
+
+/// Opens samples that a store returned.
+pub fn opened(entries: impl IntoIterator<Item = SealedEntry>) -> Vec<StoredEntry> {
+    let keys = [Stream::Accesses, Stream::Refusals].map(key);
+    let open = |sealed: SealedEntry| {
+        let period = sealed.period();
+        let key = keys.iter().find(|key| Some(key.period()) == period);
+        sealed.open(key.map_or(KnownKey::Unknown, KnownKey::Held))
+    };
+    entries.into_iter().map(open).collect()
 }
 
 /// Runs the suite over an empty store of the log of that origin. The first
@@ -176,7 +202,7 @@ pub fn run<S: Store>(store: &mut S, origin: &Origin) -> Result<(), Deviation> {
     let all = store
         .read(0, 100)
         .map_err(|error| failed("reading all", &error))?;
-    verify_chain(origin, all)?;
+    verify_chain(origin, opened(all))?;
     Ok(())
 }
 

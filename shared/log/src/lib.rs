@@ -17,8 +17,11 @@
 //! where, when, why; and for who a holder is that must stay hidden, the
 //! two-party procedure of [`reidentify`].
 //!
-//! Out of scope: doing the storage, a clock, randomness, HTTP, and the
-//! encryption of payloads, which changes no entry when it comes.
+//! What is personal is sealed under a key for each retention period
+//! ([`RetentionPeriod`], [`PayloadKey`]), so that it can be destroyed and every proof
+//! still holds.
+//!
+//! Out of scope: doing the storage, a clock, randomness, HTTP.
 
 mod auditor;
 mod chain;
@@ -33,10 +36,12 @@ mod id;
 mod memory;
 mod note;
 mod payload;
+mod payload_key;
 mod pending;
 mod receipt;
 mod reference;
 pub mod reidentify;
+mod retention;
 pub mod sequencer;
 mod shard;
 mod source;
@@ -77,6 +82,10 @@ pub use note::{
     VerifierKeyError, WitnessRefusal, WitnessedLog,
 };
 pub use payload::{MAX_PAYLOAD_BYTES, PayloadError};
+pub use payload_key::{
+    MAX_SEALED_BYTES, MIN_SEALED_BYTES, NONCE_BYTES, PayloadKey, PayloadKeyId, WRAPPED_KEY_BYTES,
+    WrappedKey, WrappedKeyError, WrappingKey,
+};
 pub use pending::{Envelope, PendingEntry, PendingError, Receipt, ReceiptError, seal, seal_with};
 pub use receipt::{
     CallReceipt, CallReceiptError, Capability, MAX_RECEIPT_DOCUMENT_BYTES, MAX_RECEIPT_FIELD_BYTES,
@@ -87,11 +96,15 @@ pub use reference::{
     Epoch, EpochKey, HolderIdentity, HolderRef, MandateRef, ReferenceKey, ReferenceKeyError,
     ReferenceKeyId, SubjectRef,
 };
+pub use retention::{
+    DEFAULT_ACCESS_YEARS, DEFAULT_REFUSAL_MONTHS, MAX_ACCESS_YEARS, MAX_PERIOD_BYTES,
+    RetentionPeriod, RetentionPeriodError, RetentionTerms, RetentionTermsError,
+};
 pub use shard::{MAX_SHARDS, MappedLog, Shard, ShardKey, ShardMap, ShardMapError};
 pub use source::EventSource;
 pub use stored::{
-    CommitmentError, CommitmentState, EntryPage, MAX_PAGE_ENTRIES, Opening, Row, StoredEntry,
-    StoredError,
+    CommitmentError, CommitmentState, EntryPage, Erasable, KnownKey, MAX_PAGE_ENTRIES, Opening,
+    Row, SealedEntry, SealedPayload, StoredEntry, StoredError,
 };
 pub use time::{Minute, TimeError, UnixMillis};
 pub use tree::{

@@ -9,7 +9,7 @@ use crate::entry::LeafHash;
 use crate::id::EntryId;
 use crate::pending::{PendingEntry, Receipt};
 use crate::sequencer::MemoryTree;
-use crate::stored::{Opening, StoredEntry};
+use crate::stored::{SealedEntry, SealedPayload};
 
 /// Why a store refused an entry for what it is; a store that fails has errors
 /// of its own.
@@ -30,7 +30,7 @@ pub enum AppendError {
 pub struct MemoryLog {
     origin: Origin,
     head: ChainHead,
-    entries: Vec<StoredEntry>,
+    entries: Vec<SealedEntry>,
     by_id: HashMap<EntryId, Receipt>,
     tree: MemoryTree,
 }
@@ -83,15 +83,15 @@ impl MemoryLog {
             };
         }
         let receipt = self.head.receipt_for(pending);
-        self.entries.push(StoredEntry {
+        self.entries.push(SealedEntry {
             index: receipt.index,
             id,
             stream: pending.stream(),
             entry: pending.entry_bytes().to_vec(),
             chain: receipt.chain.0.to_vec(),
-            opening: Some(Opening {
-                random: pending.random().as_bytes().to_vec(),
-                payload: pending.payload().to_owned(),
+            payload: Some(SealedPayload {
+                period: pending.period().to_string(),
+                sealed: pending.sealed().to_vec(),
             }),
         });
         self.head = receipt.head();
@@ -100,7 +100,7 @@ impl MemoryLog {
     }
 
     /// Up to `limit` entries from index `from`.
-    pub fn read(&self, from: u64, limit: u32) -> Vec<StoredEntry> {
+    pub fn read(&self, from: u64, limit: u32) -> Vec<SealedEntry> {
         let from = usize::try_from(from).unwrap_or(usize::MAX);
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         self.entries
@@ -133,12 +133,12 @@ impl MemoryLog {
         earlier
     }
 
-    /// Erases the payload of an entry and its random; the entry stays. Whether
-    /// there was something to erase.
+    /// Erases the payload of an entry; the entry stays. Whether there was something
+    /// to erase.
     pub fn erase(&mut self, index: u64) -> bool {
         usize::try_from(index)
             .ok()
             .and_then(|index| self.entries.get_mut(index))
-            .is_some_and(|stored| stored.opening.take().is_some())
+            .is_some_and(|stored| stored.payload.take().is_some())
     }
 }

@@ -16,6 +16,7 @@ use crate::event::{
 use crate::hash::{base64url, hex};
 use crate::id::EntryId;
 use crate::reference::{MandateRef, ReferenceKeyId, SubjectRef};
+use crate::retention::RetentionPeriod;
 use crate::source::EventSource;
 use crate::time::UnixMillis;
 
@@ -56,6 +57,9 @@ pub enum PayloadError {
     /// The JSON text is longer than [`MAX_PAYLOAD_BYTES`].
     #[error("the payload has {0} bytes; a record takes at most {MAX_PAYLOAD_BYTES}")]
     TooLong(usize),
+    /// The key is of a period of the other stream.
+    #[error("a key of {0} does not seal a record of the other stream")]
+    Period(RetentionPeriod),
     /// The JSON could not be written.
     #[error("the payload could not be written as JSON")]
     Json,

@@ -11,7 +11,9 @@ use crate::entry::{ENTRY_BYTES, Entry, EntryError, LeafHash, PolicyDigest, Strea
 use crate::event::Event;
 use crate::hash::{HASH_BYTES, HmacSha256, base64url, from_base64url, hmac_sha256};
 use crate::id::EntryId;
-use crate::payload::{MAX_PAYLOAD_BYTES, PayloadError, write};
+use crate::payload::{PayloadError, write};
+use crate::payload_key::{MAX_SEALED_BYTES, MIN_SEALED_BYTES, PayloadKey};
+use crate::retention::{RetentionPeriod, RetentionPeriodError};
 use crate::source::EventSource;
 use crate::time::UnixMillis;
 
@@ -28,26 +30,27 @@ pub struct Envelope<'a> {
     pub policy: PolicyDigest,
 }
 
-/// An entry with its payload, ready to append: nothing in it can be changed
-/// without the commitment telling.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "PendingJson", into = "PendingJson")]
+/// An entry with its sealed payload, ready to append. A store learns nothing of the
+/// payload, and who opens it is told by the commitment if anything was changed.
+#[derive(Clone, PartialEq, Eq)]
 pub struct PendingEntry {
     id: EntryId,
     entry: Entry,
     /// Of the entry, hashed once: store, chain and receipt all ask for it.
     leaf: LeafHash,
-    random: CommitmentRandom,
-    payload: String,
+    period: RetentionPeriod,
+    sealed: Vec<u8>,
 }
 
-/// Commits to an event. `random` is fresh for every call.
+/// Commits to an event and seals it under the key of its period. `random` is fresh
+/// for every call.
 pub fn seal(
     envelope: &Envelope<'_>,
     event: &Event<'_>,
     random: CommitmentRandom,
+    key: &PayloadKey,
 ) -> Result<PendingEntry, PayloadError> {
-    seal_with(envelope, event, random, hmac_sha256)
+    seal_with(envelope, event, random, key, hmac_sha256)
 }
 
 /// [`seal`] where something else calculates the commitment.
@@ -55,6 +58,7 @@ pub fn seal_with(
     envelope: &Envelope<'_>,
     event: &Event<'_>,
     random: CommitmentRandom,
+    key: &PayloadKey,
     hmac: HmacSha256,
 ) -> Result<PendingEntry, PayloadError> {
     let Envelope {
@@ -63,19 +67,26 @@ pub fn seal_with(
         at,
         policy,
     } = *envelope;
+    let outcome = event.outcome_code();
+    let period = key.period();
+    if period.stream() != outcome.stream() {
+        return Err(PayloadError::Period(period));
+    }
     let payload = write(source, id, at, policy, event)?;
+    let commitment = Commitment::calculated(&payload, id, &random, hmac);
+    let sealed = key.seal(id, &commitment, &random, &payload);
     let entry = Entry {
-        outcome: event.outcome_code(),
+        outcome,
         minute: at.minute(),
         policy,
-        commitment: Commitment::calculated(&payload, id, &random, hmac),
+        commitment,
     };
     Ok(PendingEntry {
         id,
         leaf: entry.leaf_hash(),
         entry,
-        random,
-        payload,
+        period,
+        sealed: sealed.ok_or(PayloadError::TooLong(payload.len()))?,
     })
 }
 
@@ -105,104 +116,98 @@ impl PendingEntry {
         self.entry.stream()
     }
 
-    /// The random of the commitment, stored and erased with the payload.
-    pub const fn random(&self) -> &CommitmentRandom {
-        &self.random
+    /// The period under whose key the payload is sealed.
+    pub const fn period(&self) -> RetentionPeriod {
+        self.period
     }
 
-    /// The `CloudEvents` JSON text.
-    pub fn payload(&self) -> &str {
-        &self.payload
+    /// The sealed payload, which is erased when its period ends.
+    pub fn sealed(&self) -> &[u8] {
+        &self.sealed
     }
-}
 
-/// Without the payload, which is personal data.
-impl fmt::Debug for PendingEntry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PendingEntry")
-            .field("id", &self.id)
-            .field("outcome", &self.entry.outcome)
-            .field("payload_bytes", &self.payload.len())
-            .finish_non_exhaustive()
+    /// What a store is told beside the sealed payload, as JSON:
+    /// `{"id","entry","period"}`.
+    pub fn head_json(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(&PendingHead {
+            id: self.id,
+            entry: base64url(&self.entry.encode()),
+            period: self.period.to_string(),
+        })
     }
-}
 
-/// The JSON form: `{"id","entry","random","payload"}`, binary in base64url.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PendingJson {
-    id: EntryId,
-    entry: String,
-    random: String,
-    payload: String,
-}
-
-/// Why a pending entry that came over a wire is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum PendingError {
-    /// The id is no version 4 UUID.
-    #[error("id is not a version 4 UUID")]
-    Id,
-    /// A member is not base64url without padding.
-    #[error("{0} is not base64url without padding")]
-    Base64(&'static str),
-    /// The random has another length.
-    #[error("random is not {HASH_BYTES} bytes")]
-    Random,
-    /// The entry cannot be decoded.
-    #[error("entry: {0}")]
-    Entry(#[from] EntryError),
-    /// The payload is too long.
-    #[error("the payload has {0} bytes; a record takes at most {MAX_PAYLOAD_BYTES}")]
-    PayloadTooLong(usize),
-    /// The commitment in the entry is not to this payload.
-    #[error("the entry does not commit to this payload")]
-    Commitment,
-}
-
-impl From<PendingEntry> for PendingJson {
-    fn from(pending: PendingEntry) -> Self {
-        Self {
-            id: pending.id,
-            entry: base64url(&pending.entry.encode()),
-            random: base64url(pending.random.as_bytes()),
-            payload: pending.payload,
-        }
-    }
-}
-
-impl TryFrom<PendingJson> for PendingEntry {
-    type Error = PendingError;
-
-    fn try_from(json: PendingJson) -> Result<Self, PendingError> {
-        let PendingJson {
-            id,
-            entry,
-            random,
-            payload,
-        } = json;
+    /// Puts together what came over a wire. That the payload is the one committed to
+    /// is for those to say who can open it.
+    pub fn from_parts(head: &str, sealed: Vec<u8>) -> Result<Self, PendingError> {
+        let PendingHead { id, entry, period } =
+            serde_json::from_str(head).map_err(|_| PendingError::Head)?;
         if !id.is_random() {
             return Err(PendingError::Id);
         }
-        let entry = from_base64url(&entry).ok_or(PendingError::Base64("entry"))?;
-        let random = from_base64url(&random).ok_or(PendingError::Base64("random"))?;
-        let random = <[u8; HASH_BYTES]>::try_from(random).map_err(|_| PendingError::Random)?;
-        let random = CommitmentRandom::new(random);
+        let entry = from_base64url(&entry).ok_or(PendingError::Base64)?;
         let entry = Entry::decode(&entry)?;
-        if payload.len() > MAX_PAYLOAD_BYTES {
-            return Err(PendingError::PayloadTooLong(payload.len()));
+        let period = RetentionPeriod::parse(&period)?;
+        if period.stream() != entry.stream() {
+            return Err(PendingError::Stream);
         }
-        if !entry.commitment.opens(&payload, id, &random) {
-            return Err(PendingError::Commitment);
+        if !(MIN_SEALED_BYTES..=MAX_SEALED_BYTES).contains(&sealed.len()) {
+            return Err(PendingError::Sealed(sealed.len()));
         }
         Ok(Self {
             id,
             leaf: entry.leaf_hash(),
             entry,
-            random,
-            payload,
+            period,
+            sealed,
         })
     }
+}
+
+/// Without the payload.
+impl fmt::Debug for PendingEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PendingEntry")
+            .field("id", &self.id)
+            .field("outcome", &self.entry.outcome)
+            .field("period", &self.period)
+            .field("sealed_bytes", &self.sealed.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The entry in base64url without padding.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PendingHead {
+    id: EntryId,
+    entry: String,
+    period: String,
+}
+
+/// Why a pending entry that came over a wire is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum PendingError {
+    /// The head is not the JSON that it should be.
+    #[error("expected {{\"id\",\"entry\",\"period\"}}")]
+    Head,
+    /// The id is no version 4 UUID.
+    #[error("id is not a version 4 UUID")]
+    Id,
+    /// The entry is not base64url without padding.
+    #[error("entry is not base64url without padding")]
+    Base64,
+    /// The entry cannot be decoded.
+    #[error("entry: {0}")]
+    Entry(#[from] EntryError),
+    /// The period is none.
+    #[error("period: {0}")]
+    Period(#[from] RetentionPeriodError),
+    /// The period is of another stream than the entry.
+    #[error("the period is of another stream than the entry")]
+    Stream,
+    /// The sealed payload is too short or too long.
+    #[error("{0} bytes are no sealed payload")]
+    Sealed(usize),
 }
 
 /// What a store answers once an entry is durable.

@@ -48,13 +48,13 @@ pub mod sqlite {
     pub const BY_ID: &str = "SELECT e.idx, e.entry, e.chain, p.chain AS previous \
          FROM sluis_entries e LEFT JOIN sluis_entries p ON p.idx = e.idx - 1 WHERE e.id = ?";
     /// Appends. Parameters: `origin`, `idx`, `previous`, `id`, `stream`,
-    /// `entry`, `chain`, `random`, `payload`.
+    /// `entry`, `chain`, `period`, `sealed`.
     pub const APPEND: &str = "INSERT INTO sluis_append \
-         (origin, idx, previous, id, stream, entry, chain, random, payload) \
+         (origin, idx, previous, id, stream, entry, chain, period, sealed) \
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
     /// Reads. Parameters: first index, limit. Columns: as in
     /// [`Row`](crate::Row).
-    pub const READ: &str = "SELECT e.idx, e.id, e.stream, e.entry, e.chain, p.random, p.payload \
+    pub const READ: &str = "SELECT e.idx, e.id, e.stream, e.entry, e.chain, p.period, p.sealed \
          FROM sluis_entries e LEFT JOIN sluis_payloads p ON p.idx = e.idx \
          WHERE e.idx >= ? ORDER BY e.idx LIMIT ?";
     /// Sequenced entries without their payloads. Parameters: first index, limit.
@@ -84,6 +84,14 @@ pub mod sqlite {
          AND ? > ? \
          ON CONFLICT (origin) DO UPDATE SET size = excluded.size, root = excluded.root \
          WHERE sluis_heads.size = ? AND sluis_heads.root = ? RETURNING 1";
+    /// Makes a candidate the key of a period, if that never had one. Parameters:
+    /// `origin`, `period`, `wrapped`.
+    pub const OFFER_PAYLOAD_KEY: &str = "INSERT INTO sluis_payload_keys \
+         (origin, period, wrapped) VALUES (?, ?, ?) ON CONFLICT (origin, period) DO NOTHING";
+    /// The key of a period, or none. Parameters: `origin`, `period`. Columns:
+    /// `wrapped`, `destroyed`, one of them null.
+    pub const PAYLOAD_KEY: &str =
+        "SELECT wrapped, destroyed FROM sluis_payload_keys WHERE origin = ? AND period = ?";
     /// The last thing that [`SCHEMA`] makes: a row once the schema is there.
     pub const IS_PREPARED: &str =
         "SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND name = 'sluis_tiles_grow'";
@@ -107,13 +115,13 @@ pub mod postgres {
     /// [`ChainHead::of_last`](crate::ChainHead::of_last).
     pub const LAST: &str = "SELECT idx, chain FROM sluis.entries ORDER BY idx DESC LIMIT 1";
     /// Appends. Parameters: `origin` text, `id` bytea, `stream` smallint,
-    /// `entry` bytea, `random` bytea, `payload` text. Columns: `index` bigint,
+    /// `entry` bytea, `period` text, `sealed` bytea. Columns: `index` bigint,
     /// `previous` bytea, `chain` bytea.
     pub const APPEND: &str = "SELECT o_index AS index, o_previous AS previous, o_chain AS chain \
          FROM sluis.append($1, $2, $3, $4, $5, $6)";
     /// Reads. Parameters: first index bigint, limit bigint. Columns: as in
     /// [`Row`](crate::Row).
-    pub const READ: &str = "SELECT e.idx, e.id, e.stream, e.entry, e.chain, p.random, p.payload \
+    pub const READ: &str = "SELECT e.idx, e.id, e.stream, e.entry, e.chain, p.period, p.sealed \
          FROM sluis.entries e LEFT JOIN sluis.payloads p ON p.idx = e.idx \
          WHERE e.idx >= $1 ORDER BY e.idx LIMIT $2";
     /// Sequenced entries without their payloads. Parameters: first index bigint,
@@ -137,6 +145,15 @@ pub mod postgres {
     /// Moves it. Parameters: `origin` text, old size bigint, old root bytea, size
     /// bigint, root bytea. Column: boolean, whether the old one stood there.
     pub const ADVANCE_TRUSTED: &str = "SELECT sluis_trusted.advance($1, $2, $3, $4, $5)";
+    /// The key of a period, made of the candidate if it never had one. Parameters:
+    /// `origin` text, `period` text, candidate bytea. Columns: `wrapped` bytea,
+    /// `destroyed` text, one of them null.
+    pub const OBTAIN_PAYLOAD_KEY: &str =
+        "SELECT o_wrapped, o_destroyed FROM sluis_trusted.payload_key($1, $2, $3)";
+    /// The key of a period, or none. Parameters: `origin` text, `period` text. Columns:
+    /// as above.
+    pub const PAYLOAD_KEY: &str = "SELECT wrapped, destroyed FROM sluis_trusted.payload_keys \
+         WHERE origin = $1 AND period = $2";
     /// SQLSTATE of an id that stands for another entry.
     pub const CONFLICT: &str = "SL001";
     /// SQLSTATE of a database that holds the log of another origin.

@@ -1,4 +1,5 @@
-//! What a store returns: an entry as it was found, not yet believed.
+//! What a store returns: an entry as it was found, not yet believed. Sealed at
+//! first ([`SealedEntry`]); then as who holds the keys opened it ([`StoredEntry`]).
 
 use std::fmt;
 
@@ -10,6 +11,8 @@ use crate::commitment::CommitmentRandom;
 use crate::entry::{Entry, EntryError, Stream};
 use crate::hash::{base64url, from_base64url};
 use crate::id::EntryId;
+use crate::payload_key::PayloadKey;
+use crate::retention::RetentionPeriod;
 
 /// Most entries of one page.
 pub const MAX_PAGE_ENTRIES: u32 = 1_000;
@@ -18,6 +21,44 @@ pub const MAX_PAGE_ENTRIES: u32 = 1_000;
 ///
 /// The byte strings are as found: a row whose entry is damaged is still read
 /// and served, so that a verification can name it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "SealedJson", into = "SealedJson")]
+pub struct SealedEntry {
+    /// Where it stands.
+    pub index: u64,
+    /// Its identifier.
+    pub id: EntryId,
+    /// Its stream.
+    pub stream: Stream,
+    /// The bytes of the leaf.
+    pub entry: Vec<u8>,
+    /// The chain value with it.
+    pub chain: Vec<u8>,
+    /// The erasable part; none once it has been erased.
+    pub payload: Option<SealedPayload>,
+}
+
+/// The erasable part of a row.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SealedPayload {
+    /// The period under whose key it is sealed, as found.
+    pub period: String,
+    /// What [`PayloadKey::open`] takes.
+    pub sealed: Vec<u8>,
+}
+
+/// What is known of the key of a row's period.
+#[derive(Debug, Clone, Copy)]
+pub enum KnownKey<'a> {
+    /// It is here.
+    Held(&'a PayloadKey),
+    /// It was destroyed, and every payload of the period with it.
+    Destroyed,
+    /// There never was one: what stands there was not sealed by us.
+    Unknown,
+}
+
+/// A row whose payload was opened, if it could be.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "StoredJson", into = "StoredJson")]
 pub struct StoredEntry {
@@ -31,17 +72,55 @@ pub struct StoredEntry {
     pub entry: Vec<u8>,
     /// The chain value with it.
     pub chain: Vec<u8>,
-    /// The erasable part; none once it has been erased.
-    pub opening: Option<Opening>,
+    /// The erasable part.
+    pub erasable: Erasable,
 }
 
-/// The erasable part of an entry: what opens its commitment.
+/// What became of the erasable part of an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Erasable {
+    /// It was opened.
+    Opened(Opening),
+    /// It is there and does not open, though it should.
+    Unopened,
+    /// It was erased.
+    Erased,
+}
+
+impl Erasable {
+    /// What opens the commitment, if it was opened.
+    pub const fn opening_mut(&mut self) -> Option<&mut Opening> {
+        match self {
+            Self::Opened(opening) => Some(opening),
+            Self::Unopened | Self::Erased => None,
+        }
+    }
+}
+
+/// What opens the commitment of an entry.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Opening {
     /// The random of the commitment.
     pub random: Vec<u8>,
     /// The `CloudEvents` JSON text.
     pub payload: String,
+}
+
+/// Without the payload.
+impl fmt::Debug for SealedEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SealedEntry")
+            .field("index", &self.index)
+            .field("id", &self.id)
+            .field("payload", &self.payload)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for SealedPayload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SealedPayload({:?})", self.period)
+    }
 }
 
 /// Without the payload, which is personal data.
@@ -76,10 +155,10 @@ pub struct Row {
     pub entry: Vec<u8>,
     /// `chain`.
     pub chain: Vec<u8>,
-    /// `random`, null when erased.
-    pub random: Option<Vec<u8>>,
-    /// `payload`, null when erased.
-    pub payload: Option<String>,
+    /// `period`, null when erased.
+    pub period: Option<String>,
+    /// `sealed`, null when erased.
+    pub sealed: Option<Vec<u8>>,
 }
 
 /// Why a row or a JSON text is no stored entry.
@@ -100,8 +179,8 @@ pub enum StoredError {
         /// The row.
         index: u64,
     },
-    /// Only one of random and payload is there.
-    #[error("entry {index}: random and payload are erased together or not at all")]
+    /// A part of what is erased is there, and the other is not.
+    #[error("entry {index}: a payload is erased with all that belongs to it or not at all")]
     HalfErased {
         /// The row.
         index: u64,
@@ -125,6 +204,9 @@ pub enum CommitmentError {
     /// The random does not have 32 bytes.
     #[error("the random has {0} bytes")]
     Random(usize),
+    /// The payload is there and does not open.
+    #[error("the payload does not open under the key of its period")]
+    Unopened,
     /// The entry commits to another payload, random or id.
     #[error("the entry does not commit to this payload, random and id")]
     Mismatch,
@@ -147,9 +229,10 @@ impl StoredEntry {
 
     /// The payload, unless it was erased.
     pub fn payload(&self) -> Option<&str> {
-        self.opening
-            .as_ref()
-            .map(|opening| opening.payload.as_str())
+        match &self.erasable {
+            Erasable::Opened(opening) => Some(&opening.payload),
+            Erasable::Unopened | Erasable::Erased => None,
+        }
     }
 
     /// Whether reading this entry is reading about a person: it still has its
@@ -158,7 +241,7 @@ impl StoredEntry {
         let by_leaf = self
             .decode()
             .map_or(true, |entry| entry.outcome.is_about_a_person());
-        self.opening.is_some() && by_leaf
+        self.erasable != Erasable::Erased && by_leaf
     }
 
     /// The chain value, when it has the length of one.
@@ -169,8 +252,10 @@ impl StoredEntry {
     /// Checks that the payload is the one the entry commits to.
     pub fn verify_commitment(&self) -> Result<CommitmentState, CommitmentError> {
         let entry = self.decode()?;
-        let Some(Opening { random, payload }) = &self.opening else {
-            return Ok(CommitmentState::Erased);
+        let Opening { random, payload } = match &self.erasable {
+            Erasable::Opened(opening) => opening,
+            Erasable::Unopened => return Err(CommitmentError::Unopened),
+            Erasable::Erased => return Ok(CommitmentState::Erased),
         };
         let random = random
             .as_slice()
@@ -185,37 +270,66 @@ impl StoredEntry {
     }
 }
 
-impl TryFrom<Row> for StoredEntry {
+impl SealedEntry {
+    /// The period of its payload; none if that was erased, or names no period.
+    pub fn period(&self) -> Option<RetentionPeriod> {
+        let payload = self.payload.as_ref()?;
+        RetentionPeriod::parse(&payload.period).ok()
+    }
+
+    /// Opens it with what is known of the key of its period.
+    pub fn open(self, key: KnownKey<'_>) -> StoredEntry {
+        let entry = Entry::decode(&self.entry).ok();
+        let erasable = match (&self.payload, key) {
+            (None, _) | (Some(_), KnownKey::Destroyed) => Erasable::Erased,
+            (Some(_), KnownKey::Unknown) => Erasable::Unopened,
+            (Some(payload), KnownKey::Held(key)) => entry
+                .and_then(|entry| key.open(self.id, &entry.commitment, &payload.sealed))
+                .map_or(Erasable::Unopened, Erasable::Opened),
+        };
+        StoredEntry {
+            index: self.index,
+            id: self.id,
+            stream: self.stream,
+            entry: self.entry,
+            chain: self.chain,
+            erasable,
+        }
+    }
+}
+
+fn sealed_payload(
+    index: u64,
+    period: Option<String>,
+    sealed: Option<Vec<u8>>,
+) -> Result<Option<SealedPayload>, StoredError> {
+    match (period, sealed) {
+        (Some(period), Some(sealed)) => Ok(Some(SealedPayload { period, sealed })),
+        (None, None) => Ok(None),
+        (Some(_), None) | (None, Some(_)) => Err(StoredError::HalfErased { index }),
+    }
+}
+
+impl TryFrom<Row> for SealedEntry {
     type Error = StoredError;
 
     fn try_from(row: Row) -> Result<Self, StoredError> {
         let index = u64::try_from(row.index).map_err(|_| StoredError::Index(row.index))?;
         let stream = u8::try_from(row.stream).ok().and_then(Stream::from_code);
+        let payload = sealed_payload(index, row.period, row.sealed)?;
         Ok(Self {
             index,
             id: EntryId::from_stored(&row.id).map_err(|_| StoredError::Id { index })?,
             stream: stream.ok_or(StoredError::Stream { index })?,
             entry: row.entry,
             chain: row.chain,
-            opening: opening(index, row.random, row.payload)?,
+            payload,
         })
     }
 }
 
-fn opening(
-    index: u64,
-    random: Option<Vec<u8>>,
-    payload: Option<String>,
-) -> Result<Option<Opening>, StoredError> {
-    match (random, payload) {
-        (Some(random), Some(payload)) => Ok(Some(Opening { random, payload })),
-        (None, None) => Ok(None),
-        (Some(_), None) | (None, Some(_)) => Err(StoredError::HalfErased { index }),
-    }
-}
-
 /// The JSON form, binary in base64url without padding:
-/// `{"index","id","stream","entry","chain","random"?,"payload"?}`.
+/// `{"index","id","stream","entry","chain","random"?,"payload"?,"unopened"?}`.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct StoredJson {
@@ -228,13 +342,18 @@ struct StoredJson {
     random: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     payload: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    unopened: bool,
 }
 
 impl From<StoredEntry> for StoredJson {
     fn from(stored: StoredEntry) -> Self {
-        let (random, payload) = match stored.opening {
-            Some(Opening { random, payload }) => (Some(base64url(&random)), Some(payload)),
-            None => (None, None),
+        let unopened = stored.erasable == Erasable::Unopened;
+        let (random, payload) = match stored.erasable {
+            Erasable::Opened(Opening { random, payload }) => {
+                (Some(base64url(&random)), Some(payload))
+            }
+            Erasable::Unopened | Erasable::Erased => (None, None),
         };
         Self {
             index: stored.index,
@@ -244,6 +363,7 @@ impl From<StoredEntry> for StoredJson {
             chain: base64url(&stored.chain),
             random,
             payload,
+            unopened,
         }
     }
 }
@@ -259,13 +379,72 @@ impl TryFrom<StoredJson> for StoredEntry {
             .random
             .map(|random| bytes("random", &random))
             .transpose()?;
+        let erasable = match (random, json.payload, json.unopened) {
+            (Some(random), Some(payload), false) => Erasable::Opened(Opening { random, payload }),
+            (None, None, true) => Erasable::Unopened,
+            (None, None, false) => Erasable::Erased,
+            (_, _, _) => return Err(StoredError::HalfErased { index }),
+        };
         Ok(Self {
             index,
             id: json.id,
             stream: Stream::parse(&json.stream).ok_or(StoredError::Stream { index })?,
             entry: bytes("entry", &json.entry)?,
             chain: bytes("chain", &json.chain)?,
-            opening: opening(index, random, json.payload)?,
+            erasable,
+        })
+    }
+}
+
+/// The JSON form in which a store's own parts exchange rows, binary in base64url
+/// without padding: `{"index","id","stream","entry","chain","period"?,"sealed"?}`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SealedJson {
+    index: u64,
+    id: EntryId,
+    stream: String,
+    entry: String,
+    chain: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    period: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sealed: Option<String>,
+}
+
+impl From<SealedEntry> for SealedJson {
+    fn from(row: SealedEntry) -> Self {
+        let (period, sealed) = match row.payload {
+            Some(payload) => (Some(payload.period), Some(base64url(&payload.sealed))),
+            None => (None, None),
+        };
+        Self {
+            index: row.index,
+            id: row.id,
+            stream: row.stream.as_str().to_owned(),
+            entry: base64url(&row.entry),
+            chain: base64url(&row.chain),
+            period,
+            sealed,
+        }
+    }
+}
+
+impl TryFrom<SealedJson> for SealedEntry {
+    type Error = StoredError;
+
+    fn try_from(json: SealedJson) -> Result<Self, StoredError> {
+        let index = json.index;
+        let bytes =
+            |member, text: &str| from_base64url(text).ok_or(StoredError::Base64 { index, member });
+        let sealed = json.sealed.map(|text| bytes("sealed", &text)).transpose()?;
+        Ok(Self {
+            index,
+            id: json.id,
+            stream: Stream::parse(&json.stream).ok_or(StoredError::Stream { index })?,
+            entry: bytes("entry", &json.entry)?,
+            chain: bytes("chain", &json.chain)?,
+            payload: sealed_payload(index, json.period, sealed)?,
         })
     }
 }

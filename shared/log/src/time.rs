@@ -7,6 +7,7 @@ use thiserror::Error;
 /// The last millisecond of the year 9999, the last that RFC 3339 can write.
 const LAST_MILLIS: u64 = 253_402_300_799_999;
 const MILLIS_PER_MINUTE: u64 = 60_000;
+const MILLIS_PER_HOUR: u64 = 3_600_000;
 const MILLIS_PER_DAY: u64 = 86_400_000;
 
 /// An instant, in milliseconds since 1970-01-01T00:00:00Z.
@@ -44,6 +45,64 @@ impl UnixMillis {
     pub fn minute(self) -> Minute {
         // The last minute of 9999 is 4 223 371 679, below 2^32.
         Minute(u32::try_from(self.0 / MILLIS_PER_MINUTE).unwrap_or(u32::MAX))
+    }
+
+    /// The month, UTC.
+    pub(crate) fn month(self) -> Month {
+        let (year, month, _) = civil_date(self.0 / MILLIS_PER_DAY);
+        Month::at(year, month)
+    }
+
+    /// The month in Brussels. Summer time begins on the last Sunday of March and ends
+    /// on that of October, so the firsts of April to October begin two hours before
+    /// UTC's, and the others one.
+    pub(crate) fn month_in_brussels(self) -> Month {
+        let ahead = |hours: u64| Self(self.0.saturating_add(hours * MILLIS_PER_HOUR)).month();
+        let summer = ahead(2);
+        if (4..=10).contains(&summer.of_year()) {
+            summer
+        } else {
+            ahead(1)
+        }
+    }
+}
+
+/// A month of a year, counted from that of year 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Month(u32);
+
+impl Month {
+    /// A month of the years 1970 to 9999.
+    pub(crate) fn new(year: u64, month: u64) -> Option<Self> {
+        let known = (1970..=9999).contains(&year) && (1..=12).contains(&month);
+        known.then(|| Self::at(year, month))
+    }
+
+    fn at(year: u64, month: u64) -> Self {
+        // Years have four digits, or five right at the end of what there is.
+        Self(u32::try_from(year * 12 + month - 1).unwrap_or(u32::MAX))
+    }
+
+    /// 1 to 12.
+    const fn of_year(self) -> u32 {
+        self.0 % 12 + 1
+    }
+
+    /// The next January.
+    pub(crate) const fn january_after(self) -> Self {
+        Self((self.0 / 12 + 1) * 12)
+    }
+
+    /// So many months later.
+    pub(crate) const fn plus(self, months: u32) -> Self {
+        Self(self.0.saturating_add(months))
+    }
+}
+
+/// `2026-01`.
+impl fmt::Display for Month {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}", self.0 / 12, self.of_year())
     }
 }
 

@@ -8,8 +8,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use sluis_log::{
     ChainHead, ChainVerifier, CommitmentError, ENTRY_BYTES, Entry, EntryError, EntryId, EntryPage,
-    Fault, FsckError, IdCheck, MemoryLog, Origin, OriginError, OutcomeCode, RECENT_IDS,
-    StoredEntry, Stream, conformance, verify_chain,
+    Erasable, Fault, FsckError, IdCheck, MemoryLog, Origin, OriginError, OutcomeCode, RECENT_IDS,
+    SealedEntry, StoredEntry, Stream, conformance, verify_chain,
 };
 use support::{AT, origin, sealed};
 
@@ -21,7 +21,7 @@ fn log_of(kinds: &[u8]) -> Vec<StoredEntry> {
         log.append(&sealed(*kind, [number; 16], [number ^ 0x80; 32], at))
             .unwrap();
     }
-    log.read(0, u32::MAX)
+    conformance::opened(log.read(0, u32::MAX))
 }
 
 fn first_fault(entries: Vec<StoredEntry>) -> FsckError {
@@ -46,7 +46,7 @@ fn the_format_is_what_the_documentation_says() {
     );
     assert_eq!(
         hex(&pending.leaf_hash().0),
-        "a67473acce7282cf26d00650721a06fc887142cf3060dafff076acdec0f86343"
+        "4814bc1a6fb2ada974e5609c38ca2c9790cd39d853248e742f7d4a36174b657f"
     );
     let genesis = ChainHead::genesis(&origin());
     assert_eq!(
@@ -55,7 +55,7 @@ fn the_format_is_what_the_documentation_says() {
     );
     assert_eq!(
         hex(&genesis.followed_by(pending.leaf_hash()).hash.0),
-        "4bf0d1fbf9716a703ccf0371a79f111a6a3bc037c62de6736c32cd6497116db2"
+        "fc3ee1e804196850128eb1bd85f14010399a6487e59a4e534e7a786c3d6f7fdd"
     );
 }
 
@@ -155,12 +155,12 @@ fn every_fault_is_named_with_its_index() {
     assert_eq!(first_fault(other_stream), at(0, fault));
 
     let mut payload = log.clone();
-    payload[5].opening = log[4].opening.clone();
+    payload[5].erasable = log[4].erasable.clone();
     let fault = Fault::WrongCommitment(CommitmentError::Mismatch);
     assert_eq!(first_fault(payload), at(5, fault));
 
     let mut random = log.clone();
-    random[3].opening.as_mut().unwrap().random.pop();
+    random[3].erasable.opening_mut().unwrap().random.pop();
     let fault = Fault::WrongCommitment(CommitmentError::Random(31));
     assert_eq!(first_fault(random), at(3, fault));
 
@@ -187,7 +187,7 @@ fn a_writer_that_counted_a_retry_twice_is_found() {
             let receipt = head.receipt_for(&pending);
             let mut one = MemoryLog::new(origin());
             one.append(&pending).unwrap();
-            let mut stored = one.read(0, 1).remove(0);
+            let mut stored = conformance::opened(one.read(0, 1)).remove(0);
             stored.index = receipt.index;
             stored.chain = receipt.chain.0.to_vec();
             verifier.next(&stored)?;
@@ -225,7 +225,7 @@ fn erasing_payloads_leaves_the_chain_whole() {
     }
     let before = log.head();
     assert!(log.erase(1) && log.erase(4) && !log.erase(4) && !log.erase(5));
-    let entries = log.read(0, 10);
+    let entries = conformance::opened(log.read(0, 10));
     assert_eq!(entries[1].payload(), None);
     let mut verifier = ChainVerifier::new(&origin(), IdCheck::All);
     entries
@@ -264,7 +264,7 @@ fn the_log_in_memory_conforms() {
         ) -> Result<sluis_log::Receipt, Self::Error> {
             self.0.append(pending)
         }
-        fn read(&mut self, from: u64, limit: u32) -> Result<Vec<StoredEntry>, Self::Error> {
+        fn read(&mut self, from: u64, limit: u32) -> Result<Vec<SealedEntry>, Self::Error> {
             Ok(self.0.read(from, limit))
         }
         fn is_conflict(_: &Self::Error) -> bool {
@@ -294,7 +294,7 @@ fn the_suite_finds_stores_that_do_not_conform() {
             self.last += 1;
             self.log.append(pending)
         }
-        fn read(&mut self, from: u64, limit: u32) -> Result<Vec<StoredEntry>, Self::Error> {
+        fn read(&mut self, from: u64, limit: u32) -> Result<Vec<SealedEntry>, Self::Error> {
             Ok(self.log.read(from, limit))
         }
         fn is_conflict(_: &Self::Error) -> bool {
@@ -330,12 +330,42 @@ fn the_suite_finds_stores_that_do_not_conform() {
 }
 
 #[test]
+fn a_sealed_payload_that_was_changed_is_found_where_it_is() {
+    let mut log = MemoryLog::new(origin());
+    for number in 0..3 {
+        log.append(&sealed(number, [number; 16], [number; 32], AT))
+            .unwrap();
+    }
+    let entries = log.read(0, 10);
+    let fault = Fault::WrongCommitment(CommitmentError::Unopened);
+    let length = entries[1].payload.as_ref().unwrap().sealed.len();
+    for at in [0, 31, 32, length - 1] {
+        let mut damaged = entries.clone();
+        damaged[1].payload.as_mut().unwrap().sealed[at] ^= 1;
+        let read = conformance::opened(damaged);
+        let found = first_fault(read.clone());
+        assert_eq!(found, FsckError { index: 1, fault }, "{at}");
+        // It arrives so at a reader who is far away.
+        let json = serde_json::to_string(&read).unwrap();
+        let read: Vec<StoredEntry> = serde_json::from_str(&json).unwrap();
+        assert_eq!(first_fault(read), found);
+    }
+    // Under another entry of the same period, or said to be of another period.
+    let mut moved = entries.clone();
+    moved[1].payload = entries[2].payload.clone();
+    assert_eq!(first_fault(conformance::opened(moved)).index, 1);
+    let mut elsewhere = entries;
+    "accesses/2999-01-01".clone_into(&mut elsewhere[1].payload.as_mut().unwrap().period);
+    assert_eq!(first_fault(conformance::opened(elsewhere)).index, 1);
+}
+
+#[test]
 fn reading_about_a_person_is_told_from_reading_about_the_log() {
     let log = log_of(&[0, 1, 2, 3, 4, 5]);
     let about: Vec<bool> = log.iter().map(StoredEntry::is_about_a_person).collect();
     assert_eq!(about, [true, true, true, true, false, false]);
     let erased = StoredEntry {
-        opening: None,
+        erasable: Erasable::Erased,
         ..log[0].clone()
     };
     assert!(!erased.is_about_a_person());
@@ -386,7 +416,7 @@ fn a_stored_entry_is_read_strictly() {
             json.remove("random");
         })
         .unwrap_err(),
-        "entry 0: random and payload are erased together or not at all"
+        "entry 0: a payload is erased with all that belongs to it or not at all"
     );
     assert_eq!(
         with(|json| {
@@ -438,7 +468,7 @@ proptest! {
     fn stored_entries_survive_their_json_form(kinds in vec(0..6_u8, 1..4), erased: bool) {
         for mut stored in log_of(&kinds) {
             if erased {
-                stored.opening = None;
+                stored.erasable = Erasable::Erased;
             }
             let json = serde_json::to_string(&stored).unwrap();
             prop_assert_eq!(serde_json::from_str::<StoredEntry>(&json).unwrap(), stored);
@@ -462,9 +492,9 @@ proptest! {
         match part {
             0 => flip(&mut stored.entry),
             1 => flip(&mut stored.chain),
-            2 => flip(&mut stored.opening.as_mut().unwrap().random),
+            2 => flip(&mut stored.erasable.opening_mut().unwrap().random),
             3 => {
-                let payload = &mut stored.opening.as_mut().unwrap().payload;
+                let payload = &mut stored.erasable.opening_mut().unwrap().payload;
                 let mut bytes = payload.clone().into_bytes();
                 flip(&mut bytes);
                 // A payload that is no text any more is not even read back.

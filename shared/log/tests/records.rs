@@ -6,14 +6,19 @@ mod support;
 
 use serde_json::{Value, json};
 use sluis_log::{
-    CommitmentRandom, DecisionRecord, EntryId, Envelope, Event, EventSource, MAX_CHECKS,
-    MAX_TEXT_BYTES, OperationFacts, PayloadError, PendingEntry, PolicyDigest, Receipt,
-    RefusalAggregate, Stream, TraceId, UnixMillis, seal,
+    CommitmentRandom, DecisionRecord, EntryError, EntryId, Envelope, Event, EventSource,
+    MAX_CHECKS, MAX_TEXT_BYTES, OperationFacts, PayloadError, PendingEntry, PendingError,
+    PolicyDigest, Receipt, RefusalAggregate, RetentionPeriodError, Stream, TraceId, UnixMillis,
+    conformance, seal,
 };
 use support::{AT, sealed, source, with_event};
 
+fn text_of(pending: &PendingEntry) -> String {
+    conformance::opening(pending).unwrap().payload
+}
+
 fn payload(kind: u8) -> Value {
-    serde_json::from_str(sealed(kind, [1; 16], [2; 32], AT).payload()).unwrap()
+    serde_json::from_str(&text_of(&sealed(kind, [1; 16], [2; 32], AT))).unwrap()
 }
 
 const ID: &str = "01010101-0101-4101-8101-010101010101";
@@ -221,15 +226,17 @@ fn seal_aggregate(reason: &str) -> Result<PendingEntry, PayloadError> {
         until: at,
         shadow: false,
     });
-    seal(&envelope, &event, CommitmentRandom::new([0; 32]))
+    let key = conformance::key(Stream::Refusals);
+    seal(&envelope, &event, CommitmentRandom::new([0; 32]), &key)
 }
 
 #[test]
 fn text_is_bounded_and_cannot_break_the_json() {
     let nasty = "\u{0}\n\r\"\\\u{1b}[2J\u{2028}</script>";
     let sealed = seal_aggregate(nasty).unwrap();
-    assert!(!sealed.payload().bytes().any(|byte| byte < 0x20));
-    let back: Value = serde_json::from_str(sealed.payload()).unwrap();
+    let text = text_of(&sealed);
+    assert!(!text.bytes().any(|byte| byte < 0x20));
+    let back: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(back["data"]["reason"], nasty);
 
     assert!(seal_aggregate(&"x".repeat(MAX_TEXT_BYTES)).is_ok());
@@ -259,6 +266,7 @@ fn lists_and_their_items_are_bounded() {
                 &envelope,
                 &Event::Decision(record),
                 CommitmentRandom::new([0; 32]),
+                &conformance::key(Stream::Accesses),
             )
         };
         let checks = vec![record.checks[0]; MAX_CHECKS + 1];
@@ -350,54 +358,68 @@ fn a_trace_id_is_short_and_plain() {
 }
 
 #[test]
-fn nothing_sealed_or_stored_shows_its_payload_in_debug() {
+fn nothing_sealed_or_stored_shows_its_payload() {
     let pending = sealed(0, [1; 16], [2; 32], AT);
-    let text = format!("{pending:?} {:?}", pending.random());
-    assert!(
-        !text.contains("simPensionOverview") && !text.contains("[2, 2"),
-        "{text}"
-    );
+    let (debug, head) = (format!("{pending:?}"), pending.head_json().unwrap());
+    for text in [debug, head] {
+        assert!(
+            !text.contains("simPensionOverview") && !text.contains("[2, 2"),
+            "{text}"
+        );
+    }
+    let needle = b"simPensionOverview";
+    let found = pending.sealed().windows(needle.len()).any(|w| w == needle);
+    assert!(!found && !pending.sealed().windows(32).any(|w| w == [2; 32]));
 }
 
 #[test]
-fn a_pending_entry_survives_its_json_form_and_nothing_else_does() {
+fn a_pending_entry_survives_its_wire_form_and_is_read_strictly() {
     let pending = sealed(0, [1; 16], [2; 32], AT);
-    let json = serde_json::to_value(&pending).unwrap();
-    assert_eq!(
-        serde_json::from_value::<PendingEntry>(json.clone()).unwrap(),
-        pending
-    );
+    let head = pending.head_json().unwrap();
+    let read = PendingEntry::from_parts(&head, pending.sealed().to_vec()).unwrap();
+    assert_eq!(read, pending);
 
-    let other = serde_json::to_value(sealed(0, [1; 16], [3; 32], AT)).unwrap();
+    let json: Value = serde_json::from_str(&head).unwrap();
     let with = |name: &str, value: Value| {
         let mut json = json.clone();
         json[name] = value;
-        serde_json::from_value::<PendingEntry>(json)
-            .unwrap_err()
-            .to_string()
+        PendingEntry::from_parts(&json.to_string(), pending.sealed().to_vec()).unwrap_err()
     };
-    let mismatch = "the entry does not commit to this payload";
-    assert_eq!(with("random", other["random"].clone()), mismatch);
-    assert_eq!(with("entry", other["entry"].clone()), mismatch);
-    assert_eq!(with("payload", json!("{}")), mismatch);
+    let id = with("id", json!("01010101-0101-1101-8101-010101010101"));
+    assert_eq!(id, PendingError::Id);
+    assert_eq!(with("entry", json!("AA==")), PendingError::Base64);
+    let short = EntryError::Length(1);
+    assert_eq!(with("entry", json!("AQ")), PendingError::Entry(short));
     assert_eq!(
-        with("id", json!("01010101-0101-4101-8101-010101010102")),
-        mismatch
+        with("period", json!("accesses/2037-1-1")),
+        PendingError::Period(RetentionPeriodError)
     );
     assert_eq!(
-        with("id", json!("01010101-0101-1101-8101-010101010101")),
-        "id is not a version 4 UUID"
+        with("period", json!("refusals/2037-01-01")),
+        PendingError::Stream
     );
-    assert_eq!(with("random", json!("AA")), "random is not 32 bytes");
-    assert_eq!(
-        with("random", json!("AA==")),
-        "random is not base64url without padding"
-    );
-    assert_eq!(
-        with("entry", json!("AQ")),
-        "entry: an entry has 71 bytes, not 1"
-    );
-    assert!(with("extra", json!(1)).contains("unknown field `extra`"));
+    assert_eq!(with("extra", json!(1)), PendingError::Head);
+    for length in [0, 47, sluis_log::MAX_SEALED_BYTES + 1] {
+        assert_eq!(
+            PendingEntry::from_parts(&head, vec![0; length]),
+            Err(PendingError::Sealed(length))
+        );
+    }
+}
+
+#[test]
+fn a_record_is_sealed_only_under_a_key_of_its_stream() {
+    with_event(0, |event| {
+        let envelope = Envelope {
+            source: &source(),
+            id: EntryId::from_random([1; 16]),
+            at: UnixMillis::new(AT).unwrap(),
+            policy: PolicyDigest([0; 32]),
+        };
+        let key = conformance::key(Stream::Refusals);
+        let sealed = seal(&envelope, event, CommitmentRandom::new([0; 32]), &key);
+        assert_eq!(sealed, Err(PayloadError::Period(key.period())));
+    });
 }
 
 #[test]

@@ -14,9 +14,9 @@ use sluis_log::trace::{
 };
 use sluis_log::{
     BackendResult, Check, CheckOutcome, CommitmentRandom, DecisionRecord, DeliberationFacts,
-    EntryId, Envelope, Epoch, EpochKey, Event, EventSource, GateMode, HolderIdentity, MandateFacts,
-    MemoryLog, OperationFacts, Origin, OutcomeRecord, PolicyDigest, ReferenceKey, StoredEntry,
-    TokenFacts, Trace, TraceId, UnixMillis, Verdict, seal,
+    EntryId, Envelope, Epoch, EpochKey, Erasable, Event, EventSource, GateMode, HolderIdentity,
+    MandateFacts, MemoryLog, OperationFacts, Origin, OutcomeRecord, PolicyDigest, ReferenceKey,
+    StoredEntry, TokenFacts, Trace, TraceId, UnixMillis, Verdict, conformance, seal,
 };
 
 const AT: u64 = 1_767_323_045_678;
@@ -247,7 +247,8 @@ fn sealed(log: &mut MemoryLog, id: EntryId, at: u64, event: &Event<'_>) {
         at: UnixMillis::new(at).unwrap(),
         policy: PolicyDigest(POLICY),
     };
-    let pending = seal(&envelope, event, CommitmentRandom::new([5; 32])).unwrap();
+    let key = conformance::key(event.outcome_code().stream());
+    let pending = seal(&envelope, event, CommitmentRandom::new([5; 32]), &key).unwrap();
     log.append(&pending).unwrap();
 }
 
@@ -260,7 +261,7 @@ fn log_of(samples: &[Sample]) -> Vec<StoredEntry> {
     for sample in samples {
         sample.append(&mut log);
     }
-    log.read(0, u32::MAX)
+    conformance::opened(log.read(0, u32::MAX))
 }
 
 fn trace_with(
@@ -774,7 +775,7 @@ fn readers_see_what_is_theirs() {
 fn what_was_erased_or_altered_is_said_and_not_believed() {
     let sample = Sample::new(1);
     let mut entries = log_of(&[sample, Sample::new(2)]);
-    entries[0].opening = None;
+    entries[0].erasable = Erasable::Erased;
     let made = trace_with(&sample.query(), &LogKeys::default(), &entries, &[], &[]);
     assert_eq!(made.calls().count(), 0);
     assert_eq!(report(&made, Audience::Supervisor).erased, 1);
@@ -788,7 +789,7 @@ fn what_was_erased_or_altered_is_said_and_not_believed() {
     assert_eq!(found, [Finding::PayloadErased]);
 
     let mut entries = log_of(&[sample]);
-    let opening = entries[0].opening.as_mut().unwrap();
+    let opening = entries[0].erasable.opening_mut().unwrap();
     opening.payload = opening
         .payload
         .replace("getPensionOverview", "getSomethingElse!!");
@@ -810,7 +811,7 @@ fn a_trace_has_a_bound() {
         ..Sample::new(1)
     }
     .append(&mut log);
-    let entry = log.read(0, 1).remove(0);
+    let entry = conformance::opened(log.read(0, 1)).remove(0);
     let (query, keys) = (Sample::new(1).query(), LogKeys::default());
     let mut tracer = Tracer::new(&query, &keys);
     tracer.log(&origin());

@@ -28,6 +28,7 @@
 mod catalogue;
 mod decide;
 mod decision;
+mod log_retention;
 mod question;
 mod reason;
 mod rule;
@@ -44,6 +45,7 @@ pub use catalogue::{
 };
 pub use decide::{decide, decide_in_shadow};
 pub use decision::{Allowance, AppliedRule, Decision, Outcome};
+pub use log_retention::{LogRetention, LogRetentionError, MAX_LOG_YEARS};
 pub use question::{Basis, Environment, Operation, OperationError, Question, VerificationSystem};
 pub use reason::DenyReason;
 pub use rule::Rule;

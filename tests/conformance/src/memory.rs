@@ -97,6 +97,7 @@ impl MemoryTarget {
             log_key: Base64UrlUnpadded::encode_string(&[2; 32]),
             assertion_key: self.assertion_key.to_private_jwk_json().to_string(),
             checkpoint_key: Base64UrlUnpadded::encode_string(&[3; 32]),
+            payload_key: Base64UrlUnpadded::encode_string(&[5; 32]),
             auditor_key: Base64UrlUnpadded::encode_string(&[4; 32]),
             operator_token: None,
         })
@@ -218,10 +219,12 @@ impl Target for MemoryTarget {
 
     fn witness(&self, _expected: Option<&str>) -> Result<Witness, TargetError> {
         let last = self.seen.get();
-        let (now, reasons) = self.with(|_, platform| {
+        let (now, reasons) = self.with(|gate, platform| {
             // Counts are recorded after the answer; this moves the clock.
             pollster::block_on(platform.run_deferred());
-            let entries = platform.entries();
+            let sealed = platform.entries();
+            let opening = gate.open_entries(platform, sealed);
+            let entries = pollster::block_on(opening).unwrap_or_default();
             let reasons: Vec<String> = entries
                 .iter()
                 .skip(last.entries)

@@ -2,7 +2,8 @@
 
 use sluis_log::{
     ChainHead, ChainVerifier, ENTRY_BYTES, Entry, EntryId, EntryPage, ExportHeader, IdCheck,
-    MemoryLog, Origin, PendingEntry, Receipt, Row, StoredEntry,
+    KnownKey, MemoryLog, Origin, PayloadKey, PendingEntry, Receipt, RetentionPeriod, Row,
+    SealedEntry, StoredEntry, WrappedKey, WrappingKey,
 };
 
 use crate::Parser;
@@ -69,40 +70,62 @@ fn log_row(input: &[u8]) {
         take(usize::from(length) * 4)
     };
     let (stream, id, entry) = (column(), column(), column());
-    let (chain, random, payload) = (column(), column(), column());
+    let (chain, period, sealed) = (column(), column(), column());
     let row = Row {
         index,
         id,
         stream: i64::from(stream.first().copied().unwrap_or_default()),
         entry,
         chain,
-        random: (!random.is_empty()).then_some(random),
-        payload: (!payload.is_empty()).then(|| String::from_utf8_lossy(&payload).into_owned()),
+        period: (!period.is_empty()).then(|| {
+            let text = String::from_utf8_lossy(&period);
+            text.trim_end_matches('\0').to_owned()
+        }),
+        sealed: (!sealed.is_empty()).then_some(sealed),
     };
     let Ok(origin) = Origin::parse("sluis.invalid/log") else {
         return;
     };
     let _ = ChainHead::of_last(&origin, Some((row.index, &row.chain)));
-    if let Ok(stored) = StoredEntry::try_from(row) {
-        look_at(&stored);
+    if let Ok(stored) = SealedEntry::try_from(row) {
+        let period = stored.period();
+        let key = period.map(|period| PayloadKey::new(&origin, period, [7; 32]));
+        let opened = stored.open(key.as_ref().map_or(KnownKey::Unknown, KnownKey::Held));
+        look_at(&opened);
     }
 }
 
-/// What a Worker and the log's Durable Object say to each other: an entry to append, or a receipt.
+/// What a Worker and the log's Durable Objects say to each other: an entry to append (its head, a line feed, the sealed
+/// payload), rows, a receipt; and a wrapped key with its period before it.
 fn log_message(input: &[u8]) {
-    if let Ok(pending) = serde_json::from_slice::<PendingEntry>(input)
-        && let Ok(origin) = Origin::parse("sluis.invalid/log")
-    {
+    let Ok(origin) = Origin::parse("sluis.invalid/log") else {
+        return;
+    };
+    let end = input.iter().position(|byte| *byte == b'\n');
+    let (head, rest) = input.split_at(end.unwrap_or(input.len()));
+    let head = String::from_utf8_lossy(head);
+    let sealed = rest.get(1..).unwrap_or_default();
+    if let Ok(period) = RetentionPeriod::parse(&head) {
+        assert_eq!(period.to_string(), head);
+        let wrapping = WrappingKey::derive(&[1; 32]);
+        let wrapped = WrappedKey::try_from(sealed).ok();
+        let _ = wrapped.and_then(|wrapped| wrapping.unwrap(&origin, period, &wrapped));
+    }
+    if let Ok(pending) = PendingEntry::from_parts(&head, sealed.to_vec()) {
         let mut log = MemoryLog::new(origin);
         if let Ok(receipt) = log.append(&pending) {
             assert!(receipt.is_for(&pending));
-            let entries = log.read(0, 1);
-            assert!(
-                entries
-                    .iter()
-                    .all(|stored| stored.verify_commitment().is_ok())
-            );
+            let key = PayloadKey::new(log.origin(), pending.period(), [7; 32]);
+            for stored in log.read(0, 1) {
+                assert_eq!(stored.period(), Some(pending.period()));
+                look_at(&stored.open(KnownKey::Held(&key)));
+            }
         }
+    }
+    if let Ok(row) = serde_json::from_slice::<SealedEntry>(input) {
+        let again = serde_json::to_vec(&row).ok();
+        let again = again.and_then(|json| serde_json::from_slice::<SealedEntry>(&json).ok());
+        assert!(again.as_ref() == Some(&row));
     }
     let _ = serde_json::from_slice::<Receipt>(input);
 }

@@ -92,6 +92,7 @@ fn gate() -> Option<Rc<Gate>> {
         log_key: KEY.to_owned(),
         assertion_key: PRIVATE_KEY.to_owned(),
         checkpoint_key: KEY.to_owned(),
+        payload_key: KEY.to_owned(),
         auditor_key: KEY.to_owned(),
         operator_token: Some("an operator token of the test, long enough".to_owned()),
     })

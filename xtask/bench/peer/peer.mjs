@@ -7,7 +7,7 @@
 // and signs the assertion. It has no catalogue, no cache, no strict JSON and no
 // strict Ed25519: leaner than ours, not heavier. Its record is ours member by
 // member, with the same keyed references and list of checks (a constant here);
-// it is sealed, linked and forgotten, as ours is over its log in memory, or with
+// it is committed to, encrypted, linked and forgotten, as ours is over its log in memory, or with
 // PEER_LOG appended to the same Durable Object.
 
 import { SignJWT, createLocalJWKSet, importJWK, jwtVerify } from "jose";
@@ -53,6 +53,14 @@ async function start(env) {
     assertion: await importJWK(JSON.parse(env.SLUIS_ASSERTION_KEY), "EdDSA"),
     references: await epochKey(env, new Date()),
     receipts: await receiptKey(env),
+    // The cipher that costs least here; ours must do without hardware on the other platform.
+    payloads: await crypto.subtle.importKey(
+      "raw",
+      Uint8Array.fromBase64(env.SLUIS_PAYLOAD_KEY, { alphabet: "base64url" }),
+      "AES-GCM",
+      false,
+      ["encrypt"],
+    ),
   };
 }
 
@@ -98,6 +106,7 @@ const CAPABILITY = encoder.encode("sluis receipt capability v1\0");
 const ORIGIN = "gate.simulation.sluis.invalid/log";
 const COMMITMENT = encoder.encode("sluis log commitment v1\0");
 const CHAIN = encoder.encode("sluis log chain v1\0");
+const PAYLOAD = encoder.encode("sluis log payload v1\0accesses/2037-01-01\0gate.simulation.sluis.invalid/log\0");
 let head = new Uint8Array(32);
 let size = 0;
 
@@ -135,7 +144,7 @@ async function reference(key, domain, ...parts) {
 }
 
 /** Seals an entry as `sluis-log` does and appends it; the index. */
-async function record(env, references, token, claims, mandate, trace, id, now) {
+async function record(env, { references, payloads }, token, claims, mandate, trace, id, now) {
   const random = crypto.getRandomValues(new Uint8Array(32));
   const payload = JSON.stringify({
     specversion: "1.0",
@@ -178,6 +187,10 @@ async function record(env, references, token, claims, mandate, trace, id, now) {
   const message = concat(COMMITMENT, bytes, encoder.encode(payload));
   const key = await crypto.subtle.importKey("raw", random, HMAC, false, ["sign"]);
   const commitment = await crypto.subtle.sign("HMAC", key, message);
+  const iv = new Uint8Array(commitment, 0, 12);
+  const cipher = { name: "AES-GCM", iv, additionalData: concat(PAYLOAD, bytes) };
+  const clear = concat(random, encoder.encode(payload));
+  const sealed = new Uint8Array(await crypto.subtle.encrypt(cipher, payloads, clear));
   const entry = new Uint8Array(71);
   entry.set([1, 1, 1]);
   new DataView(entry.buffer).setUint32(3, Math.floor(now / 60_000));
@@ -188,7 +201,8 @@ async function record(env, references, token, claims, mandate, trace, id, now) {
     return { index: size++, leaf };
   }
   const receipt = await env.AUDIT_LOG.getByName("log").append(
-    JSON.stringify({ id, entry: base64url(entry), random: base64url(random), payload }),
+    JSON.stringify({ id, entry: base64url(entry), period: "accesses/2037-01-01" }),
+    sealed,
   );
   if (typeof receipt !== "string") throw new Error(`the log answered ${receipt}`);
   return { index: JSON.parse(receipt).index, leaf };
@@ -207,7 +221,8 @@ async function receiptField(key, index, leaf) {
 
 async function decide(request, env) {
   const trace = crypto.randomUUID();
-  const { keys, pseudonym, assertion, references, receipts } = await (started ??= start(env));
+  const secrets = await (started ??= start(env));
+  const { keys, pseudonym, assertion, receipts } = secrets;
   if (request.headers.get("x-original-method") !== "GET") return problem(404, "resourceNotFound", trace);
   const path = ROUTE.exec(request.headers.get("x-original-uri") ?? "");
   if (path === null) return problem(404, "resourceNotFound", trace);
@@ -228,7 +243,7 @@ async function decide(request, env) {
   const derived = await crypto.subtle.sign("HMAC", pseudonym, encoder.encode(`sluis subject v1\0${path[1]}`));
   if (base64url(derived) !== claims.sub) return problem(403, "missingPermission", trace);
   const id = crypto.randomUUID();
-  const { index, leaf } = await record(env, references, authorization.slice(7), claims, mandate, trace, id, now);
+  const { index, leaf } = await record(env, secrets, authorization.slice(7), claims, mandate, trace, id, now);
   const iat = Math.floor(now / 1000);
   const target = await crypto.subtle.digest("SHA-256", encoder.encode(path[0]));
   const signed = await new SignJWT({

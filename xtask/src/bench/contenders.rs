@@ -103,6 +103,7 @@ impl Party {
             ("SLUIS_PSEUDONYM_KEY", pseudonym),
             ("SLUIS_LOG_KEY", random_secret(32)?),
             ("SLUIS_CHECKPOINT_KEY", random_secret(32)?),
+            ("SLUIS_PAYLOAD_KEY", random_secret(32)?),
             ("SLUIS_ASSERTION_KEY", assertion),
             ("SLUIS_AUDITOR_KEY", random_secret(32)?),
             (

@@ -167,7 +167,7 @@ mod tests {
             log.append(&conformance::sample(number, 0).unwrap())
                 .unwrap();
         }
-        let entries = log.read(0, u32::MAX);
+        let entries = conformance::opened(log.read(0, u32::MAX));
         let leaves: Vec<LeafHash> = entries.iter().map(|e| LeafHash::of(&e.entry)).collect();
         for size in 1..=entries.len() {
             let head = integrate(&EdgeTiles::empty(), &leaves[..size])

@@ -252,8 +252,7 @@ fn records_whose_own_chain_holds_but_that_the_tree_does_not_have_are_found() {
     let records = fs::read_to_string(log.join("records.jsonl")).unwrap();
     let mut lines = vec![records.lines().next().unwrap().to_owned()];
     lines.extend(
-        other
-            .read(0, 9)
+        conformance::opened(other.read(0, 9))
             .iter()
             .map(|entry| serde_json::to_string(entry).unwrap()),
     );

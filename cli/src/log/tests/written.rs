@@ -5,8 +5,8 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use sluis_log::{
-    ChainHead, Checkpoint, EdgeTiles, EntryBundle, ExportHeader, KeyName, LeafHash, NoteSigner,
-    Opening, Origin, StoredEntry, TILE_WIDTH, TileId, TilePath, conformance, integrate,
+    ChainHead, Checkpoint, EdgeTiles, EntryBundle, Erasable, ExportHeader, KeyName, LeafHash,
+    NoteSigner, Origin, StoredEntry, TILE_WIDTH, TileId, TilePath, conformance, integrate,
 };
 
 /// The origin of every log here.
@@ -54,10 +54,8 @@ pub(super) fn write_as(folder: &Path, origin: &Origin, size: u64, with_records: 
             let pending = conformance::sample(number, 0).unwrap();
             chain = chain.followed_by(pending.leaf_hash());
             entries.push(pending.entry_bytes().to_vec());
-            let opening = (number % 100 != 99).then(|| Opening {
-                random: pending.random().as_bytes().to_vec(),
-                payload: pending.payload().to_owned(),
-            });
+            let kept = (number % 100 != 99).then(|| conformance::opening(&pending).unwrap());
+            let erasable = kept.map_or(Erasable::Erased, Erasable::Opened);
             if let Some(records) = &mut records {
                 let stored = StoredEntry {
                     index: number,
@@ -65,7 +63,7 @@ pub(super) fn write_as(folder: &Path, origin: &Origin, size: u64, with_records: 
                     stream: pending.stream(),
                     entry: pending.entry_bytes().to_vec(),
                     chain: chain.hash.0.to_vec(),
-                    opening,
+                    erasable,
                 };
                 serde_json::to_writer(&mut *records, &stored).unwrap();
                 records.write_all(b"\n").unwrap();

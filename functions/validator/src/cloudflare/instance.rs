@@ -67,6 +67,7 @@ fn start(env: &Env) -> Result<Rc<Gate>, StartError> {
         log_key: secret(env, "SLUIS_LOG_KEY")?,
         assertion_key: secret(env, "SLUIS_ASSERTION_KEY")?,
         checkpoint_key: secret(env, CHECKPOINT_KEY)?,
+        payload_key: secret(env, "SLUIS_PAYLOAD_KEY")?,
         auditor_key: secret(env, "SLUIS_AUDITOR_KEY")?,
         operator_token: secret(env, "SLUIS_OPERATOR_TOKEN").ok(),
     })?;

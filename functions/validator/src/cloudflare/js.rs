@@ -42,7 +42,13 @@ extern "C" {
     pub(crate) fn hmac_sha256(key: &[u8], message: &[u8], code: &mut [u8]) -> bool;
 
     /// Calls `append` of the log's object; ends with what it returns or [`TIMED_OUT`].
-    pub(crate) fn append(operation: u32, stub: &JsValue, entry: &str, milliseconds: u32);
+    pub(crate) fn append(
+        operation: u32,
+        stub: &JsValue,
+        head: &str,
+        sealed: &[u8],
+        milliseconds: u32,
+    );
 
     /// Calls `read` of the log's object; likewise.
     pub(crate) fn read(operation: u32, stub: &JsValue, from: f64, limit: u32, milliseconds: u32);

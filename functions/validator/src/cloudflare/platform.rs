@@ -4,7 +4,7 @@ use std::future::Future;
 use std::rc::Rc;
 
 use sluis_gate::{
-    AuditLog, BodyError, FetchError, ForwardPermit, LogError, Platform, UpstreamError,
+    AuditLog, BodyError, FetchError, ForwardPermit, LogError, PayloadKeys, Platform, UpstreamError,
     UpstreamResponse, headers,
 };
 use sluis_log::Shard;
@@ -22,8 +22,8 @@ use super::verifier::WebCrypto;
 /// An issuer's document must be here by then, in milliseconds.
 const DOCUMENT_TIMEOUT_MS: u32 = 3_000;
 
-/// Where a deployment's logs are.
-pub(crate) trait Logs: Clone + 'static {
+/// Where a deployment's logs are, and the keys of their payloads.
+pub(crate) trait Logs: PayloadKeys + Clone + 'static {
     type Log: AuditLog;
 
     /// One of them.
@@ -95,6 +95,7 @@ impl<L: Logs> Platform for Workers<L> {
     type Log = L::Log;
     type Shared = KvStore;
     type Replay = DurableReplay;
+    type PayloadKeys = L;
 
     fn now_ms(&self) -> u64 {
         now_ms()
@@ -118,6 +119,10 @@ impl<L: Logs> Platform for Workers<L> {
 
     fn replay(&self) -> &DurableReplay {
         &DurableReplay
+    }
+
+    fn payload_keys(&self) -> &L {
+        &self.logs
     }
 
     async fn fetch_document(

@@ -1,5 +1,6 @@
 //! The trusted place: a Durable Object of a class of its own, whose storage is put
-//! back, exported or deleted apart from the log's.
+//! back, exported or deleted apart from the log's. It has the tree head that may be
+//! signed, and the wrapped keys of payloads ([`super::keys`]).
 
 use serde::{Deserialize, Serialize};
 use sluis_gate::LogError;
@@ -12,6 +13,7 @@ use worker::{
     DurableObject, Env, ObjectNamespace, Request, Response, SqlStorage, State, durable_object,
 };
 
+use super::keys::StoredKey;
 use super::log::{FAILED, TIMEOUT_MS};
 use super::object::Failure;
 use super::rows::{Columns, integer, rows};
@@ -20,18 +22,18 @@ use crate::cloudflare::task::Operation;
 
 /// Binding of the objects' namespace. Each log's head is in an object of its own, by
 /// its origin.
-const BINDING: &str = "CHECKPOINTS";
+pub(super) const BINDING: &str = "CHECKPOINTS";
 
 /// A head on its way between two objects.
 #[derive(Serialize, Deserialize)]
-struct Head {
+pub(super) struct Head {
     size: u64,
     root: Vec<u8>,
 }
 
-/// What the log's object asks.
+/// What is asked: of heads by the log's object, of keys by Workers.
 #[derive(Serialize, Deserialize)]
-enum Question {
+pub(super) enum Question {
     Last {
         origin: String,
     },
@@ -40,6 +42,30 @@ enum Question {
         old: Head,
         new: Head,
     },
+    ObtainKey {
+        origin: String,
+        period: String,
+        candidate: Vec<u8>,
+    },
+    FindKey {
+        origin: String,
+        period: String,
+    },
+}
+
+/// Asks the object of a log.
+pub(super) async fn ask<T: serde::de::DeserializeOwned>(
+    namespace: &ObjectNamespace,
+    origin: &Origin,
+    question: &Question,
+) -> Result<T, LogError> {
+    let stub = namespace.get_by_name(origin.as_str());
+    let stub: JsValue = stub.map_err(|_| LogError::Unavailable)?.into_rpc();
+    let question = serde_json::to_string(question).map_err(|_| LogError::Malformed)?;
+    let begin = |number| js::ask(number, &stub, &question, TIMEOUT_MS);
+    let answer = Operation::begin(begin).await;
+    let answer = answer.as_string().ok_or(LogError::Unavailable)?;
+    serde_json::from_str(&answer).map_err(|_| LogError::Malformed)
 }
 
 impl From<TreeHead> for Head {
@@ -70,20 +96,6 @@ impl DurableHeads {
     pub(super) fn bound(env: &Env) -> Option<Self> {
         env.durable_object(BINDING).ok().map(Self)
     }
-
-    async fn ask<T: serde::de::DeserializeOwned>(
-        &self,
-        origin: &Origin,
-        question: &Question,
-    ) -> Result<T, LogError> {
-        let stub = self.0.get_by_name(origin.as_str());
-        let stub: JsValue = stub.map_err(|_| LogError::Unavailable)?.into_rpc();
-        let question = serde_json::to_string(question).map_err(|_| LogError::Malformed)?;
-        let begin = |number| js::ask(number, &stub, &question, TIMEOUT_MS);
-        let answer = Operation::begin(begin).await;
-        let answer = answer.as_string().ok_or(LogError::Unavailable)?;
-        serde_json::from_str(&answer).map_err(|_| LogError::Malformed)
-    }
 }
 
 impl Checkpoints for DurableHeads {
@@ -93,7 +105,7 @@ impl Checkpoints for DurableHeads {
         let question = Question::Last {
             origin: origin.as_str().to_owned(),
         };
-        let head: Option<Head> = self.ask(origin, &question).await?;
+        let head: Option<Head> = ask(&self.0, origin, &question).await?;
         head.map(TreeHead::try_from).transpose()
     }
 
@@ -108,12 +120,12 @@ impl Checkpoints for DurableHeads {
             old: old.into(),
             new: new.into(),
         };
-        let done: bool = self.ask(origin, &question).await?;
+        let done: bool = ask(&self.0, origin, &question).await?;
         Ok(if done { Swap::Done } else { Swap::Moved })
     }
 }
 
-/// The trusted head of one log.
+/// The trusted head of one log, and the wrapped keys of its payloads.
 #[durable_object(fetch)]
 pub struct CheckpointStore {
     sql: SqlStorage,
@@ -159,6 +171,22 @@ impl CheckpointStore {
             Question::Advance { origin, old, new } => {
                 serde_json::to_string(&self.advance(&origin, old, new)?)?
             }
+            Question::ObtainKey {
+                origin,
+                period,
+                candidate,
+            } => {
+                let values = vec![
+                    origin.as_str().into(),
+                    period.as_str().into(),
+                    candidate.into(),
+                ];
+                rows(&self.sql, sqlite::OFFER_PAYLOAD_KEY, values)?;
+                serde_json::to_string(&self.key(&origin, &period)?)?
+            }
+            Question::FindKey { origin, period } => {
+                serde_json::to_string(&self.key(&origin, &period)?)?
+            }
         };
         Ok(answer)
     }
@@ -170,6 +198,18 @@ impl CheckpointStore {
         let mut columns = Columns::from(row);
         let (size, root) = (columns.integer("size")?, columns.blob("root")?);
         Ok(Some(tree_head(size, &root)?.into()))
+    }
+
+    fn key(&self, origin: &str, period: &str) -> Result<Option<StoredKey>, Failure> {
+        let values = vec![origin.into(), period.into()];
+        let Some(row) = rows(&self.sql, sqlite::PAYLOAD_KEY, values)?.pop() else {
+            return Ok(None);
+        };
+        let mut columns = Columns::from(row);
+        Ok(Some(StoredKey {
+            wrapped: columns.blob_or_null("wrapped")?,
+            destroyed: columns.text_or_null("destroyed")?,
+        }))
     }
 
     fn advance(&self, origin: &str, old: Head, new: Head) -> Result<bool, Failure> {

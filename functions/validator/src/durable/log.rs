@@ -5,7 +5,7 @@ use std::cell::RefCell;
 
 use sluis_gate::{AuditLog, LogError, LogSlice, LogState};
 use sluis_log::sequencer::{StoredCheckpoint, StoredLeaf};
-use sluis_log::{PendingEntry, Receipt, Shard, StoredEntry, TileId, TreeHash, TreeHead};
+use sluis_log::{PendingEntry, Receipt, SealedEntry, Shard, TileId, TreeHash, TreeHead};
 use wasm_bindgen::JsValue;
 use worker::{Env, ObjectNamespace};
 
@@ -30,7 +30,7 @@ pub(crate) const FAILED: u32 = 503;
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Slice {
     pub(crate) size: u64,
-    pub(crate) items: Vec<StoredEntry>,
+    pub(crate) items: Vec<SealedEntry>,
 }
 
 thread_local! {
@@ -57,6 +57,7 @@ impl DurableLogs {
                 *namespace = env.durable_object(BINDING).ok();
             }
         });
+        super::keys::bind(env);
         Self
     }
 }
@@ -192,8 +193,10 @@ impl AuditLog for DurableLog {
     }
 
     async fn append(&self, entry: &PendingEntry) -> Result<Receipt, LogError> {
-        let entry = serde_json::to_string(entry).map_err(|_| LogError::Malformed)?;
-        let begin = |number, stub: &JsValue| js::append(number, stub, &entry, TIMEOUT_MS);
+        let head = entry.head_json().map_err(|_| LogError::Malformed)?;
+        let begin = |number, stub: &JsValue| {
+            js::append(number, stub, &head, entry.sealed(), TIMEOUT_MS);
+        };
         let receipt = self.call(begin).await?;
         serde_json::from_str(&receipt).map_err(|_| LogError::Malformed)
     }

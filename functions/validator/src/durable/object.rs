@@ -12,7 +12,7 @@ use serde::Serialize;
 use sluis_gate::{LogState, Standing};
 use sluis_log::sql::{Existing, ExistingError, sqlite, statements};
 use sluis_log::{
-    ChainHead, MAX_PAGE_ENTRIES, Origin, PendingEntry, Receipt, Row, StoredEntry, TileId, TreeHead,
+    ChainHead, MAX_PAGE_ENTRIES, Origin, PendingEntry, Receipt, Row, SealedEntry, TileId, TreeHead,
 };
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -114,12 +114,12 @@ impl DurableObject for AuditLog {
 
 #[wasm_bindgen]
 impl AuditLog {
-    /// Appends an entry (JSON); its receipt (JSON), [`CONFLICT`], [`NOT_TRUSTED`] or
+    /// Appends an entry (its head as JSON, its sealed payload); its receipt (JSON), [`CONFLICT`], [`NOT_TRUSTED`] or
     /// [`FAILED`].
     /// Nothing is awaited here, so appends cannot interleave.
     #[wasm_bindgen(js_name = append)]
-    pub fn append_json(&self, entry: &str) -> JsValue {
-        let Ok(pending) = serde_json::from_str::<PendingEntry>(entry) else {
+    pub fn append_parts(&self, head: &str, sealed: Vec<u8>) -> JsValue {
+        let Ok(pending) = PendingEntry::from_parts(head, sealed) else {
             js::report("sluis log: no pending entry");
             return FAILED.into();
         };
@@ -217,8 +217,8 @@ impl AuditLog {
             i32::from(pending.stream().code()).into(),
             pending.entry_bytes().to_vec().into(),
             receipt.chain.0.to_vec().into(),
-            pending.random().as_bytes().to_vec().into(),
-            pending.payload().into(),
+            pending.period().to_string().into(),
+            pending.sealed().to_vec().into(),
         ];
         // Whatever the write did, what is believed of the storage is read again.
         *self.opened.borrow_mut() = None;
@@ -330,7 +330,7 @@ impl AuditLog {
     }
 }
 
-fn stored(row: Vec<SqlStorageValue>) -> Result<StoredEntry, Failure> {
+fn stored(row: Vec<SqlStorageValue>) -> Result<SealedEntry, Failure> {
     let mut columns = Columns::from(row);
     let row = Row {
         index: columns.integer("idx")?,
@@ -338,8 +338,8 @@ fn stored(row: Vec<SqlStorageValue>) -> Result<StoredEntry, Failure> {
         stream: columns.integer("stream")?,
         entry: columns.blob("entry")?,
         chain: columns.blob("chain")?,
-        random: columns.blob_or_null("random")?,
-        payload: columns.text_or_null("payload")?,
+        period: columns.text_or_null("period")?,
+        sealed: columns.blob_or_null("sealed")?,
     };
     Ok(row.try_into()?)
 }

@@ -123,6 +123,19 @@ impl SpinLog {
         }))
     }
 
+    /// Where it is kept.
+    pub(super) fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// What a call of a store comes to, within its time.
+    pub(super) async fn limited<T>(
+        &self,
+        call: impl Future<Output = Result<T, LogError>>,
+    ) -> Result<T, LogError> {
+        within(STORE_LIMIT_MS, call).await.ok_or(TIMEOUT)?
+    }
+
     /// Publishes soon, after the answer.
     fn schedule(&self, receipt: &Receipt) {
         let end = receipt.index.saturating_add(1);

@@ -10,6 +10,7 @@
 //! | `body` | bodies that pass through, and where their trailers end |
 //! | `log`, `sqlite`, `turns`, `postgres` | the durable log's stores |
 //! | `heads` | the trusted places of its tree head |
+//! | `keys` | the keys of its payloads, in the same places |
 //! | `shared` | what instances leave for each other |
 //! | `replay` | what was used once |
 //! | `time` | the clock, and a limit on every call that may hang |
@@ -19,6 +20,7 @@
 
 mod body;
 mod heads;
+mod keys;
 mod log;
 mod platform;
 mod postgres;

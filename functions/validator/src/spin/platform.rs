@@ -9,6 +9,7 @@ use sluis_log::Shard;
 use sluis_token::LocalVerifier;
 use spin_sdk::wasip3::spawn;
 
+use super::keys::SpinKeys;
 use super::log::SpinLog;
 use super::replay::SpinReplay;
 use super::request::SpinRequest;
@@ -23,6 +24,7 @@ pub(super) struct SpinPlatform(Rc<Parts>);
 struct Parts {
     verifier: LocalVerifier,
     logs: BTreeMap<Shard, SpinLog>,
+    keys: SpinKeys,
     replay: SpinReplay,
 }
 
@@ -30,6 +32,8 @@ impl SpinPlatform {
     pub(super) fn new(logs: BTreeMap<Shard, SpinLog>, replay: SpinReplay) -> Self {
         Self(Rc::new(Parts {
             verifier: LocalVerifier,
+            // What makes a key holds the write lock of one of the files.
+            keys: SpinKeys(logs.values().next().cloned()),
             logs,
             replay,
         }))
@@ -43,6 +47,7 @@ impl Platform for SpinPlatform {
     type Log = SpinLog;
     type Shared = KeyValueStore;
     type Replay = SpinReplay;
+    type PayloadKeys = SpinKeys;
 
     fn now_ms(&self) -> u64 {
         time::now_ms()
@@ -63,6 +68,10 @@ impl Platform for SpinPlatform {
 
     fn replay(&self) -> &SpinReplay {
         &self.0.replay
+    }
+
+    fn payload_keys(&self) -> &SpinKeys {
+        &self.0.keys
     }
 
     async fn fetch_document(

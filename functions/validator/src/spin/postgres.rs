@@ -10,7 +10,7 @@ use sluis_log::sequencer::{
     Sequencer, SequencerError, StoredCheckpoint, StoredLeaf, Swap, TreeStore,
 };
 use sluis_log::sql::{DamagedRow, postgres, tiles_json, tree_head};
-use sluis_log::{ChainHash, ChainHead, Origin, PendingEntry, Receipt, Row, StoredEntry};
+use sluis_log::{ChainHash, ChainHead, Origin, PendingEntry, Receipt, Row, SealedEntry};
 use sluis_log::{TileId, TreeHead};
 use spin_sdk::pg::{Connection, DbValue, Error, ParameterValue, PgError, QueryError};
 
@@ -35,6 +35,11 @@ impl PostgresLog {
         }
     }
 
+    /// Address of the trusted place.
+    pub(super) fn trusted(&self) -> &str {
+        &self.trusted
+    }
+
     /// Appends, each entry for itself: the server takes the lock for one at a time.
     pub(super) async fn write(&self, entries: &[&PendingEntry]) -> Written {
         let connection = self.open().await?;
@@ -55,8 +60,8 @@ impl PostgresLog {
             ParameterValue::Binary(entry.id().as_bytes().to_vec()),
             ParameterValue::Int16(i16::from(entry.stream().code())),
             ParameterValue::Binary(entry.entry_bytes().to_vec()),
-            ParameterValue::Binary(entry.random().as_bytes().to_vec()),
-            ParameterValue::Str(entry.payload().to_owned()),
+            ParameterValue::Str(entry.period().to_string()),
+            ParameterValue::Binary(entry.sealed().to_vec()),
         ];
         let rows = run(connection, postgres::APPEND, parameters).await?;
         let [row] = rows.as_slice() else {
@@ -141,7 +146,7 @@ impl PostgresLog {
     }
 }
 
-async fn open(address: &str) -> Result<Connection, LogError> {
+pub(super) async fn open(address: &str) -> Result<Connection, LogError> {
     Connection::open(address)
         .await
         .map_err(|_| LogError::Unavailable)
@@ -259,9 +264,9 @@ fn chain_hash(bytes: &[u8]) -> Result<ChainHash, LogError> {
     Ok(ChainHash(bytes))
 }
 
-fn stored(row: Vec<DbValue>) -> Result<StoredEntry, LogError> {
+fn stored(row: Vec<DbValue>) -> Result<SealedEntry, LogError> {
     let malformed = || LogError::Malformed;
-    let [index, id, stream, entry, chain, random, payload] =
+    let [index, id, stream, entry, chain, period, sealed] =
         <[DbValue; 7]>::try_from(row).map_err(|_| malformed())?;
     let (DbValue::Int64(index), DbValue::Int16(stream)) = (index, stream) else {
         return Err(malformed());
@@ -270,8 +275,8 @@ fn stored(row: Vec<DbValue>) -> Result<StoredEntry, LogError> {
     else {
         return Err(malformed());
     };
-    let (random, payload) = match (random, payload) {
-        (DbValue::Binary(random), DbValue::Str(payload)) => (Some(random), Some(payload)),
+    let (period, sealed) = match (period, sealed) {
+        (DbValue::Str(period), DbValue::Binary(sealed)) => (Some(period), Some(sealed)),
         (DbValue::DbNull, DbValue::DbNull) => (None, None),
         _ => return Err(malformed()),
     };
@@ -281,8 +286,8 @@ fn stored(row: Vec<DbValue>) -> Result<StoredEntry, LogError> {
         stream: i64::from(stream),
         entry,
         chain,
-        random,
-        payload,
+        period,
+        sealed,
     };
-    StoredEntry::try_from(row).map_err(|_| malformed())
+    SealedEntry::try_from(row).map_err(|_| malformed())
 }

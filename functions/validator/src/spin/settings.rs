@@ -89,6 +89,7 @@ async fn start() -> Result<Service, StartError> {
         log_key: required("sluis_log_key").await?,
         assertion_key: required("sluis_assertion_key").await?,
         checkpoint_key: checkpoint_key.clone(),
+        payload_key: required("sluis_payload_key").await?,
         auditor_key: required("sluis_auditor_key").await?,
         operator_token: optional("sluis_operator_token").await?,
     })?;

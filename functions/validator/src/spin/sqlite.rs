@@ -20,7 +20,7 @@ use sluis_log::sequencer::{
     Sequencer, SequencerError, StoredCheckpoint, StoredLeaf, Swap, TreeStore,
 };
 use sluis_log::sql::{DamagedRow, Existing, ExistingError, sqlite, statements, tree_head};
-use sluis_log::{ChainHead, Origin, PendingEntry, Receipt, Row, Shard, StoredEntry};
+use sluis_log::{ChainHead, Origin, PendingEntry, Receipt, Row, SealedEntry, Shard};
 use sluis_log::{TileId, TreeHead};
 use spin_sdk::sqlite::{Connection, RowResult, Value};
 
@@ -88,8 +88,8 @@ impl SqliteLog {
             Value::Integer(i64::from(entry.stream().code())),
             Value::Blob(entry.entry_bytes().to_vec()),
             Value::Blob(receipt.chain.0.to_vec()),
-            Value::Blob(entry.random().as_bytes().to_vec()),
-            Value::Text(entry.payload().to_owned()),
+            Value::Text(entry.period().to_string()),
+            Value::Blob(entry.sealed().to_vec()),
         ])
     }
 
@@ -129,6 +129,14 @@ impl SqliteLog {
         let ended = run(&connection, "COMMIT", Vec::new()).await;
         ended.map_err(SequencerError::Store)?;
         Ok(published)
+    }
+
+    /// The write lock of the log, for as long as the connection lives: dropped, it
+    /// takes its empty transaction along.
+    pub(super) async fn lock(&self) -> Result<Connection, LogError> {
+        let connection = self.prepared().await?;
+        run(&connection, "BEGIN IMMEDIATE", Vec::new()).await?;
+        Ok(connection)
     }
 
     /// The published checkpoint.
@@ -308,7 +316,7 @@ fn index(index: u64) -> Result<i64, LogError> {
     i64::try_from(index).map_err(|_| LogError::Malformed)
 }
 
-fn stored(row: &RowResult) -> Result<StoredEntry, LogError> {
+fn stored(row: &RowResult) -> Result<SealedEntry, LogError> {
     let bytes = |column| row.get::<&[u8]>(column).map(<[u8]>::to_vec);
     let row = Row {
         index: row.get(0).ok_or(LogError::Malformed)?,
@@ -316,8 +324,8 @@ fn stored(row: &RowResult) -> Result<StoredEntry, LogError> {
         stream: row.get(2).ok_or(LogError::Malformed)?,
         entry: bytes(3).ok_or(LogError::Malformed)?,
         chain: bytes(4).ok_or(LogError::Malformed)?,
-        random: bytes(5),
-        payload: row.get::<&str>(6).map(str::to_owned),
+        period: row.get::<&str>(5).map(str::to_owned),
+        sealed: bytes(6),
     };
-    StoredEntry::try_from(row).map_err(|_| LogError::Malformed)
+    SealedEntry::try_from(row).map_err(|_| LogError::Malformed)
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use sluis_log::{DEFAULT_ACCESS_YEARS, DEFAULT_REFUSAL_MONTHS};
 use sluis_policy::{Basis, Environment, VerificationSystemKind};
 use sluis_token::Algorithm;
 
@@ -233,10 +234,29 @@ pub(super) struct RawLog {
     /// Paths of logs that nothing is added to any more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) closed: Vec<String>,
+    #[serde(default)]
+    pub(super) retention: RawRetention,
 }
 
 const fn one() -> u16 {
     1
+}
+
+/// How long payloads are kept; without it the defaults.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawRetention {
+    pub(super) access_years: u8,
+    pub(super) refusal_months: u16,
+}
+
+impl Default for RawRetention {
+    fn default() -> Self {
+        Self {
+            access_years: DEFAULT_ACCESS_YEARS,
+            refusal_months: DEFAULT_REFUSAL_MONTHS,
+        }
+    }
 }
 
 /// Parses the file, naming the line and the path of a field that does not fit.

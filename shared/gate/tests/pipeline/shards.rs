@@ -62,10 +62,10 @@ fn a_decision_and_its_outcome_stand_in_one_log_and_all_logs_are_used() {
     for _ in 0..60 {
         assert_eq!(pass(&bench), 200);
     }
-    assert!(bench.platform.entries_of(Shard::Whole).is_empty());
+    assert!(bench.stored_of(Shard::Whole).is_empty());
     let mut decisions = 0;
     for shard in parts() {
-        let events: Vec<_> = bench.platform.entries_of(shard).iter().map(event).collect();
+        let events: Vec<_> = bench.stored_of(shard).iter().map(event).collect();
         let (outcomes, decided): (Vec<_>, Vec<_>) = events
             .iter()
             .partition(|event| event.get("relatedto").is_some());
@@ -110,7 +110,7 @@ fn every_log_of_the_map_is_served_and_no_other() {
         );
         // Each reading is recorded, and the record says which log was read.
         let all: Vec<_> = parts()
-            .flat_map(|shard| bench.platform.entries_of(shard))
+            .flat_map(|shard| bench.stored_of(shard))
             .map(|entry| event(&entry))
             .collect();
         let read = all

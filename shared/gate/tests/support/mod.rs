@@ -7,7 +7,7 @@ use base64ct::{Base64UrlUnpadded, Encoding as _};
 use serde_json::{Value, json};
 use sluis_gate::memory::{MemoryPlatform, MemoryRequest, MemoryResponse};
 use sluis_gate::{Config, Embedded, Gate, RawSecrets, Reply, ReplyBody, Secrets};
-use sluis_log::{AuditorGrant, AuditorKey, Origin, ReadingPurpose, UnixMillis};
+use sluis_log::{AuditorGrant, AuditorKey, Origin, ReadingPurpose, Shard, StoredEntry, UnixMillis};
 use sluis_policy::Catalogue;
 use sluis_token::sign::{SigningKey, StatusListClaims};
 use sluis_token::{Algorithm, KeyId, Ssin, SubjectPseudonym};
@@ -54,6 +54,7 @@ fn start(config: Config, assertion_key: &SigningKey, operator: Option<&str>) -> 
         log_key: Base64UrlUnpadded::encode_string(&[2; 32]),
         assertion_key: assertion_key.to_private_jwk_json().to_string(),
         checkpoint_key: Base64UrlUnpadded::encode_string(&CHECKPOINT_KEY),
+        payload_key: Base64UrlUnpadded::encode_string(&[5; 32]),
         auditor_key: Base64UrlUnpadded::encode_string(&AUDITOR_KEY),
         operator_token: operator.map(str::to_owned),
     })
@@ -357,12 +358,22 @@ impl Bench {
         pollster::block_on(self.platform.run_deferred());
     }
 
+    /// The entries of the log, opened.
+    pub(crate) fn stored(&self) -> Vec<StoredEntry> {
+        self.stored_of(Shard::Whole)
+    }
+
+    /// The same of one of the logs.
+    pub(crate) fn stored_of(&self, shard: Shard) -> Vec<StoredEntry> {
+        let sealed = self.platform.entries_of(shard);
+        pollster::block_on(self.gate.open_entries(&self.platform, sealed)).unwrap()
+    }
+
     /// The payloads of the log.
     pub(crate) fn events(&self) -> Vec<Value> {
-        let entries = self.platform.entries();
-        entries
+        self.stored()
             .iter()
-            .map(|e| serde_json::from_str(&e.opening.as_ref().unwrap().payload).unwrap())
+            .map(|entry| serde_json::from_str(entry.payload().unwrap()).unwrap())
             .collect()
     }
 

@@ -5,7 +5,7 @@ use sluis_log::{
     DeliberationFacts, EntryId, Envelope, Epoch, Event, EventSource, GateMode, HolderIdentity,
     KeysPurged, LogRead, MandateFacts, OperationFacts, Origin, OutcomeRecord, PendingEntry,
     PolicyDigest, ReadingPurpose, ReferenceKey, RefusalAggregate, TokenFacts, Trace, TraceId,
-    UnixMillis, Verdict, seal,
+    UnixMillis, Verdict, conformance, seal,
 };
 
 /// 2026-01-02T03:04:05.678Z.
@@ -40,7 +40,8 @@ pub(crate) fn sealed(kind: u8, id: [u8; 16], random: [u8; 32], millis: u64) -> P
             at: UnixMillis::new(millis).unwrap(),
             policy: PolicyDigest([0xca; 32]),
         };
-        seal(&envelope, event, CommitmentRandom::new(random)).unwrap()
+        let key = conformance::key(event.outcome_code().stream());
+        seal(&envelope, event, CommitmentRandom::new(random), &key).unwrap()
     })
 }
 

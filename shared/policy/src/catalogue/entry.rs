@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::log_retention::LogRetention;
 use crate::rule::Rule;
 use crate::time::{CivilDate, FixedDuration, Instant, Retention};
 use crate::value::{Code, DeliberationNumber, FieldName, Label, Level, Text};
@@ -102,6 +103,8 @@ pub struct MandateType {
     pub(crate) lawfulness: Lawfulness,
     pub(crate) purposes: Vec<Code>,
     pub(crate) retention: Retention,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) log_retention: Option<LogRetention>,
     pub(crate) max_mandate_duration: FixedDuration,
     pub(crate) usage: Usage,
     pub(crate) holder_types: Vec<HolderType>,
@@ -325,6 +328,12 @@ impl MandateType {
     /// How long the recipient may keep the data; told with each answer (M-12.4).
     pub fn retention(&self) -> &Retention {
         &self.retention
+    }
+
+    /// How long the records of its calls are kept, if not as the deployment says
+    /// (M-6.3).
+    pub fn log_retention(&self) -> Option<LogRetention> {
+        self.log_retention
     }
 
     /// How long a mandate may run at most.

@@ -4,9 +4,11 @@
 
 use std::cell::RefCell;
 
-use sluis_gate::{AuditLog, LogError, LogSlice, LogState, Standing};
+use sluis_gate::{AuditLog, LogError, LogSlice, LogState, PayloadKeys, PeriodKey, Standing};
 use sluis_log::sequencer::{StoredCheckpoint, StoredLeaf};
-use sluis_log::{ChainHead, PendingEntry, Receipt, Shard, TileId};
+use sluis_log::{
+    ChainHead, Origin, PendingEntry, Receipt, RetentionPeriod, Shard, TileId, WrappedKey,
+};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use worker::Env;
@@ -70,6 +72,26 @@ impl AuditLog for ForgetfulLog {
 
     async fn leaves(&self, _from: u64, _limit: u64) -> Result<Vec<StoredLeaf>, LogError> {
         Ok(Vec::new())
+    }
+}
+
+/// Keeps no key either: an instance has the one that it made.
+impl PayloadKeys for ForgetfulLog {
+    async fn obtain(
+        &self,
+        _origin: &Origin,
+        _period: RetentionPeriod,
+        candidate: &WrappedKey,
+    ) -> Result<PeriodKey, LogError> {
+        Ok(PeriodKey::Held(candidate.clone()))
+    }
+
+    async fn find(
+        &self,
+        _origin: &Origin,
+        _period: RetentionPeriod,
+    ) -> Result<Option<PeriodKey>, LogError> {
+        Ok(None)
     }
 }
 

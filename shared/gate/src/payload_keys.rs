@@ -1,0 +1,202 @@
+//! The keys of payloads: one a retention period, kept wrapped in the trusted place,
+//! and for a while in this instance.
+//!
+//! A record whose period has no key to be had is not made: then nothing is let
+//! through, as with a log that takes nothing. A key that is due for destruction is
+//! never taken from memory, so that an instance forgets what was destroyed elsewhere.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use sluis_log::{
+    KnownKey, NONCE_BYTES, Origin, OutcomeCode, PayloadKey, RetentionPeriod, RetentionTerms,
+    SealedEntry, StoredEntry, UnixMillis, WrappedKey,
+};
+
+use sluis_policy::MandateType;
+
+use crate::error::Fault;
+use crate::gate::Gate;
+use crate::platform::{LogError, Platform};
+
+/// Keys that an instance keeps at most. Those of a deployment: a few years of
+/// accesses, and a month of refusals each.
+pub const MAX_KNOWN_PAYLOAD_KEYS: usize = 64;
+/// Periods of one page of entries that are looked up at most; beyond it payloads
+/// stay unopened.
+pub const MAX_PERIODS_OF_A_PAGE: usize = 64;
+
+/// What the trusted place knows of the key of a period.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PeriodKey {
+    /// The key, wrapped.
+    Held(WrappedKey),
+    /// It was destroyed. The text is what the record of that is made of.
+    Destroyed(String),
+}
+
+/// Where the keys are kept: the trusted place, not beside the payloads.
+#[expect(
+    async_fn_in_trait,
+    reason = "single-threaded runtimes: no caller needs a Send bound"
+)]
+pub trait PayloadKeys {
+    /// The key of a period. `candidate` becomes it, in one step, if the period never
+    /// had one: whoever asks at the same time gets the same.
+    async fn obtain(
+        &self,
+        origin: &Origin,
+        period: RetentionPeriod,
+        candidate: &WrappedKey,
+    ) -> Result<PeriodKey, LogError>;
+
+    /// The key of a period, if it ever had one.
+    async fn find(
+        &self,
+        origin: &Origin,
+        period: RetentionPeriod,
+    ) -> Result<Option<PeriodKey>, LogError>;
+}
+
+/// The keys that this instance has opened, the oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct KnownPayloadKeys(RefCell<Vec<Rc<PayloadKey>>>);
+
+impl KnownPayloadKeys {
+    fn get(&self, period: RetentionPeriod) -> Option<Rc<PayloadKey>> {
+        let known = self.0.borrow();
+        known.iter().find(|key| key.period() == period).cloned()
+    }
+
+    fn insert(&self, key: &Rc<PayloadKey>) {
+        let mut known = self.0.borrow_mut();
+        known.retain(|other| other.period() != key.period());
+        if known.len() >= MAX_KNOWN_PAYLOAD_KEYS {
+            known.remove(0);
+        }
+        known.push(Rc::clone(key));
+    }
+}
+
+impl Gate {
+    /// How long records are kept that concern a mandate of that type, or none.
+    pub(crate) fn retention_of(&self, mandate_type: Option<&str>) -> RetentionTerms {
+        let own = mandate_type.and_then(|code| self.catalogue.mandate_type(code));
+        let own = own.and_then(MandateType::log_retention);
+        // INVARIANT: `check_against` has refused a catalogue with other bounds.
+        own.and_then(|own| RetentionTerms::new(own.access_years(), own.refusal_months()).ok())
+            .unwrap_or(self.config.log.retention)
+    }
+
+    /// The key for a record of that outcome.
+    pub(crate) async fn payload_key<P: Platform>(
+        &self,
+        platform: &P,
+        outcome: OutcomeCode,
+        terms: RetentionTerms,
+        now_ms: u64,
+    ) -> Result<Rc<PayloadKey>, Fault> {
+        let at = UnixMillis::new(now_ms).map_err(|_| Fault::Record)?;
+        let period = terms.period(outcome.stream(), at);
+        if let Some(key) = self.payload_keys.get(period) {
+            return Ok(key);
+        }
+        let key = self.obtain(platform, period).await;
+        if key.is_err() {
+            // As with a write that failed, for `/health`: all logs want it.
+            for log in self.config.log.shards.logs() {
+                self.log_watch.noted(log.shard, Some(now_ms));
+            }
+        }
+        key
+    }
+
+    async fn obtain<P: Platform>(
+        &self,
+        platform: &P,
+        period: RetentionPeriod,
+    ) -> Result<Rc<PayloadKey>, Fault> {
+        let origin = self.config.log.shards.origin();
+        let mut random = zeroize::Zeroizing::new([0; 32]);
+        let mut nonce = [0; NONCE_BYTES];
+        getrandom::fill(&mut *random).map_err(|_| Fault::Random)?;
+        getrandom::fill(&mut nonce).map_err(|_| Fault::Random)?;
+        let wrapping = &self.secrets.wrapping_key;
+        let fresh = PayloadKey::new(origin, period, *random);
+        let candidate = wrapping.wrap(origin, &fresh, nonce).ok_or(Fault::Record)?;
+        let keys = platform.payload_keys();
+        let found = keys.obtain(origin, period, &candidate).await;
+        let unavailable = Fault::Log(LogError::KeyUnavailable);
+        let PeriodKey::Held(wrapped) = found.map_err(|_| unavailable.clone())? else {
+            // A period that has ended gets no record any more.
+            return Err(unavailable);
+        };
+        let key = wrapping.unwrap(origin, period, &wrapped);
+        let key = Rc::new(key.ok_or(unavailable)?);
+        self.payload_keys.insert(&key);
+        Ok(key)
+    }
+
+    /// Opens what the log returned.
+    pub async fn open_entries<P: Platform>(
+        &self,
+        platform: &P,
+        entries: Vec<SealedEntry>,
+    ) -> Result<Vec<StoredEntry>, Fault> {
+        let now = UnixMillis::new(platform.now_ms()).map_err(|_| Fault::Record)?;
+        let mut periods: HashMap<RetentionPeriod, Known> = HashMap::new();
+        let mut opened = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let period = entry.period();
+            if let Some(period) = period
+                && !periods.contains_key(&period)
+                && periods.len() < MAX_PERIODS_OF_A_PAGE
+            {
+                periods.insert(period, self.known(platform, period, now).await?);
+            }
+            opened.push(match period.and_then(|period| periods.get(&period)) {
+                Some(Known::Held(key)) => entry.open(KnownKey::Held(key)),
+                Some(Known::Destroyed) => entry.open(KnownKey::Destroyed),
+                Some(Known::Unknown) | None => entry.open(KnownKey::Unknown),
+            });
+        }
+        Ok(opened)
+    }
+
+    async fn known<P: Platform>(
+        &self,
+        platform: &P,
+        period: RetentionPeriod,
+        now: UnixMillis,
+    ) -> Result<Known, Fault> {
+        if !period.is_due(now)
+            && let Some(key) = self.payload_keys.get(period)
+        {
+            return Ok(Known::Held(key));
+        }
+        let origin = self.config.log.shards.origin();
+        let unavailable = Fault::Log(LogError::KeyUnavailable);
+        let found = platform.payload_keys().find(origin, period).await;
+        let wrapped = match found.map_err(|_| unavailable.clone())? {
+            None => return Ok(Known::Unknown),
+            Some(PeriodKey::Destroyed(_)) => return Ok(Known::Destroyed),
+            Some(PeriodKey::Held(wrapped)) => wrapped,
+        };
+        let key = self.secrets.wrapping_key.unwrap(origin, period, &wrapped);
+        // Another secret than the one it was wrapped under, or a damaged place: that
+        // is no damage of the log.
+        let key = Rc::new(key.ok_or(unavailable)?);
+        if !period.is_due(now) {
+            self.payload_keys.insert(&key);
+        }
+        Ok(Known::Held(key))
+    }
+}
+
+/// What is known of a period's key here.
+enum Known {
+    Held(Rc<PayloadKey>),
+    Destroyed,
+    Unknown,
+}

@@ -1,0 +1,112 @@
+//! Payloads are sealed under the key of their retention period, or not recorded.
+
+use serde_json::{Value, json};
+use sluis_gate::memory::{MemoryRequest, PayloadKeyFault};
+use sluis_log::SealedEntry;
+
+use crate::outcomes;
+use crate::support::{Bench, auditor, body_of, header};
+
+fn pass(bench: &Bench) -> u16 {
+    let status = bench.serve(bench.request(&bench.mint(json!({})))).status;
+    bench.run_deferred();
+    status
+}
+
+fn periods(entries: &[SealedEntry]) -> Vec<String> {
+    let payloads = entries.iter().map(|entry| entry.payload.as_ref().unwrap());
+    payloads.map(|payload| payload.period.clone()).collect()
+}
+
+#[test]
+fn a_key_that_cannot_be_had_stops_everything() {
+    for fault in [PayloadKeyFault::Down, PayloadKeyFault::Lost] {
+        let bench = Bench::new();
+        bench.platform.break_payload_keys(fault);
+        let reply = bench.serve(bench.request(&bench.mint(json!({}))));
+        assert_eq!(reply.status, 503, "{fault:?}");
+        assert_eq!(header(&reply, "retry-after"), Some("5"));
+        let wrong = bench.mint(json!({"purposes": ["simBenefitAdvice"]}));
+        assert_eq!(bench.serve(bench.request(&wrong)).status, 503, "{fault:?}");
+        bench.run_deferred();
+        assert!(bench.platform.forwarded().is_empty(), "{fault:?}");
+        assert!(bench.platform.entries().is_empty(), "{fault:?}");
+        // A key that was kept although the answer was lost is the one that is used.
+        bench.platform.break_payload_keys(PayloadKeyFault::None);
+        assert_eq!(pass(&bench), 200);
+        assert!(outcomes(&bench).ends_with(&["granted".to_owned(), "completed".to_owned()]));
+    }
+}
+
+#[test]
+fn a_key_is_asked_for_once() {
+    let bench = Bench::new();
+    assert_eq!((pass(&bench), pass(&bench)), (200, 200));
+    assert_eq!(bench.platform.payload_key_questions(), 1);
+    // It is not needed again, for accesses; a refusal has another.
+    bench.platform.break_payload_keys(PayloadKeyFault::Down);
+    assert_eq!(pass(&bench), 200);
+    let wrong = bench.mint(json!({"purposes": ["simBenefitAdvice"]}));
+    assert_eq!(bench.serve(bench.request(&wrong)).status, 503);
+}
+
+#[test]
+fn each_stream_and_type_has_its_period() {
+    let bench = Bench::new();
+    assert_eq!(pass(&bench), 200);
+    let wrong = bench.mint(json!({"purposes": ["simBenefitAdvice"]}));
+    assert_eq!(bench.serve(bench.request(&wrong)).status, 403);
+    // It is September 2026.
+    assert_eq!(
+        periods(&bench.platform.entries()),
+        [
+            "accesses/2037-01-01",
+            "accesses/2037-01-01",
+            "refusals/2028-10-01"
+        ]
+    );
+}
+
+#[test]
+fn nothing_of_a_payload_stands_in_the_store() {
+    let bench = Bench::new();
+    assert_eq!(pass(&bench), 200);
+    let events = bench.events();
+    let type_code = events[0]["data"]["mandateType"].as_str().unwrap();
+    for entry in bench.platform.entries() {
+        let sealed = entry.payload.unwrap().sealed;
+        let text = String::from_utf8_lossy(&sealed);
+        assert!(!text.contains(type_code) && !text.contains("specversion"));
+    }
+}
+
+#[test]
+fn a_page_tells_what_opens_and_a_key_that_is_missing_is_no_damage() {
+    let bench = Bench::new();
+    assert_eq!(pass(&bench), 200);
+    let read = || {
+        let request = MemoryRequest::new("GET", "/log/entries");
+        bench.serve(request.header("authorization", &format!("Bearer {}", auditor())))
+    };
+    let page: Value = serde_json::from_str(&body_of(&read())).unwrap();
+    let payload = page["items"][0]["payload"].as_str().unwrap();
+    assert!(payload.contains("simPensionOverview"));
+
+    // Another instance, which has no key yet.
+    let other = Bench::new();
+    let sealed = bench.platform.entries();
+    let opening = other.gate.open_entries(&bench.platform, sealed.clone());
+    let opened = pollster::block_on(opening).unwrap();
+    assert_eq!(opened, bench.stored());
+    bench.platform.break_payload_keys(PayloadKeyFault::Down);
+    let another = Bench::new();
+    let opening = another.gate.open_entries(&bench.platform, sealed.clone());
+    assert!(pollster::block_on(opening).is_err());
+
+    // What was never sealed under a key of ours does not open.
+    let opening = another.gate.open_entries(&another.platform, sealed);
+    for entry in pollster::block_on(opening).unwrap() {
+        let json = serde_json::to_value(&entry).unwrap();
+        assert_eq!((&json["unopened"], entry.payload()), (&json!(true), None));
+    }
+}
