@@ -123,7 +123,7 @@ fn show(catalogue: &Catalogue, at: UnixTime) -> Vec<String> {
     lines.extend(
         catalogue
             .mandate_types()
-            .map(|entry| mandate_type(catalogue, entry, at)),
+            .flat_map(|entry| [mandate_type(catalogue, entry, at), logs(entry)]),
     );
     lines.extend([String::new(), "Statutory bases".to_owned()]);
     lines.extend(catalogue.statutory_bases().map(|entry| {
@@ -162,6 +162,15 @@ fn mandate_type(catalogue: &Catalogue, entry: &MandateType, at: UnixTime) -> Str
         entry.retention()
     );
     line
+}
+
+/// Who keeps which logs of its calls (M-21.4).
+fn logs(entry: &MandateType) -> String {
+    let rows = entry.logging().iter();
+    let rows: Vec<String> = rows
+        .map(|row| format!("{} {}", row.party(), join(row.records())))
+        .collect();
+    format!("  {:<22} logs {}", "", rows.join("; "))
 }
 
 fn standing(catalogue: &Catalogue, number: &str, at: UnixTime) -> String {

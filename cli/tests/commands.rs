@@ -608,6 +608,13 @@ fn the_catalogue_is_shown_as_at_a_moment() {
             .good()
             .contains("SIM/001")
     );
+    // M-21.4, below the type.
+    assert!(
+        after.contains(
+            "retention P30D\n                         logs verificationSystem mandates, tokens; mandateHolder requests, responses; validator accesses\n"
+        ),
+        "{after}"
+    );
     folder
         .run(&["catalogue", "show", CATALOGUE, "--at", "yesterday"])
         .bad(2, &["RFC 3339"]);

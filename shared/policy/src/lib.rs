@@ -28,6 +28,7 @@
 mod catalogue;
 mod decide;
 mod decision;
+mod log_keeping;
 mod log_retention;
 mod question;
 mod reason;
@@ -45,6 +46,7 @@ pub use catalogue::{
 };
 pub use decide::{decide, decide_in_shadow};
 pub use decision::{Allowance, AppliedRule, Decision, Outcome};
+pub use log_keeping::LogKeeping;
 pub use log_retention::{LogRetention, LogRetentionError, MAX_LOG_YEARS};
 pub use question::{Basis, Environment, Operation, OperationError, Question, VerificationSystem};
 pub use reason::DenyReason;
@@ -57,5 +59,5 @@ pub use value::{
 };
 pub use vocabulary::{
     Chamber, ConsentItem, Contents, DeliberationKind, Granularity, HolderIdentity, HolderType,
-    Lawfulness, MeasureClass, OnwardTransfer, Usage, VerificationSystemKind,
+    Lawfulness, LogParty, LogRecords, MeasureClass, OnwardTransfer, Usage, VerificationSystemKind,
 };

@@ -168,3 +168,41 @@ closed_list! {
         Organizational = "organizational",
     }
 }
+
+closed_list! {
+    /// Who keeps a log of its part of a call (M-21.4); `TRACING.md` says what each is.
+    LogParty {
+        /// Confirms that the mandate exists and issues the token (M-14.2, M-17).
+        VerificationSystem = "verificationSystem",
+        /// Stands between where not even the holder may be known (M-15.4).
+        SecondaryNetwork = "secondaryNetwork",
+        /// Asks for the data.
+        MandateHolder = "mandateHolder",
+        /// Decides at the institution.
+        Validator = "validator",
+        /// The institution itself, beside its validator (M-22.1).
+        Institution = "institution",
+        /// A supervisory body (M-22.1).
+        Supervisor = "supervisor",
+    }
+}
+
+closed_list! {
+    /// What a log has records of: what stands before `.notify.` in their type.
+    LogRecords {
+        /// Grants and revocations of mandates (M-13.3).
+        Mandates = "mandates",
+        /// Confirmations of a relation and its mandate by a secondary network (M-15.3).
+        Relations = "relations",
+        /// Issued tokens (M-17.2).
+        Tokens = "tokens",
+        /// Requests that a holder sent.
+        Requests = "requests",
+        /// Answers that a holder got.
+        Responses = "responses",
+        /// Decisions on calls, and what came of them (M-21.1).
+        Accesses = "accesses",
+        /// Steps to know who a hidden holder is (M-22.1).
+        Reidentifications = "reidentifications",
+    }
+}

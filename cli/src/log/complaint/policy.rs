@@ -55,12 +55,16 @@ pub(crate) fn policy(traced: &Traced, catalogues: &[Catalogue]) -> Value {
                 json!({"mandateType": one.code(), "securityMeasures": measures.collect::<Vec<_>>()})
             })
             .collect();
+        let matrix: Vec<Value> = catalogue
+            .mandate_types()
+            .filter(|one| types.contains(&one.code()))
+            .map(|one| json!({"mandateType": one.code(), "logs": one.logging()}))
+            .collect();
         json!({
             "digest": digest,
             "deliberations": deliberations,
             "responsibilities": responsibilities,
-            // The catalogue has measures, of which one asks for the agreement; who keeps which log it does not list.
-            "loggingMatrix": "notInCatalogue",
+            "loggingMatrix": matrix,
         })
     });
     json!({"calls": calls.collect::<Vec<_>>(), "catalogues": catalogues.collect::<Vec<_>>()})

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use clap::Parser;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sluis_log::{Checkpoint, EdgeTiles, LeafHash, integrate};
 
 use super::trace::{Case, SSIN, trace as sluis};
@@ -100,6 +100,13 @@ fn a_complaint_file_has_the_records_their_proofs_the_policy_and_the_trace() {
             .as_array()
             .unwrap()
             .is_empty()
+    );
+    let matrix = &policy["catalogues"][0]["loggingMatrix"];
+    assert_eq!(matrix[0]["mandateType"], "simMutualityBenefits");
+    assert_eq!(matrix[1], Value::Null);
+    assert_eq!(
+        matrix[0]["logs"][1],
+        json!({"party": "secondaryNetwork", "records": ["relations", "tokens", "reidentifications"]})
     );
     #[cfg(unix)]
     {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::log_keeping::LogKeeping;
 use crate::log_retention::LogRetention;
 use crate::rule::Rule;
 use crate::time::{CivilDate, FixedDuration, Instant, Retention};
@@ -116,6 +117,7 @@ pub struct MandateType {
     pub(crate) grant: Grant,
     pub(crate) data_categories: Vec<DataCategory>,
     pub(crate) security_measures: Vec<SecurityMeasure>,
+    pub(crate) logging: Vec<LogKeeping>,
 }
 
 /// A communication for a task laid down in regulation, apart from every mandate (M-11.1).
@@ -369,6 +371,11 @@ impl MandateType {
     /// The security measures of its deliberation.
     pub fn security_measures(&self) -> &[SecurityMeasure] {
         &self.security_measures
+    }
+
+    /// Who keeps which logs of its calls (M-21.4).
+    pub fn logging(&self) -> &[LogKeeping] {
+        &self.logging
     }
 }
 

@@ -6,7 +6,9 @@ use thiserror::Error;
 
 use super::path::FieldPath;
 use crate::value::Level;
-use crate::vocabulary::{ConsentItem, Contents, DeliberationKind, HolderType};
+use crate::vocabulary::{
+    ConsentItem, Contents, DeliberationKind, HolderType, LogParty, LogRecords,
+};
 
 /// A catalogue that cannot be used, and where it is wrong.
 ///
@@ -252,6 +254,25 @@ pub enum CatalogueProblem {
     /// A hard measure without its rule, or a rule on a measure that is not hard (M-12.6).
     #[error("expected a `check` exactly where class is \"hard\" (M-12.6)")]
     MeasureCheck,
+    /// A log that is not that party's to keep (M-21.4).
+    #[error(
+        "expected what a {party} has to record, {}, found \"{found}\" (M-21.4)",
+        listed(party.writes())
+    )]
+    LogOfOthers {
+        /// The party.
+        party: LogParty,
+        /// What it was to keep.
+        found: LogRecords,
+    },
+    /// A log without which the chain of a call is not whole (M-21.1, M-15.4).
+    #[error("expected the {party} to keep \"{records}\" here (M-21.1, M-21.4)")]
+    LogMissing {
+        /// Who must keep it.
+        party: LogParty,
+        /// What it has records of.
+        records: LogRecords,
+    },
     /// A period that ends before it begins.
     #[error("expected a last day on or after {from}, found {until}")]
     PeriodBackwards {
@@ -268,4 +289,10 @@ pub enum CatalogueProblem {
         /// The purpose.
         purpose: Box<str>,
     },
+}
+
+/// The members of a closed list, for a message.
+fn listed(members: &[LogRecords]) -> String {
+    let quoted: Vec<String> = members.iter().map(|one| format!("\"{one}\"")).collect();
+    quoted.join(" or ")
 }

@@ -1,5 +1,6 @@
 //! What must hold between entries, as hard errors: a catalogue that breaks one of these does not exist.
 
+mod logging;
 mod versions;
 
 use std::collections::BTreeSet;
@@ -174,7 +175,8 @@ fn lint_mandate_type(
     if entry.channels.api.is_none() && entry.channels.web_app.is_none() {
         return Err((path.key("channels"), CatalogueProblem::NoChannel));
     }
-    lint_privacy(entry, path)
+    lint_privacy(entry, path)?;
+    logging::lint(entry, path)
 }
 
 /// M-12.2, M-2.1: approved by a deliberation of its own, whose text is held; and simulation is marked.

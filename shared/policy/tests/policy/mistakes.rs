@@ -502,6 +502,78 @@ const WRONG: &[(&str, &str, &str, &[&str])] = &[
             "mandateTypes[1].verificationSystems[1].kind: expected no verification system of kind cbss",
         ],
     ),
+    // Who keeps which logs (M-21.4).
+    (
+        "code = \"simOneOff\"",
+        "logging = [{ party = \"validator\", records = [\"accesses\"] }]",
+        "",
+        &["mandateTypes[7]: missing field `logging`"],
+    ),
+    (
+        "code = \"simOneOff\"",
+        "logging = [{ party = \"validator\", records = [\"accesses\"] }]",
+        "logging = []",
+        &["mandateTypes[7].logging: expected at least one entry"],
+    ),
+    (
+        "code = \"simPensionOverview\"",
+        "party = \"validator\"",
+        "party = \"gate\"",
+        &[
+            "mandateTypes[0].logging[2].party: unknown variant `gate`",
+            "`validator`",
+        ],
+    ),
+    (
+        "code = \"simPensionOverview\"",
+        "records = [\"accesses\"]",
+        "records = [\"names\"]",
+        &["mandateTypes[0].logging[2].records[0]: unknown variant `names`"],
+    ),
+    (
+        "code = \"simPensionOverview\"",
+        "party = \"mandateHolder\"",
+        "party = \"validator\"",
+        &["mandateTypes[0].logging[2].party: expected each entry once, found \"validator\" again"],
+    ),
+    (
+        "code = \"simPensionOverview\"",
+        "records = [\"requests\", \"responses\"]",
+        "records = []",
+        &["mandateTypes[0].logging[1].records: expected at least one entry"],
+    ),
+    (
+        "code = \"simPensionOverview\"",
+        "records = [\"requests\", \"responses\"]",
+        "records = [\"requests\", \"requests\"]",
+        &["mandateTypes[0].logging[1].records[1]: expected each entry once"],
+    ),
+    (
+        "code = \"simPensionOverview\"",
+        "records = [\"requests\", \"responses\"]",
+        "records = [\"requests\", \"tokens\"]",
+        &[
+            "mandateTypes[0].logging[1].records: expected what a mandateHolder has to record, \"requests\" or \"responses\", found \"tokens\" (M-21.4)",
+        ],
+    ),
+    (
+        "code = \"simPensionOverview\"",
+        "party = \"validator\"\nrecords = [\"accesses\"]",
+        "party = \"institution\"\nrecords = [\"reidentifications\"]",
+        &["mandateTypes[0].logging: expected the validator to keep \"accesses\" here"],
+    ),
+    (
+        "code = \"simMutualityBenefits\"",
+        "\"relations\", ",
+        "",
+        &["mandateTypes[1].logging: expected the secondaryNetwork to keep \"relations\" here"],
+    ),
+    (
+        "code = \"simHiddenHolder\"",
+        ", { party = \"secondaryNetwork\", records = [\"relations\", \"tokens\"] }",
+        "",
+        &["logging: expected the secondaryNetwork to keep \"relations\" here"],
+    ),
     // Measures, periods, flows.
     (
         "code = \"simPensionOverview\"",
