@@ -42,7 +42,7 @@ fn the_format_is_what_the_documentation_says() {
     let pending = sealed(0, [1; 16], [2; 32], AT);
     assert_eq!(
         hex(&pending.entry_bytes()),
-        "01010101c17418cacacacacacacacacacacacacacacacacacacacacacacacacacacacacacacaca95e087965e4b28f7122ea080a0e9b99ba98feda8ed8d179490c3fe4cf85ce2d4"
+        "01010101c17418cacacacacacacacacacacacacacacacacacacacacacacacacacacacacacacaca386d4d99a698a9fe913ee07615f0a1233e050a21cf233929e19677485bd2d452"
     );
     assert_eq!(
         hex(&pending.leaf_hash().0),

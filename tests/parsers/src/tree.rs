@@ -35,7 +35,8 @@ pub(crate) const SIGNED_NOTE: Parser = Parser {
     name: "signed_note",
     run: signed_note,
     longest: MAX_NOTE_BYTES,
-    base: 100_000,
+    // A verifier key is read and a signature verified.
+    base: 4_000_000,
     per_byte: 400,
 };
 pub(crate) const CHECKPOINT: Parser = Parser {

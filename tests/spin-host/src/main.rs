@@ -37,7 +37,7 @@ use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
-use wasmtime::{Config, Engine};
+use wasmtime::{Cache, CacheConfig, Config, Engine};
 
 use crate::{
     clock::WallClock,
@@ -93,6 +93,15 @@ fn main() -> Result<()> {
         .block_on(run(arguments))
 }
 
+/// Where compiled components are kept, beside this program: compiling one takes seconds, and a test run starts the same
+/// few a hundred times.
+fn compiled() -> Result<Option<Cache>> {
+    let program = std::env::current_exe().context("where this program is")?;
+    let mut config = CacheConfig::new();
+    config.with_directory(program.with_extension("compiled"));
+    Cache::new(config).map(Some).map_err(from_wasmtime)
+}
+
 async fn run(arguments: Arguments) -> Result<()> {
     let overrides = variables::overrides(&arguments.variables)?;
     let mut application = Application::load(&arguments.from, &overrides)?;
@@ -109,6 +118,7 @@ async fn run(arguments: Arguments) -> Result<()> {
 
     let mut config = Config::new();
     config.wasm_component_model_async(true);
+    config.cache(compiled()?);
     let engine = Engine::new(&config).map_err(from_wasmtime)?;
     let shared = Shared {
         client: outbound::client(),
