@@ -97,7 +97,9 @@ pub const HOP_BY_HOP: [&str; 10] = [
 /// What does not pass in shadow either: what is of the hop, and what the gate
 /// says itself.
 pub fn never_in_shadow() -> impl Iterator<Item = &'static str> {
-    HOP_BY_HOP.into_iter().chain(["host", ASSERTION, TRACE_ID])
+    HOP_BY_HOP
+        .into_iter()
+        .chain(["host", ASSERTION, ENFORCEMENT, RECEIPT, TRACE_ID])
 }
 
 /// Whether a header of the caller passes where the verdict is in shadow, by its
@@ -196,12 +198,14 @@ mod tests {
             "upgrade",
             "host",
             "sluis-assertion",
+            "sluis-enforcement",
+            "sluis-receipt",
             "belgov-trace-id",
         ] {
             assert!(!passes_in_shadow(name, None), "{name}");
             assert!(never_in_shadow().any(|never| never == name), "{name}");
         }
-        assert_eq!(never_in_shadow().count(), 13);
+        assert_eq!(never_in_shadow().count(), 15);
         for name in ["authorization", "cookie", "x-hop"] {
             assert!(passes_in_shadow(name, Some("close")), "{name}");
         }

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use futures::future::join_all;
 use sluis_log::Shard;
 
 use crate::age::within;
@@ -65,21 +66,21 @@ impl Gate {
         {
             return Rc::clone(known);
         }
-        let mut found = Vec::new();
-        for mapped in self.config.log.shards.logs() {
-            let state = match platform.log(mapped.shard) {
+        let logs = self.config.log.shards.logs().iter();
+        // All at once: one that hangs must not keep the word of the others back.
+        let found = join_all(logs.map(async |mapped| Watched {
+            shard: mapped.shard,
+            open: mapped.open,
+            state: match platform.log(mapped.shard) {
                 Ok(log) => log.state().await.ok(),
                 Err(_) => None,
-            };
-            found.push(Watched {
-                shard: mapped.shard,
-                open: mapped.open,
-                state,
-            });
-        }
-        let found: Rc<[Watched]> = found.into();
+            },
+        }));
+        let found: Rc<[Watched]> = found.await.into();
         let answer = Rc::clone(&found);
-        self.log_watch.asked.replace(Some((now_ms, found)));
+        // From the answer on: one that took longer than the interval counts for it too.
+        let asked_ms = platform.now_ms();
+        self.log_watch.asked.replace(Some((asked_ms, found)));
         answer
     }
 }
