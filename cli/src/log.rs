@@ -169,12 +169,12 @@ pub(crate) struct VerifyArguments {
     /// The bundle that `sluis log prove` wrote
     #[arg(value_name = "BUNDLE")]
     bundle: PathBuf,
-    /// The log's verifier key, `<origin>+<id>+<key>`; may be repeated
+    /// The verifier key of the log or of its deployment, `<origin>+<id>+<key>`; may be repeated
     #[arg(long = "key", value_name = "KEY", value_parser = NoteVerifier::parse, required = true)]
     keys: Vec<NoteVerifier>,
     #[command(flatten)]
     witnesses: Witnesses,
-    /// The log's origin, as you know it; by default that of the key
+    /// The origin of the key, as you know it
     #[arg(long, value_parser = Origin::parse)]
     origin: Option<Origin>,
     /// The entry's record, a line of an export: it must be the one that the entry commits to

@@ -50,7 +50,7 @@ pub(crate) struct VerifyArguments {
     /// The receipt
     #[arg(value_name = "FILE")]
     receipt: PathBuf,
-    /// The log's verifier key, `<origin>+<id>+<key>`; may be repeated
+    /// The verifier key of the log or of its deployment, `<origin>+<id>+<key>`; may be repeated
     #[arg(long = "key", value_name = "KEY", value_parser = NoteVerifier::parse, required = true)]
     keys: Vec<NoteVerifier>,
     /// The file with the value of the answer's `Sluis-Receipt` field: the receipt must be of that answer
@@ -141,9 +141,10 @@ fn verify(arguments: &VerifyArguments, out: &mut impl Write) -> Result<(), LogFa
         path: path.clone(),
         error,
     })?;
-    let origin = trust::origin_of(&arguments.keys, None)?;
+    let log = document.log().map_err(ReceiptFailure::Fault)?;
+    let keys = trust::keys_of_log(&arguments.keys, None, &log)?;
     let verified = document
-        .verify(&origin, &arguments.keys)
+        .verify(&log, &keys)
         .map_err(ReceiptFailure::Fault)?;
     let kept = arguments.field.as_deref().map(field).transpose()?;
     let mut shown = vec!["the log signed it, and its entries stand in the log"];

@@ -55,6 +55,24 @@ pub(crate) fn origin_of(
     }
 }
 
+/// The keys of the log that something says it is of: those that were named are the log's own, or
+/// its deployment's. Of another log or deployment there are none.
+pub(crate) fn keys_of_log(
+    keys: &[NoteVerifier],
+    expected: Option<&Origin>,
+    log: &Origin,
+) -> Result<Vec<NoteVerifier>, LogFailure> {
+    let known = origin_of(keys, expected)?;
+    let keys = keys_for(keys, log)?;
+    if keys.is_empty() {
+        return Err(LogFailure::OtherOrigin {
+            expected: known,
+            found: log.clone(),
+        });
+    }
+    Ok(keys)
+}
+
 /// Verifies what was read as a checkpoint of whatever log of a deployment whose keys these are.
 pub(crate) fn checkpoint_of_any(
     bytes: &[u8],

@@ -3,7 +3,9 @@
 use std::io::Write;
 use std::path::Path;
 
-use sluis_log::{Entry, LeafHash, MAX_EXTRA_BYTES, MAX_NOTE_BYTES, ProofBundle, StoredEntry};
+use sluis_log::{
+    Checkpoint, Entry, LeafHash, MAX_EXTRA_BYTES, MAX_NOTE_BYTES, ProofBundle, StoredEntry,
+};
 use sluis_log::{MAX_PAYLOAD_BYTES, UnixMillis};
 
 use super::VerifyArguments;
@@ -25,13 +27,15 @@ pub(crate) fn verify(arguments: &VerifyArguments, out: &mut impl Write) -> Resul
             error,
         }
     })?;
-    let origin = trust::origin_of(&arguments.keys, arguments.origin.as_ref())?;
+    let checkpoint = Checkpoint::parse(bundle.checkpoint.text())?;
+    let origin = checkpoint.origin();
+    let keys = trust::keys_of_log(&arguments.keys, arguments.origin.as_ref(), origin)?;
     let quorum = arguments.witnesses.quorum()?;
     let no_entry = || LogFailure::NoEntry { path: path.clone() };
     let bytes = bundle.extra.as_deref().ok_or_else(no_entry)?;
     let leaf = LeafHash::of(bytes);
     // The entry comes with the bundle, from whoever made it; the proof shows that it is the log's.
-    let verified = bundle.verify(leaf, &origin, &arguments.keys, &quorum)?;
+    let verified = bundle.verify(leaf, origin, &keys, &quorum)?;
     let entry = Entry::decode(bytes).map_err(|_| no_entry())?;
     let record = match &arguments.record {
         Some(path) => Some(record(path, bytes)?),

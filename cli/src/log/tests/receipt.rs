@@ -7,6 +7,7 @@ use std::thread;
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use sluis_gate::memory::MemoryRequest;
 use sluis_gate::{CheckpointKey, ReplyBody};
+use sluis_log::{KeyName, NoteSigner, NoteVerifier, ReceiptField, ShardMap};
 use sluis_simulation::{MintRequest, SystemName};
 
 use super::trace::{NOW, SSIN, World, root};
@@ -21,8 +22,12 @@ struct Kept {
     key: String,
 }
 
-fn kept() -> Kept {
+/// A call at a gate with so many logs.
+fn kept(shards: u16) -> Kept {
     let text = root("simulation.toml");
+    let line = "aggregate_interval_ms = 10000";
+    assert!(text.contains(line));
+    let text = text.replace(line, &format!("{line}\nshards = {shards}"));
     let changed = text.replace("gate.simulation.sluis.invalid/log", origin().as_str());
     assert_ne!(changed, text);
     let world = World::with(&changed);
@@ -54,7 +59,12 @@ fn kept() -> Kept {
     let field = field.unwrap();
     let seed = Base64UrlUnpadded::encode_string(&[9; 32]);
     let key = CheckpointKey::parse(&seed, &origin()).unwrap();
-    pollster::block_on(world.platform.publish(key.signer()));
+    let map = ShardMap::new(origin(), shards, &[]).unwrap();
+    let log = ReceiptField::parse(&field).unwrap().log().clone();
+    let mapped = map.logs().iter().find(|mapped| mapped.origin == log);
+    let name = KeyName::parse(log.as_str()).unwrap();
+    let signer = NoteSigner::new(name, &[9; 32]).unwrap();
+    pollster::block_on(world.platform.publish_shard(mapped.unwrap().shard, &signer));
     let (_, receipt) =
         ask(MemoryRequest::new("GET", "/log/receipt").header("sluis-receipt", &field));
     let key = key.signer().verifier().to_string();
@@ -98,7 +108,7 @@ fn serve(field: String, status: &'static str, body: String) -> String {
 
 #[test]
 fn a_receipt_is_fetched_and_shows_the_call_without_a_network() {
-    let (folder, kept) = (Folder::new(), kept());
+    let (folder, kept) = (Folder::new(), kept(1));
     let field = folder.write("field", &format!("{}\n", kept.field));
     let (token, answer) = (
         folder.write("token", &kept.token),
@@ -148,4 +158,32 @@ fn a_receipt_is_fetched_and_shows_the_call_without_a_network() {
         "receipt", "verify", &receipt, "--key", &kept.key, "--field", &other,
     ]);
     assert_eq!(code(wrong), 4);
+}
+
+#[test]
+fn a_receipt_of_one_of_several_logs_verifies_under_the_key_of_the_deployment() {
+    let (folder, kept) = (Folder::new(), kept(4));
+    let log = ReceiptField::parse(&kept.field).unwrap().log().clone();
+    assert!(log.as_str().starts_with(&format!("{}/", origin())), "{log}");
+    let receipt = folder.write("receipt.json", &kept.receipt);
+    let verify = |key: &str| sluis(&["receipt", "verify", &receipt, "--key", key]);
+    let renamed = |name: &str| {
+        let name = KeyName::parse(name).unwrap();
+        let key = NoteVerifier::parse(&kept.key).unwrap();
+        key.renamed(name).to_string()
+    };
+    for own in [kept.key.clone(), renamed(log.as_str())] {
+        let said = verify(&own).unwrap();
+        assert!(said.contains(log.as_str()), "{said}");
+    }
+    let mut numbered = (0..4).map(|number| format!("{}/{number}", origin()));
+    let next = numbered.find(|name| name != log.as_str()).unwrap();
+    for other in [
+        renamed(&next),
+        renamed("other.example.be/log"),
+        super::written::key(),
+    ] {
+        let failure = verify(&other).unwrap_err();
+        assert_eq!(failure.exit_code(), 3, "{failure}");
+    }
 }

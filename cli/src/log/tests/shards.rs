@@ -239,13 +239,29 @@ fn a_proof_is_of_one_log_and_under_its_name() {
     let by_folder = prove(&["--dir", &dir, "--shard", "1"]).unwrap();
     assert_eq!(by_url, by_folder);
     let bundle = folder.write("bundle", &by_folder);
-    let said = sluis(&["verify", &bundle, "--key", &shard_key("1")]).unwrap();
-    assert!(
-        said.starts_with("validator.example.be/log/1: entry 7 of 300, verified"),
-        "{said}"
-    );
-    for other in [key(), shard_key("2")] {
-        assert!(sluis(&["verify", &bundle, "--key", &other]).is_err());
+    for own in [key(), shard_key("1")] {
+        let said = sluis(&["verify", &bundle, "--key", &own]).unwrap();
+        assert!(
+            said.starts_with("validator.example.be/log/1: entry 7 of 300, verified"),
+            "{said}"
+        );
+    }
+    let renamed = |name: &str| {
+        let name = KeyName::parse(name).unwrap();
+        NoteVerifier::parse(&key())
+            .unwrap()
+            .renamed(name)
+            .to_string()
+    };
+    // Another log's, another deployment's, another key under the right name, and one whose name only begins alike.
+    for other in [
+        shard_key("2"),
+        renamed("other.example.be/log"),
+        signer(2).verifier().to_string(),
+        renamed("validator.example.be"),
+    ] {
+        let failure = sluis(&["verify", &bundle, "--key", &other]).unwrap_err();
+        assert_eq!(failure.exit_code(), 3, "{failure}");
     }
     for (more, code) in [
         (vec!["--dir", &dir], 2),

@@ -146,6 +146,11 @@ impl ReceiptDocument {
         serde_json::to_string_pretty(&raw).unwrap_or_default()
     }
 
+    /// The log that it says it is of, before anything of it is verified.
+    pub fn log(&self) -> Result<Origin, ReceiptFault> {
+        Ok(CallReceipt::parse(self.note.text())?.log)
+    }
+
     /// Verifies the signature and both proofs, under the keys of the log of that origin.
     pub fn verify(
         &self,
