@@ -15,6 +15,7 @@ mod failure;
 mod file;
 mod policy;
 mod proofs;
+mod traced;
 
 use std::io::Write;
 use std::path::PathBuf;

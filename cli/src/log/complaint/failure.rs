@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use sluis_log::{CommitmentError, ProofError};
+use sluis_log::{CommitmentError, Origin, ProofError};
 use thiserror::Error;
 
 /// Why there is none, or none that holds. Each is one line.
@@ -24,6 +24,8 @@ pub(crate) enum ComplaintFailure {
     Overlong { path: PathBuf },
     #[error("{}: {part} is missing, or not of this format", .path.display())]
     Part { path: PathBuf, part: &'static str },
+    #[error("{}: {part} is no part of such a file, or is in it twice", .path.display())]
+    UnknownPart { path: PathBuf, part: String },
     #[error("{}: entry {index}: {error}", .path.display())]
     Commitment {
         path: PathBuf,
@@ -35,6 +37,28 @@ pub(crate) enum ComplaintFailure {
         path: PathBuf,
         index: u64,
         error: ProofError,
+    },
+    #[error("{}: there are no records in it", .path.display())]
+    NoRecords { path: PathBuf },
+    #[error("{}: the log {origin} is in it twice", .path.display())]
+    RepeatedLog { path: PathBuf, origin: Origin },
+    #[error("{}: the trace has a call at entry {index} of {log}, and no record of it is proven", .path.display())]
+    NotProven {
+        path: PathBuf,
+        log: Origin,
+        index: u64,
+    },
+    #[error("{}: entry {index} of {log} is of no call of the trace", .path.display())]
+    NotTraced {
+        path: PathBuf,
+        log: Origin,
+        index: u64,
+    },
+    #[error("{}: the trace says otherwise of the call at entry {index} of {log} than its records, or one of them is missing", .path.display())]
+    OtherTrace {
+        path: PathBuf,
+        log: Origin,
+        index: u64,
     },
     #[error("{}: there is no signed checkpoint in it to hold against --key", .path.display())]
     NoCheckpoint { path: PathBuf },
@@ -50,8 +74,16 @@ impl ComplaintFailure {
             | Self::Overlong { .. }
             | Self::Commitment { .. }
             | Self::Proof { .. }
+            | Self::NoRecords { .. }
+            | Self::NotProven { .. }
+            | Self::NotTraced { .. }
+            | Self::OtherTrace { .. }
             | Self::NoCheckpoint { .. } => 3,
-            Self::NotOne { .. } | Self::Truncated { .. } | Self::Part { .. } => 4,
+            Self::NotOne { .. }
+            | Self::Truncated { .. }
+            | Self::Part { .. }
+            | Self::UnknownPart { .. }
+            | Self::RepeatedLog { .. } => 4,
         }
     }
 }

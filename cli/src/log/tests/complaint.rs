@@ -280,3 +280,185 @@ fn a_complaint_file_is_whole_or_not_there() {
     assert_eq!(code, 4);
     assert!(error.ends_with("no complaint file"), "{error}");
 }
+
+type Parts = Vec<(String, Vec<u8>)>;
+
+/// Some calls in a file that holds, with the log's signature.
+struct Forged {
+    case: Case,
+    file: String,
+}
+
+impl Forged {
+    fn new() -> Self {
+        let case = Case::new();
+        let (file, key) = (case.folder.path("complaint"), written::key());
+        let signed = checkpoint(&case, 6);
+        let since = ["--from", "2020-01-01T00:00:00Z", "--for", "supervisor"];
+        let checkpoint = ["--checkpoint", &signed, "--key", &key];
+        let (_, code, error) = complaint(&case, &file, &[&since[..], &checkpoint].concat());
+        assert!(matches!(code, 0 | 7), "{error}");
+        let made = Self { case, file };
+        assert_eq!(made.check(&|_| {}).0, 0);
+        made
+    }
+
+    /// What the check says of the file with its parts as they become, under sums that are right.
+    fn check(&self, change: &dyn Fn(&mut Parts)) -> (u8, String) {
+        let mut parts = crate::log::complaint::read_parts(Path::new(&self.file)).unwrap();
+        change(&mut parts);
+        let other = self.case.folder.path("put-together");
+        let _ = fs::remove_file(&other);
+        crate::log::complaint::write_parts(Path::new(&other), &parts).unwrap();
+        let (said, code, error) = sluis(&["complaint-check", &other, "--key", &written::key()]);
+        assert!(said.is_empty() == (code != 0), "{said}");
+        (code, error)
+    }
+
+    fn refused(&self, change: &dyn Fn(&mut Parts), code: u8, why: &str) {
+        let (found, error) = self.check(change);
+        assert_eq!(found, code, "{error}");
+        assert!(error.contains(why), "{error}");
+    }
+
+    fn trace_refused(&self, change: &dyn Fn(&mut Value), why: &str) {
+        self.refused(&|parts| edit(parts, "trace.json", change), 3, why);
+    }
+}
+
+fn part_of<'a>(parts: &'a mut Parts, name: &str) -> &'a mut Vec<u8> {
+    let (_, bytes) = parts.iter_mut().find(|(other, _)| other == name).unwrap();
+    bytes
+}
+
+/// Changes a part that is JSON.
+fn edit(parts: &mut Parts, name: &str, change: impl Fn(&mut Value)) {
+    let bytes = part_of(parts, name);
+    let mut value = serde_json::from_slice(bytes).unwrap();
+    change(&mut value);
+    *bytes = serde_json::to_vec(&value).unwrap();
+}
+
+/// Leaves out the record at that place, and its proof.
+fn drop_record(parts: &mut Parts, place: usize) {
+    edit(parts, "proofs.json", |proofs| {
+        let entries = proofs["logs"][0]["entries"].as_array_mut().unwrap();
+        entries.remove(place);
+    });
+    let bytes = part_of(parts, "entries.jsonl");
+    let text = String::from_utf8(bytes.clone()).unwrap();
+    let kept = text.split_inclusive('\n').enumerate();
+    let kept = kept.filter(|(number, _)| *number != place);
+    *bytes = kept.flat_map(|(_, line)| line.bytes()).collect();
+}
+
+#[test]
+fn a_file_without_its_records_does_not_hold_whatever_the_sums_say() {
+    let forged = Forged::new();
+    let emptied = |logs: &dyn Fn(&mut Value)| {
+        let change = |parts: &mut Parts| {
+            edit(parts, "proofs.json", logs);
+            part_of(parts, "entries.jsonl").clear();
+            parts.retain(|(name, _)| !name.starts_with("checkpoint"));
+        };
+        forged.refused(&change, 3, "there are no records in it");
+    };
+    emptied(&|proofs| proofs["logs"] = json!([]));
+    emptied(&|proofs| proofs["logs"][0]["entries"] = json!([]));
+    // A log of no records beside the one with some, and one twice.
+    let beside = |parts: &mut Parts| {
+        edit(parts, "proofs.json", |proofs| {
+            let mut list = proofs["logs"][0].clone();
+            list["origin"] = json!("other.example.be/log");
+            list["entries"] = json!([]);
+            proofs["logs"].as_array_mut().unwrap().push(list);
+        });
+    };
+    forged.refused(&beside, 3, "there are no records in it");
+    let halved = |parts: &mut Parts| {
+        edit(parts, "proofs.json", |proofs| {
+            let mut list = proofs["logs"][0].clone();
+            let taken = proofs["logs"][0]["entries"].as_array_mut().unwrap().pop();
+            list["entries"] = json!([taken.unwrap()]);
+            proofs["logs"].as_array_mut().unwrap().push(list);
+        });
+    };
+    let log = "validator.example.be/log";
+    forged.refused(&halved, 4, &format!("the log {log} is in it twice"));
+    // A decision without which the outcome is of no call, an outcome, and both.
+    let no_call = format!("entry 1 of {log} is of no call");
+    forged.refused(&|parts| drop_record(parts, 0), 3, &no_call);
+    let otherwise = format!("entry 0 of {log} than its records, or one of them");
+    forged.refused(&|parts| drop_record(parts, 1), 3, &otherwise);
+    let both = |parts: &mut Parts| {
+        drop_record(parts, 1);
+        drop_record(parts, 0);
+    };
+    let call = format!("the trace has a call at entry 0 of {log}, and no record");
+    forged.refused(&both, 3, &call);
+}
+
+#[test]
+fn a_trace_of_other_calls_than_the_records_does_not_hold() {
+    let forged = Forged::new();
+    let calls = |trace: &mut Value, change: &dyn Fn(&mut Vec<Value>)| {
+        change(trace["calls"].as_array_mut().unwrap());
+    };
+    forged.trace_refused(
+        &|trace| {
+            calls(trace, &|calls| {
+                calls.remove(0);
+            });
+        },
+        "entry 0 of validator.example.be/log is of no call",
+    );
+    forged.trace_refused(
+        &|trace| calls(trace, &|calls| calls.push(calls[0].clone())),
+        "and no record of it is proven",
+    );
+    forged.trace_refused(
+        &|trace| trace["calls"][0]["log"] = json!("other.example.be/log"),
+        "and no record of it is proven",
+    );
+    let otherwise = "the trace says otherwise";
+    forged.trace_refused(
+        &|trace| trace["calls"][0]["decision"] = json!("refused"),
+        otherwise,
+    );
+    for member in ["time", "event", "party"] {
+        let change = |trace: &mut Value| {
+            let links = trace["calls"][0]["chain"].as_array_mut().unwrap();
+            let mut links = links.iter_mut();
+            let link = links.find(|link| link["party"] == "validator").unwrap();
+            link[member] = json!("2020-01-01T00:00:00.000Z");
+        };
+        forged.trace_refused(&change, otherwise);
+    }
+    let value = |trace: &mut Value| {
+        let answers = trace["calls"][0]["answers"].as_array_mut().unwrap();
+        let facts = answers.iter_mut();
+        let mut facts = facts.flat_map(|answer| answer["facts"].as_array_mut().unwrap());
+        let fact = facts.find(|fact| fact["name"] == "operation").unwrap();
+        assert_eq!(fact["party"], "validator");
+        fact["value"] = json!("getPensionWrongs");
+    };
+    forged.trace_refused(&value, otherwise);
+    let format = |parts: &mut Parts| edit(parts, "trace.json", |it| it["format"] = json!("x"));
+    forged.refused(&format, 4, "trace.json");
+}
+
+#[test]
+fn every_part_of_a_complaint_file_is_there_once_and_no_other() {
+    let forged = Forged::new();
+    for name in ["trace.json", "entries.jsonl", "proofs.json", "policy.json"] {
+        let without = |parts: &mut Parts| parts.retain(|(other, _)| other != name);
+        forged.refused(&without, 4, name);
+        let twice = |parts: &mut Parts| {
+            let part = parts.iter().find(|(other, _)| other == name).unwrap();
+            parts.push(part.clone());
+        };
+        forged.refused(&twice, 4, "is in it twice");
+    }
+    let more = |parts: &mut Parts| parts.push(("more".to_owned(), Vec::new()));
+    forged.refused(&more, 4, "more is no part of such a file");
+}

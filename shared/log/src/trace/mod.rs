@@ -37,5 +37,6 @@ pub use query::{Query, SoughtMandate, SoughtSubject};
 pub use record::{MAX_PARTY_LINE_BYTES, PartyRecord, PartyRecordError};
 pub(crate) use record::{is_enterprise_number, is_number_of_somebody};
 pub use report::{
-    Answer, CallReport, ChainLink, Fact, FindingReport, Question, Report, Shown, TracedLog,
+    Answer, CallReport, ChainLink, Fact, FindingReport, Question, REPORT_FORMAT, Report, Shown,
+    TracedLog,
 };

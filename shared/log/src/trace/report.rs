@@ -12,7 +12,8 @@ use super::record::PartyRecord;
 use crate::chain::Origin;
 use crate::time::UnixMillis;
 
-const FORMAT: &str = "sluis-trace/1";
+/// The format of a report in JSON.
+pub const REPORT_FORMAT: &str = "sluis-trace/1";
 
 names! {
     /// The five questions (24/222 §21).
@@ -178,7 +179,7 @@ impl Traced {
             findings: found.iter().copied().map(FindingReport::from).collect(),
         };
         Report {
-            format: FORMAT,
+            format: REPORT_FORMAT,
             audience,
             logs,
             parties: self.parties.clone(),
