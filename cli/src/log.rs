@@ -123,8 +123,8 @@ struct FsckSource {
     /// The validator, such as <https://validator.example.be>; http only on this machine
     #[arg(long, value_name = "URL")]
     url: Option<String>,
-    /// A file of `export --out`: records and their chain
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["keys", "witnesses"])]
+    /// A file of `export --out`: records and their chain, of one log
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["keys", "witnesses", "shard"])]
     file: Option<PathBuf>,
     /// A folder with `checkpoint`, `tile/…` and, if there are any, `records.jsonl`, or with several logs and their map,
     /// as `export --dir` writes it

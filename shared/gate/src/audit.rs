@@ -21,7 +21,7 @@ use sluis_log::sequencer::StoredCheckpoint;
 use sluis_log::{
     Checkpoint, EntryBundle, EntryPage, HASH_BYTES, LeafHash, MAX_PAGE_ENTRIES, MappedLog,
     ProofBundle, ReadingPurpose, Shard, SignedNote, TILE_WIDTH, TileKind, TilePath, TreeHead,
-    UnixMillis, VerifiedAuditor, inclusion_proof, inclusion_tiles, verify_inclusion,
+    UnixMillis, VerifiedAuditor, decimal, inclusion_proof, inclusion_tiles, verify_inclusion,
 };
 
 use crate::error::{AuditorRefusal, Fault, Refusal, Stop};
@@ -79,11 +79,7 @@ impl What {
             "entries" => Some(Self::Entries),
             "checkpoint" => Some(Self::Checkpoint),
             _ => match rest.strip_prefix("proof/") {
-                Some(index) => {
-                    let number: u64 = index.parse().ok()?;
-                    // One spelling only: no sign, no zeros before it.
-                    (number.to_string() == index).then_some(Self::Proof { index: number })
-                }
+                Some(index) => decimal(index).map(|index| Self::Proof { index }),
                 None => TilePath::parse(rest).ok().map(Self::Tile),
             },
         }
@@ -298,17 +294,24 @@ fn text<B>(body: String, cache_control: &str) -> Reply<B> {
     }
 }
 
-/// `from` and `limit` of a log query; anything else is refused.
+/// `from` and `limit` of a log query, each at most once; anything else is refused, and any second spelling.
 fn page_bounds(target: &str) -> Result<(u64, u32), Refusal> {
     let unknown = || Refusal::Route(RouteError::UnknownQueryParameter);
-    let (mut from, mut limit) = (0, MAX_PAGE_ENTRIES);
+    let (mut from, mut limit) = (None, None);
     let query = target.split_once('?').map(|(_, query)| query);
     for pair in query.into_iter().flat_map(|query| query.split('&')) {
-        match pair.split_once('=') {
-            Some(("from", value)) => from = value.parse().map_err(|_| unknown())?,
-            Some(("limit", value)) => limit = value.parse().map_err(|_| unknown())?,
-            Some(_) | None => return Err(unknown()),
+        let (name, value) = pair.split_once('=').ok_or_else(unknown)?;
+        let bound = match name {
+            "from" => &mut from,
+            "limit" => &mut limit,
+            _ => return Err(unknown()),
+        };
+        let value = decimal(value).ok_or_else(unknown)?;
+        if bound.replace(value).is_some() {
+            return Err(unknown());
         }
     }
-    Ok((from, limit.clamp(1, MAX_PAGE_ENTRIES)))
+    let limit = limit.map_or(Ok(MAX_PAGE_ENTRIES), u32::try_from);
+    let limit = limit.map_err(|_| unknown())?;
+    Ok((from.unwrap_or(0), limit.clamp(1, MAX_PAGE_ENTRIES)))
 }

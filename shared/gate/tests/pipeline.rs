@@ -581,7 +581,19 @@ fn the_log_is_read_by_the_auditor_only_and_that_is_recorded() {
     // Granted, completed, and each of the two refused readings, counted.
     assert_eq!(page["items"].as_array().unwrap().len(), 4);
     assert_eq!(outcomes(&bench).last().unwrap(), "read");
-    for bad in ["?from=x", "?limit=-1", "?other=1", "?from"] {
+    for bad in [
+        "?from=x",
+        "?limit=-1",
+        "?other=1",
+        "?from",
+        "?from=",
+        "?from=+5",
+        "?from=007",
+        "?from=0&from=0",
+        "?limit=1&from=0&limit=1",
+        "?limit=4294967296",
+        "?",
+    ] {
         let request = MemoryRequest::new("GET", &format!("/log/entries{bad}"))
             .header("authorization", &format!("Bearer {}", support::auditor()));
         assert_eq!(bench.serve(request).status, 400, "{bad}");

@@ -79,7 +79,7 @@ pub(crate) fn from_base64(text: &str) -> Option<Vec<u8>> {
 
 /// Reads a decimal number as C2SP's formats write it: ASCII digits, no leading
 /// zero but in `0` itself.
-pub(crate) fn decimal(text: &str) -> Option<u64> {
+pub fn decimal(text: &str) -> Option<u64> {
     let canonical = text == "0" || !text.starts_with('0');
     let digits = text.bytes().all(|digit| digit.is_ascii_digit());
     (canonical && digits).then(|| text.parse().ok()).flatten()

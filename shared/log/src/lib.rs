@@ -69,7 +69,7 @@ pub use event::{
     Trace, TraceId, Verdict,
 };
 pub use export::ExportHeader;
-pub use hash::{HASH_BYTES, HmacSha256, hmac_sha256};
+pub use hash::{HASH_BYTES, HmacSha256, decimal, hmac_sha256};
 pub use id::{ENTRY_ID_BYTES, EntryId, EntryIdError};
 pub use memory::{AppendError, MemoryLog};
 pub use note::{

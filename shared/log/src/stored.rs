@@ -3,7 +3,8 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error as _, Unexpected};
+use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
 use crate::chain::{ChainHash, Origin};
@@ -328,6 +329,23 @@ impl TryFrom<Row> for SealedEntry {
     }
 }
 
+/// A member that is there, or left out: null would be a second spelling.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
+}
+
+/// A member that says something by being there.
+fn only_true<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
+    if bool::deserialize(from)? {
+        Ok(true)
+    } else {
+        Err(D::Error::invalid_value(
+            Unexpected::Bool(false),
+            &"true, or no such member",
+        ))
+    }
+}
+
 /// The JSON form, binary in base64url without padding:
 /// `{"index","id","stream","entry","chain","random"?,"payload"?,"unopened"?}`.
 #[derive(Serialize, Deserialize)]
@@ -338,11 +356,23 @@ struct StoredJson {
     stream: String,
     entry: String,
     chain: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
     random: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
     payload: Option<String>,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(
+        default,
+        skip_serializing_if = "std::ops::Not::not",
+        deserialize_with = "only_true"
+    )]
     unopened: bool,
 }
 
@@ -406,9 +436,17 @@ struct SealedJson {
     stream: String,
     entry: String,
     chain: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
     period: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
     sealed: Option<String>,
 }
 
@@ -460,7 +498,11 @@ pub struct EntryPage {
     /// Entries in the order of the log, from the index that was asked for.
     pub items: Vec<StoredEntry>,
     /// Where the next page begins; absent on the last one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
     pub next: Option<u64>,
 }
 
@@ -477,5 +519,47 @@ impl EntryPage {
             items,
             next,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ERASED: &str = r#"{"index":0,"id":"00000000-0000-4000-8000-000000000000","stream":"refusals","entry":"AQ","chain":"AQ""#;
+
+    #[test]
+    fn what_is_left_out_is_left_out() {
+        let whole = |more: &str| format!("{ERASED}{more}}}");
+        let stored = |more: &str| serde_json::from_str::<StoredEntry>(&whole(more)).ok();
+        let sealed = |more: &str| serde_json::from_str::<SealedEntry>(&whole(more)).ok();
+        for more in [
+            "",
+            ",\"unopened\":true",
+            ",\"random\":\"AQ\",\"payload\":\"{}\"",
+        ] {
+            let text = serde_json::to_string(&stored(more).unwrap());
+            assert_eq!(text.unwrap(), whole(more));
+        }
+        for more in ["", ",\"period\":\"p\",\"sealed\":\"AQ\""] {
+            let text = serde_json::to_string(&sealed(more).unwrap());
+            assert_eq!(text.unwrap(), whole(more));
+        }
+        for more in [
+            ",\"unopened\":false",
+            ",\"unopened\":null",
+            ",\"random\":null",
+            ",\"payload\":null",
+            ",\"random\":null,\"payload\":null",
+            ",\"random\":\"AQ\",\"payload\":\"{}\",\"unopened\":false",
+        ] {
+            assert_eq!(stored(more), None, "{more}");
+        }
+        for more in [",\"period\":null", ",\"period\":null,\"sealed\":null"] {
+            assert_eq!(sealed(more), None, "{more}");
+        }
+        let page = |next: &str| format!("{{\"origin\":\"a\",\"size\":0,\"items\":[]{next}}}");
+        let read = |next| serde_json::from_str::<EntryPage>(&page(next)).is_ok();
+        assert!(read("") && read(",\"next\":7") && !read(",\"next\":null"));
     }
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use clap::Parser;
 use serde_json::Value;
 use sluis_log::{
     Checkpoint, EdgeTiles, ExportHeader, KeyName, LeafHash, NoteSigner, NoteVerifier, Shard,
@@ -13,7 +14,7 @@ use sluis_simulation::SystemName;
 use super::served::serve;
 use super::trace::{SSIN, World, trace};
 use super::written::{key, signer, write_as};
-use super::{Folder, LogFailure, origin, sluis};
+use super::{Command, Folder, LogFailure, origin, sluis};
 
 /// Three open logs, and the one that there was before.
 fn deployment() -> Folder {
@@ -218,6 +219,9 @@ fn an_export_has_every_log_and_the_map() {
             .unwrap()
             .starts_with("validator.example.be/log: 900")
     );
+    // A file is of one log: there is nothing to choose.
+    let chosen = ["sluis-log", "fsck", "--file", &file, "--shard", "2"];
+    assert!(Command::try_parse_from(chosen).is_err());
     let shown = sluis(&[&["show", "--shard", "2", "--limit", "1"], &server[..]].concat());
     assert_eq!(shown.unwrap().lines().count(), 1);
     // A deployment that cannot be exported whole leaves nothing behind.
