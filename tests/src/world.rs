@@ -35,6 +35,8 @@ pub const AUDITOR: &str = "dpo";
 /// What its tokens give as the case.
 pub const AUDITOR_CASE: &str = "SIM/2026/42";
 const AUDITOR_SECONDS: u64 = 600;
+/// The node by the validator's variable; where the platform tells, that counts.
+pub const EDGE_NODE: &str = "sim/node-1";
 
 /// The validator and its surroundings.
 #[derive(Debug)]
@@ -113,6 +115,7 @@ impl World {
             ("SLUIS_OPERATOR_TOKEN", operator_token.clone()),
             ("SLUIS_UPSTREAM", upstream),
             ("SLUIS_SIMULATION_ORIGIN", key_origin),
+            ("SLUIS_EDGE_NODE", EDGE_NODE.to_owned()),
         ];
         let mut world = Self {
             runtime,

@@ -57,6 +57,12 @@ export function client_certificate(request) {
   return typeof tls.certFingerprintSHA256 === "string" ? tls.certFingerprintSHA256 : undefined;
 }
 
+/** The code of the data centre that this runs in, by the platform: no header can set it. */
+export function colo(request) {
+  const colo = request.cf?.colo;
+  return typeof colo === "string" ? colo : undefined;
+}
+
 // Signatures ---------------------------------------------------------------
 
 const IMPORT = [

@@ -2,12 +2,12 @@
 //!
 //! Steps are numbered after the token profile.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
 use sluis_log::{
-    BackendResult, HmacSha256, MappedLog, OutcomeCode, PendingEntry, ReceiptField, RetentionTerms,
-    Shard, StoredEntry, hmac_sha256,
+    BackendResult, EdgeNode, HmacSha256, MappedLog, OutcomeCode, PendingEntry, ReceiptField,
+    RetentionTerms, Shard, StoredEntry, hmac_sha256,
 };
 use sluis_minimise::AllowList;
 use sluis_policy::{Allowance, Catalogue, HolderIdentity, VerificationSystemKind as Kind};
@@ -59,6 +59,8 @@ pub struct Gate {
     pub(crate) comparison: Option<Rc<Comparison>>,
     /// How the logs stand, as far as this instance knows.
     pub(crate) log_watch: LogWatch,
+    /// Where this instance runs, once that is known.
+    edge_node: OnceCell<EdgeNode>,
     assertion_keys: String,
 }
 
@@ -114,6 +116,7 @@ impl Gate {
             tally: Tally::default(),
             comparison: Comparison::new(&config, &secrets).map(Rc::new),
             log_watch: LogWatch::default(),
+            edge_node: OnceCell::new(),
             assertion_keys: assertion::key_set(&secrets),
             field_lists,
             config,
@@ -121,6 +124,16 @@ impl Gate {
             secrets,
             hmac,
         }))
+    }
+
+    /// Where this instance runs, for the records of its decisions (M-21.5).
+    pub fn edge_node(&self) -> Option<&EdgeNode> {
+        self.edge_node.get()
+    }
+
+    /// Tells where it runs. What was told first stays: an instance does not move.
+    pub fn set_edge_node(&self, node: EdgeNode) {
+        self.edge_node.get_or_init(|| node);
     }
 
     /// The JWK set that checks this gate's assertions.

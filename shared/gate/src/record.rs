@@ -122,6 +122,7 @@ impl<'a> Context<'a> {
         let record = DecisionRecord {
             verdict: verdict(judged.stop.as_ref()),
             mode: self.mode,
+            edge_node: self.gate.edge_node(),
             trace: self.trace(),
             token: TokenFacts {
                 sha256: token.token_sha256(),
@@ -156,6 +157,7 @@ impl<'a> Context<'a> {
         let record = DecisionRecord {
             verdict: verdict(Some(stop)),
             mode: self.mode,
+            edge_node: self.gate.edge_node(),
             trace: self.trace(),
             token: TokenFacts {
                 sha256: bearer.sha256(),

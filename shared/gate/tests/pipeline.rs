@@ -14,6 +14,8 @@
 
 #[path = "pipeline/binding.rs"]
 mod binding;
+#[path = "pipeline/edge_node.rs"]
+mod edge_node;
 #[path = "pipeline/payload_keys.rs"]
 mod payload_keys;
 #[path = "pipeline/published.rs"]

@@ -10,6 +10,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use crate::auditor::ReadingPurpose;
+use crate::edge_node::EdgeNode;
 use crate::entry::OutcomeCode;
 use crate::hash::HASH_BYTES;
 use crate::id::EntryId;
@@ -69,6 +70,8 @@ pub struct DecisionRecord<'a> {
     pub verdict: Verdict<'a>,
     /// Who forwards an allowed request, and so knows what became of it.
     pub mode: GateMode,
+    /// Where the gate runs, if that is known.
+    pub edge_node: Option<&'a EdgeNode>,
     /// The identifiers that join this record with other parties' logs.
     pub trace: Trace,
     /// The token, without itself.

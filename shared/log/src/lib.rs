@@ -28,6 +28,7 @@ mod chain;
 mod checks;
 mod commitment;
 pub mod conformance;
+mod edge_node;
 mod entry;
 mod event;
 mod export;
@@ -59,6 +60,7 @@ pub use auditor::{
 };
 pub use chain::{ChainHash, ChainHead, MAX_ORIGIN_BYTES, Origin, OriginError, link};
 pub use commitment::{Commitment, CommitmentRandom};
+pub use edge_node::{EdgeNode, EdgeNodeError, MAX_EDGE_NODE_BYTES};
 pub use entry::{
     ENTRY_BYTES, ENTRY_VERSION, Entry, EntryError, LeafHash, OutcomeCode, PolicyDigest, Stream,
 };

@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use crate::auditor::ReadingPurpose;
 use crate::checks::Checks;
+use crate::edge_node::EdgeNode;
 use crate::entry::PolicyDigest;
 use crate::event::{
     BackendResult, ComparisonCount, DecisionRecord, Event, KeysPurged, LogRead, MAX_CHECKS,
@@ -151,6 +152,8 @@ struct DecisionData<'a> {
     related_trace_id: Option<TraceId>,
     institution: &'a str,
     mode: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    edge_node: Option<&'a str>,
     decision: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     shadow: Option<bool>,
@@ -361,6 +364,7 @@ impl<'a> DecisionData<'a> {
         let DecisionRecord {
             verdict,
             mode,
+            edge_node,
             trace,
             token,
             mandate,
@@ -410,6 +414,7 @@ impl<'a> DecisionData<'a> {
             related_trace_id: trace.related,
             institution,
             mode: mode.as_str(),
+            edge_node: edge_node.map(EdgeNode::as_str),
             decision,
             shadow: shadow.then_some(true),
             reason,

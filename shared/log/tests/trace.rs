@@ -14,9 +14,9 @@ use sluis_log::trace::{
 };
 use sluis_log::{
     BackendResult, Check, CheckOutcome, CommitmentRandom, DecisionRecord, DeliberationFacts,
-    EntryId, Envelope, Epoch, EpochKey, Erasable, Event, EventSource, GateMode, HolderIdentity,
-    MandateFacts, MemoryLog, OperationFacts, Origin, OutcomeRecord, PolicyDigest, ReferenceKey,
-    StoredEntry, TokenFacts, Trace, TraceId, UnixMillis, Verdict, conformance, seal,
+    EdgeNode, EntryId, Envelope, Epoch, EpochKey, Erasable, Event, EventSource, GateMode,
+    HolderIdentity, MandateFacts, MemoryLog, OperationFacts, Origin, OutcomeRecord, PolicyDigest,
+    ReferenceKey, StoredEntry, TokenFacts, Trace, TraceId, UnixMillis, Verdict, conformance, seal,
 };
 
 const AT: u64 = 1_767_323_045_678;
@@ -115,9 +115,11 @@ impl Sample {
             id: self.answer(),
             related: TraceId::parse(&self.caller()),
         };
+        let node = EdgeNode::cloudflare("BRU").unwrap();
         let decision = DecisionRecord {
             verdict: Verdict::Granted,
             mode: self.mode,
+            edge_node: Some(&node),
             trace,
             token: TokenFacts {
                 sha256: [self.n; 32],
@@ -390,6 +392,7 @@ fn three_logs_answer_the_five_questions() {
     assert_eq!(said(1, "validator", "operation"), "getPensionOverview");
     assert_eq!(said(1, "mandateHolder", "httpStatus"), "200");
     assert_eq!(said(2, "validator", "institution"), "SIM institution");
+    assert_eq!(said(2, "validator", "edgeNode"), "cloudflare/BRU");
     assert_eq!(
         said(2, "mandateHolder", "system"),
         "urn:example:mandateHolder"

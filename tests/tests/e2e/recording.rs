@@ -8,7 +8,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use sluis_tests::client::{Connection, Request};
-use sluis_tests::world::{AUDITOR, AUDITOR_CASE, Record, World};
+use sluis_tests::workerd::CF_FIELD;
+use sluis_tests::world::{AUDITOR, AUDITOR_CASE, EDGE_NODE, Record, World};
 
 use crate::Case;
 use crate::problems::{INVALID_ACCESS_TOKEN, expect, expect_kind};
@@ -21,6 +22,7 @@ pub(crate) const CASES: &[Case] = &[
         "refusals_before_a_signature_held_are_counted_not_listed",
         aggregates,
     ),
+    Case::new("a_decision_says_where_it_was_made", edge_node),
     Case::new("a_restart_loses_nothing", restart),
     Case::new("sigkill_under_load_loses_no_acknowledged_decision", sigkill),
 ];
@@ -132,6 +134,38 @@ fn aggregates(world: &mut World) -> Result<()> {
         !records.iter().any(|record| record.kind == "refused"),
         "listed one by one"
     );
+    Ok(())
+}
+
+/// M-21.5. On Cloudflare the platform tells, on Spin a variable; a caller never does.
+fn edge_node(world: &mut World) -> Result<()> {
+    world.restart()?;
+    let on_cloudflare = world.runtime_name() == "workerd";
+    let expected = |known: &'static str| if on_cloudflare { known } else { EDGE_NODE };
+    for (cf, node) in [
+        (None, expected("")),
+        (Some(r#"{"colo":"bru"}"#), expected("")),
+        (Some(r#"{"colo":["BRU"]}"#), expected("")),
+        (Some(r#"{"colo":"BRU"}"#), expected("cloudflare/BRU")),
+        // An instance does not move.
+        (Some(r#"{"colo":"AMS"}"#), expected("cloudflare/BRU")),
+        (None, expected("cloudflare/BRU")),
+    ] {
+        let index = world.log_size()?;
+        let request = rights().bearer(&world.pension_token()?);
+        let request = ["cf-ray", "x-edge-node", "via"]
+            .iter()
+            .fold(request, |request, name| request.with(name, "1a-CDG"));
+        let request = match cf {
+            Some(cf) => request.with(CF_FIELD, cf),
+            None => request,
+        };
+        let response = world.send(&request)?;
+        response.expect_status(200)?;
+        let record = world.decision_of(index, &response)?;
+        let found = record.data("edgeNode").as_str().unwrap_or_default();
+        ensure!(found == node, "{found:?} instead of {node:?} after {cf:?}");
+    }
     Ok(())
 }
 

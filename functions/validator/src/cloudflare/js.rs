@@ -16,6 +16,9 @@ extern "C" {
     /// verified it.
     pub(crate) fn client_certificate(request: &JsValue) -> Option<String>;
 
+    /// The code of the data centre that this instance runs in, if Cloudflare says.
+    pub(crate) fn colo(request: &JsValue) -> Option<String>;
+
     /// The answer to a request that was not answered at once. `upstream` is
     /// the upstream's answer to stream on, the bytes of a body, or undefined.
     pub(crate) fn settle(request: u32, answer: &str, upstream: &JsValue);

@@ -3,6 +3,7 @@
 #![expect(unreachable_pub, reason = "wasm-bindgen exports public functions only")]
 
 use sluis_gate::{headers, not_started};
+use sluis_log::EdgeNode;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use worker::Env;
@@ -31,6 +32,12 @@ pub(crate) fn serve<L: Logs>(
             return Some(pack(not_started()).text);
         }
     };
+    // Asked until it is known, and then no more: an instance does not move.
+    if gate.edge_node().is_none()
+        && let Some(Ok(node)) = js::colo(&request).map(|colo| EdgeNode::cloudflare(&colo))
+    {
+        gate.set_edge_node(node);
+    }
     let request = WorkersRequest::new(head, request);
     let platform = Workers::new(logs, context);
     let answer = async move { pack(gate.serve(&platform, request).await) };

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use sluis_gate::{
     CheckpointKey, Config, ConfigError, Embedded, Gate, RawSecrets, SecretError, Secrets,
 };
-use sluis_log::{MappedLog, Shard};
+use sluis_log::{EdgeNode, EdgeNodeError, MappedLog, Shard};
 use sluis_policy::Catalogue;
 use spin_sdk::variables::{self, Error as VariableError};
 
@@ -37,6 +37,9 @@ pub(super) enum StartError {
     /// The log's store is not one that there is.
     #[error("variable sluis_log_store: expected `sqlite` or `postgres`")]
     LogStore,
+    /// The node's name is not of its form.
+    #[error("variable sluis_edge_node: {0}")]
+    EdgeNode(#[from] EdgeNodeError),
     /// Several logs, and one database.
     #[error(
         "variable sluis_log_postgres: each of several logs wants a database of its own: put {LOG_PLACE} where `_` and its number stand in the database's name"
@@ -106,8 +109,12 @@ async fn start() -> Result<Service, StartError> {
         let key = CheckpointKey::parse(&checkpoint_key, &mapped.origin)?;
         logs.insert(mapped.shard, SpinLog::new(kept.store(mapped)?, key));
     }
+    let gate = Gate::new(config, catalogue, secrets)?;
+    if let Some(name) = optional("sluis_edge_node").await? {
+        gate.set_edge_node(EdgeNode::parse(&name)?);
+    }
     Ok(Service {
-        gate: Gate::new(config, catalogue, secrets)?,
+        gate,
         platform: SpinPlatform::new(logs, replay),
     })
 }

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::instant::InstantError;
+use crate::edge_node::EdgeNode;
 use crate::entry::{Entry, OutcomeCode};
 use crate::event::{GateMode, TraceId};
 use crate::hash::hex;
@@ -75,6 +76,7 @@ pub(crate) struct DecisionData {
     pub(crate) related_trace_id: Option<String>,
     pub(crate) institution: String,
     pub(crate) mode: Option<String>,
+    pub(crate) edge_node: Option<String>,
     pub(crate) shadow: Option<bool>,
     pub(crate) reason: Option<String>,
     pub(crate) http_status: Option<u16>,
@@ -184,6 +186,8 @@ fn decision(payload: &str) -> Result<DecisionPayload, Unreadable> {
     if !traces.into_iter().flatten().all(plain) {
         return Err(Unreadable);
     }
+    let node = data.edge_node.as_deref().map(EdgeNode::parse);
+    node.transpose().map_err(|_| Unreadable)?;
     Ok(DecisionPayload { at, data })
 }
 

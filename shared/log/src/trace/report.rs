@@ -22,7 +22,7 @@ names! {
         Who = "who",
         /// Which service, which data, and what came of it.
         What = "what",
-        /// At which institution, through which channel.
+        /// At which institution, on which edge node, through which channel.
         Where = "where",
         /// When.
         When = "when",
@@ -384,6 +384,7 @@ impl View<'_> {
         let mut facts = Vec::new();
         if let Some(data) = self.call.decision.data() {
             facts.extend(self.ours("institution", Class::Open, Some(data.institution.as_str())));
+            facts.extend(self.ours("edgeNode", Class::Open, data.edge_node.as_deref()));
             facts.extend(self.ours("channel", Class::Open, data.channel.as_deref()));
             let system = Some(data.verification_system.as_str());
             facts.extend(self.ours("verificationSystem", Class::Open, system));

@@ -67,6 +67,7 @@ pub(crate) fn with_event<T>(kind: u8, then: impl FnOnce(&Event<'_>) -> T) -> T {
     let granted = DecisionRecord {
         verdict: Verdict::Granted,
         mode: GateMode::Inline,
+        edge_node: None,
         trace: trace(),
         token: TokenFacts {
             sha256: [0x11; 32],
@@ -98,6 +99,7 @@ pub(crate) fn with_event<T>(kind: u8, then: impl FnOnce(&Event<'_>) -> T) -> T {
     };
     let refused = DecisionRecord {
         mode: GateMode::Decision,
+        edge_node: None,
         verdict: Verdict::Refused {
             reason: "expired",
             problem_type: "urn:problem-type:belgif:expiredAccessToken",
