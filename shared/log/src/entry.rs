@@ -99,6 +99,8 @@ pub enum OutcomeCode {
     /// Decisions that a candidate catalogue or key set would have taken
     /// otherwise, counted over an interval.
     ComparisonsCounted,
+    /// The payloads of a retention period are destroyed.
+    PayloadsDestroyed,
 }
 
 impl OutcomeCode {
@@ -113,6 +115,7 @@ impl OutcomeCode {
             Self::LogRead => 6,
             Self::KeysPurged => 7,
             Self::ComparisonsCounted => 8,
+            Self::PayloadsDestroyed => 9,
         }
     }
 
@@ -127,6 +130,7 @@ impl OutcomeCode {
             6 => Some(Self::LogRead),
             7 => Some(Self::KeysPurged),
             8 => Some(Self::ComparisonsCounted),
+            9 => Some(Self::PayloadsDestroyed),
             _ => None,
         }
     }
@@ -134,9 +138,12 @@ impl OutcomeCode {
     /// The stream such an entry belongs to.
     pub const fn stream(self) -> Stream {
         match self {
-            Self::Granted | Self::Completed | Self::Failed | Self::LogRead | Self::KeysPurged => {
-                Stream::Accesses
-            }
+            Self::Granted
+            | Self::Completed
+            | Self::Failed
+            | Self::LogRead
+            | Self::KeysPurged
+            | Self::PayloadsDestroyed => Stream::Accesses,
             Self::Refused | Self::RefusalsCounted | Self::ComparisonsCounted => Stream::Refusals,
         }
     }
@@ -147,9 +154,11 @@ impl OutcomeCode {
     pub const fn is_about_a_person(self) -> bool {
         match self {
             Self::Granted | Self::Refused | Self::Completed | Self::Failed => true,
-            Self::RefusalsCounted | Self::LogRead | Self::KeysPurged | Self::ComparisonsCounted => {
-                false
-            }
+            Self::RefusalsCounted
+            | Self::LogRead
+            | Self::KeysPurged
+            | Self::ComparisonsCounted
+            | Self::PayloadsDestroyed => false,
         }
     }
 
@@ -164,6 +173,7 @@ impl OutcomeCode {
             Self::LogRead => "logRead",
             Self::KeysPurged => "keysPurged",
             Self::ComparisonsCounted => "comparisonsCounted",
+            Self::PayloadsDestroyed => "payloadsDestroyed",
         }
     }
 }

@@ -10,11 +10,14 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use crate::auditor::ReadingPurpose;
+use crate::destruction::DestroyedPayloads;
 use crate::edge_node::EdgeNode;
 use crate::entry::OutcomeCode;
 use crate::hash::HASH_BYTES;
 use crate::id::EntryId;
+use crate::payload_key::PayloadKeyId;
 use crate::reference::{HolderRef, MandateRef, ReferenceKeyId, SubjectRef};
+use crate::retention::RetentionPeriod;
 use crate::time::UnixMillis;
 
 /// Longest text of a record, in bytes.
@@ -41,6 +44,8 @@ pub enum Event<'a> {
     KeysPurged(KeysPurged<'a>),
     /// What a candidate would have decided otherwise, counted over an interval.
     ComparisonCount(ComparisonCount<'a>),
+    /// The payloads of a retention period are destroyed.
+    PayloadsDestroyed(PayloadsDestroyed<'a>),
 }
 
 impl Event<'_> {
@@ -59,6 +64,7 @@ impl Event<'_> {
             Self::LogRead(_) => OutcomeCode::LogRead,
             Self::KeysPurged(_) => OutcomeCode::KeysPurged,
             Self::ComparisonCount(_) => OutcomeCode::ComparisonsCounted,
+            Self::PayloadsDestroyed(_) => OutcomeCode::PayloadsDestroyed,
         }
     }
 }
@@ -366,4 +372,20 @@ pub struct ComparisonCount<'a> {
     pub until: UnixMillis,
     /// SHA-256 of the candidate catalogue's file, if there is one.
     pub candidate: Option<[u8; HASH_BYTES]>,
+}
+
+/// The end of a retention period: written before its key is destroyed, so that
+/// nothing is ever gone without a word in the log.
+#[derive(Debug, Clone, Copy)]
+pub struct PayloadsDestroyed<'a> {
+    /// Which of the configured operators; no person's name.
+    pub operator: &'a str,
+    /// The trace of the request.
+    pub trace: Trace,
+    /// The period.
+    pub period: RetentionPeriod,
+    /// The public name of its key.
+    pub key: PayloadKeyId,
+    /// What each of the deployment's logs had of it.
+    pub logs: &'a [DestroyedPayloads],
 }

@@ -28,6 +28,7 @@ mod chain;
 mod checks;
 mod commitment;
 pub mod conformance;
+mod destruction;
 mod edge_node;
 mod entry;
 mod event;
@@ -60,6 +61,10 @@ pub use auditor::{
 };
 pub use chain::{ChainHash, ChainHead, MAX_ORIGIN_BYTES, Origin, OriginError, link};
 pub use commitment::{Commitment, CommitmentRandom};
+pub use destruction::{
+    DestroyedPayloads, DestructionError, DestructionRecord, LoggedAt, MAX_DESTRUCTION_LOGS,
+    PayloadRange, VerifiedDestruction,
+};
 pub use edge_node::{EdgeNode, EdgeNodeError, MAX_EDGE_NODE_BYTES};
 pub use entry::{
     ENTRY_BYTES, ENTRY_VERSION, Entry, EntryError, LeafHash, OutcomeCode, PolicyDigest, Stream,
@@ -67,8 +72,8 @@ pub use entry::{
 pub use event::{
     BackendResult, Check, CheckOutcome, ComparisonCount, DecisionRecord, DeliberationFacts, Event,
     GateMode, KeysPurged, LogRead, MAX_CHECKS, MAX_DATA_CATEGORIES, MAX_TEXT_BYTES,
-    MAX_TRACE_ID_BYTES, MandateFacts, OperationFacts, OutcomeRecord, RefusalAggregate, TokenFacts,
-    Trace, TraceId, Verdict,
+    MAX_TRACE_ID_BYTES, MandateFacts, OperationFacts, OutcomeRecord, PayloadsDestroyed,
+    RefusalAggregate, TokenFacts, Trace, TraceId, Verdict,
 };
 pub use export::ExportHeader;
 pub use hash::{HASH_BYTES, HmacSha256, decimal, hmac_sha256};
@@ -77,11 +82,11 @@ pub use memory::{AppendError, MemoryLog};
 pub use note::{
     AddCheckpoint, AddCheckpointError, Advance, BundleFault, Checkpoint, CheckpointError,
     Cosignature, CosignatureError, CosignatureSigner, CosignatureVerifier, KEY_ID_BYTES, KeyName,
-    KeyNameError, MAX_EXTENSION_LINES, MAX_EXTRA_BYTES, MAX_KEY_NAME_BYTES, MAX_NOTE_BYTES,
-    MAX_NOTE_SIGNATURES, NoteError, NoteKeyId, NoteSignature, NoteSigner, NoteVerifier,
-    ProofBundle, ProofBundleError, Quorum, QuorumError, ShardNoteError, SignatureFault,
-    SignatureType, SignedNote, SignerError, VerifiedBundle, VerifiedCheckpoint, VerifiedShardMap,
-    VerifierKeyError, WitnessRefusal, WitnessedLog,
+    KeyNameError, LinesError, MAX_EXTENSION_LINES, MAX_EXTRA_BYTES, MAX_KEY_NAME_BYTES,
+    MAX_NOTE_BYTES, MAX_NOTE_SIGNATURES, NoteError, NoteKeyId, NoteSignature, NoteSigner,
+    NoteVerifier, ProofBundle, ProofBundleError, Quorum, QuorumError, ShardNoteError,
+    SignatureFault, SignatureType, SignedNote, SignerError, VerifiedBundle, VerifiedCheckpoint,
+    VerifiedShardMap, VerifierKeyError, WitnessRefusal, WitnessedLog,
 };
 pub use payload::{MAX_PAYLOAD_BYTES, PayloadError};
 pub use payload_key::{

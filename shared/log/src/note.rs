@@ -7,6 +7,7 @@ mod add_checkpoint;
 mod checkpoint;
 mod cosignature;
 mod key;
+pub(crate) mod lines;
 mod proof_bundle;
 mod shard_map;
 mod signed;
@@ -23,6 +24,7 @@ pub use key::{
     KEY_ID_BYTES, KeyName, KeyNameError, MAX_KEY_NAME_BYTES, NoteKeyId, NoteVerifier,
     SignatureType, VerifierKeyError,
 };
+pub use lines::LinesError;
 pub use proof_bundle::{
     BundleFault, MAX_EXTRA_BYTES, ProofBundle, ProofBundleError, VerifiedBundle,
 };

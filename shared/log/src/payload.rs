@@ -8,11 +8,13 @@ use thiserror::Error;
 
 use crate::auditor::ReadingPurpose;
 use crate::checks::Checks;
+use crate::destruction::{DestroyedPayloads, PayloadRange};
 use crate::edge_node::EdgeNode;
 use crate::entry::PolicyDigest;
 use crate::event::{
     BackendResult, ComparisonCount, DecisionRecord, Event, KeysPurged, LogRead, MAX_CHECKS,
-    MAX_DATA_CATEGORIES, MAX_TEXT_BYTES, OutcomeRecord, RefusalAggregate, TraceId, Verdict,
+    MAX_DATA_CATEGORIES, MAX_TEXT_BYTES, OutcomeRecord, PayloadsDestroyed, RefusalAggregate,
+    TraceId, Verdict,
 };
 use crate::hash::{base64url, hex};
 use crate::id::EntryId;
@@ -88,6 +90,7 @@ pub(crate) fn write(
         Event::LogRead(_) => ("entries", "read"),
         Event::KeysPurged(_) => ("keys", "purged"),
         Event::ComparisonCount(_) => ("comparisons", "counted"),
+        Event::PayloadsDestroyed(_) => ("payloads", "destroyed"),
     };
     let related = match event {
         Event::Outcome(outcome) => Some(outcome.decision),
@@ -95,7 +98,8 @@ pub(crate) fn write(
         | Event::RefusalAggregate(_)
         | Event::LogRead(_)
         | Event::KeysPurged(_)
-        | Event::ComparisonCount(_) => None,
+        | Event::ComparisonCount(_)
+        | Event::PayloadsDestroyed(_) => None,
     };
     let event = CloudEvent {
         specversion: "1.0",
@@ -142,6 +146,7 @@ enum Data<'a> {
     LogRead(ReadData<'a>),
     KeysPurged(PurgeData<'a>),
     ComparisonCount(ComparisonData<'a>),
+    PayloadsDestroyed(DestructionData<'a>),
 }
 
 #[derive(Serialize)]
@@ -277,6 +282,42 @@ struct ReadData<'a> {
     limit: u32,
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DestructionData<'a> {
+    trace_id: TraceId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    related_trace_id: Option<TraceId>,
+    institution: &'a str,
+    operator: &'a str,
+    period: RetentionPeriod,
+    key_id: String,
+    logs: Vec<DestroyedData<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DestroyedData<'a> {
+    log: &'a str,
+    payloads: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_index: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_index: Option<u64>,
+}
+
+impl<'a> DestroyedData<'a> {
+    fn of(destroyed: &'a DestroyedPayloads) -> Self {
+        let DestroyedPayloads { log, payloads } = destroyed;
+        Self {
+            log: log.as_str(),
+            payloads: payloads.map_or(0, PayloadRange::count),
+            first_index: payloads.map(PayloadRange::first),
+            last_index: payloads.map(PayloadRange::last),
+        }
+    }
+}
+
 impl<'a> Data<'a> {
     fn of(
         event: &Event<'a>,
@@ -331,6 +372,21 @@ impl<'a> Data<'a> {
                 until: until.to_string(),
                 policy_digest: hex(&policy.0),
                 candidate_digest: candidate.as_ref().map(|digest| hex(digest)),
+            }),
+            Event::PayloadsDestroyed(PayloadsDestroyed {
+                operator,
+                trace,
+                period,
+                key,
+                logs,
+            }) => Self::PayloadsDestroyed(DestructionData {
+                trace_id: trace.id,
+                related_trace_id: trace.related,
+                institution,
+                operator: bounded("operator", operator)?,
+                period: *period,
+                key_id: key.to_string(),
+                logs: logs.iter().map(DestroyedData::of).collect(),
             }),
             Event::LogRead(LogRead {
                 auditor,

@@ -154,6 +154,11 @@ impl PayloadKeyId {
     pub const fn as_bytes(&self) -> &[u8; KEY_ID_BYTES] {
         &self.0
     }
+
+    /// The id as somebody has written it down.
+    pub(crate) const fn of_bytes(bytes: [u8; KEY_ID_BYTES]) -> Self {
+        Self(bytes)
+    }
 }
 
 impl fmt::Display for PayloadKeyId {

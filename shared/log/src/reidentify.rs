@@ -16,7 +16,6 @@
 
 mod half;
 mod holder;
-mod lines;
 mod record;
 mod request;
 
@@ -30,7 +29,7 @@ pub use request::{
 
 use thiserror::Error;
 
-use crate::note::{KeyName, NoteError, SignatureFault};
+use crate::note::{KeyName, LinesError, NoteError, SignatureFault};
 use crate::time::UnixMillis;
 
 /// Why a step of the procedure is not taken. Never says who the holder is.
@@ -39,23 +38,9 @@ pub enum ReidentificationError {
     /// No note.
     #[error("no signed note: {0}")]
     Note(#[from] NoteError),
-    /// Another first line: another kind of note.
-    #[error("the note does not begin with {0}")]
-    OtherNote(&'static str),
-    /// Not the lines of such a note, each once and in order.
-    #[error("the line {0} is missing or not in its place")]
-    Line(&'static str),
-    /// A line that is not what it must be.
-    #[error("{line}: expected {expected}")]
-    Form {
-        /// Which.
-        line: &'static str,
-        /// What it must be.
-        expected: &'static str,
-    },
-    /// A person's or holder's number where none may stand (M-21.5, M-22.1).
-    #[error("{0} is a person's or an enterprise's number, which no request may hold")]
-    Number(&'static str),
+    /// Other lines than those of such a note.
+    #[error("{0}")]
+    Lines(#[from] LinesError),
     /// A signature that claims to be a known key's is not: the note is void.
     #[error("the note is void: {0}")]
     Signature(#[from] SignatureFault),

@@ -168,7 +168,8 @@ impl ChainVerifier {
             | OutcomeCode::RefusalsCounted
             | OutcomeCode::LogRead
             | OutcomeCode::KeysPurged
-            | OutcomeCode::ComparisonsCounted => {}
+            | OutcomeCode::ComparisonsCounted
+            | OutcomeCode::PayloadsDestroyed => {}
         }
         Ok(())
     }

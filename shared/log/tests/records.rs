@@ -196,6 +196,31 @@ fn purges_and_comparisons_have_their_own_types() {
 }
 
 #[test]
+fn a_destruction_tells_what_was_destroyed_and_of_nobody() {
+    let destroyed = payload(8);
+    assert_eq!(
+        destroyed["type"],
+        "be.example.sim.validator.v1.payloads.notify.destroyed"
+    );
+    let key = conformance::key(Stream::Refusals);
+    assert_eq!(
+        destroyed["data"],
+        json!({
+            "traceId": TRACE, "relatedTraceId": "caller-0001", "institution": "SIM institution",
+            "operator": "operator", "period": key.period().to_string(),
+            "keyId": key.id().to_string(),
+            "logs": [
+                {
+                    "log": "validator.example.be/log/0", "payloads": 12,
+                    "firstIndex": 3, "lastIndex": 40,
+                },
+                { "log": "validator.example.be/log/1", "payloads": 0 },
+            ],
+        })
+    );
+}
+
+#[test]
 fn the_streams_are_apart() {
     for (kind, stream) in [
         (0, Stream::Accesses),
@@ -206,6 +231,7 @@ fn the_streams_are_apart() {
         (5, Stream::Accesses),
         (6, Stream::Accesses),
         (7, Stream::Refusals),
+        (8, Stream::Accesses),
     ] {
         assert_eq!(sealed(kind, [1; 16], [2; 32], AT).stream(), stream);
     }

@@ -13,7 +13,7 @@ use sluis_log::reidentify::{
     combine,
 };
 use sluis_log::trace::{Party, PartyRecord};
-use sluis_log::{KeyName, NoteSigner, SignedNote, UnixMillis};
+use sluis_log::{KeyName, LinesError, NoteSigner, SignedNote, UnixMillis};
 
 const AT: u64 = 1_767_323_045_678;
 const HOLDER: &str = "0202239951";
@@ -177,11 +177,11 @@ fn who_may_not_ask_or_answer_is_refused() {
     let note = request(1).sign(&system()).unwrap();
     assert!(matches!(
         VerifiedHalf::verify(&note, &system().verifier()),
-        Err(ReidentificationError::OtherNote(_))
+        Err(ReidentificationError::Lines(LinesError::OtherNote(_)))
     ));
     assert!(matches!(
         VerifiedRequest::verify(&one, requesters()),
-        Err(ReidentificationError::OtherNote(_))
+        Err(ReidentificationError::Lines(LinesError::OtherNote(_)))
     ));
 }
 
@@ -224,7 +224,10 @@ fn nothing_of_a_request_is_anybodys_number_or_another_spelling() {
             new("i", "t", &hash, number),
         ] {
             let error = error.unwrap_err();
-            assert!(matches!(error, ReidentificationError::Number(_)));
+            assert!(matches!(
+                error,
+                ReidentificationError::Lines(LinesError::Number(_))
+            ));
             assert!(!error.to_string().contains(number));
         }
     }

@@ -2,10 +2,10 @@
 
 use sluis_log::reidentify::{ReidentificationRequest, VerifiedHalf};
 use sluis_log::{
-    AddCheckpoint, Checkpoint, CosignatureVerifier, EntryBundle, LeafHash, MAX_BUNDLE_BYTES,
-    MAX_NOTE_BYTES, MAX_TILE_PATH_BYTES, NoteSignature, NoteVerifier, Origin, ProofBundle, Quorum,
-    ShardMap, SignedNote, TilePath, TreeHash, TreeHead, VerifiedCheckpoint, VerifiedShardMap,
-    verify_consistency, verify_inclusion,
+    AddCheckpoint, Checkpoint, CosignatureVerifier, DestructionRecord, EntryBundle, LeafHash,
+    MAX_BUNDLE_BYTES, MAX_NOTE_BYTES, MAX_TILE_PATH_BYTES, NoteSignature, NoteVerifier, Origin,
+    ProofBundle, Quorum, ShardMap, SignedNote, TilePath, TreeHash, TreeHead, VerifiedCheckpoint,
+    VerifiedShardMap, verify_consistency, verify_inclusion,
 };
 
 use crate::Parser;
@@ -108,6 +108,9 @@ fn signed_note(input: &[u8]) {
         }
         if let Ok(request) = ReidentificationRequest::parse(&note) {
             assert_eq!(request.text(), note.text());
+        }
+        if let Ok(destruction) = DestructionRecord::parse(&note) {
+            assert_eq!(destruction.to_string(), note.text());
         }
         if let Ok(key) = NoteVerifier::parse(SOME_KEY) {
             assert!(VerifiedHalf::verify(&note, &key).is_err());

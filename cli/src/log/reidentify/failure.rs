@@ -56,10 +56,7 @@ impl ReidentifyFailure {
             Self::NotIssued(_) => 3,
             Self::Procedure { error, .. } | Self::Halves(error) => match error {
                 ReidentificationError::Note(_)
-                | ReidentificationError::OtherNote(_)
-                | ReidentificationError::Line(_)
-                | ReidentificationError::Form { .. }
-                | ReidentificationError::Number(_)
+                | ReidentificationError::Lines(_)
                 | ReidentificationError::Holder => 4,
                 ReidentificationError::Signature(_)
                 | ReidentificationError::NotRequested { .. }

@@ -4,10 +4,11 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use super::ReidentificationError;
 use super::holder::{HolderNumber, PADDED_BYTES};
 use super::request::{AnswerableRequest, Requesters, VerifiedRequest};
-use super::{ReidentificationError, lines};
 use crate::hash::{HASH_BYTES, hex};
+use crate::note::lines::{self, LinesError};
 use crate::note::{KeyName, NoteSigner, NoteVerifier, SignedNote};
 use crate::time::UnixMillis;
 use crate::trace::names;
@@ -115,7 +116,7 @@ impl Half {
 
     fn read(note: &SignedNote) -> Result<Self, ReidentificationError> {
         let [request, side, name, pair, answered, bytes] = lines::read(note, FIRST_LINE, LABELS)?;
-        let form = |line, expected| ReidentificationError::Form { line, expected };
+        let form = |line, expected| LinesError::Form { line, expected };
         Ok(Self {
             request: lines::bytes("request", request)?,
             recipient: Recipient::parse(side).ok_or(form("side", "institution or supervisor"))?,

@@ -4,8 +4,8 @@ use std::fmt;
 
 use super::ReidentificationError;
 use super::half::Recipient;
-use super::lines;
 use crate::hash::{HASH_BYTES, hex, sha256};
+use crate::note::lines::{self, LinesError};
 use crate::note::{NoteSigner, NoteVerifier, SignedNote};
 use crate::time::UnixMillis;
 use crate::trace::{Member, Party, PartyRecord, RecordKind, names};
@@ -111,7 +111,7 @@ impl ReidentificationRequest {
         let [issuer, id, hash, reason, reference, requested, nonce] =
             lines::read(note, FIRST_LINE, LABELS)?;
         let expected = "complaint, supervision, securityIncident or judicialOrder";
-        let reason = Reason::parse(reason).ok_or(ReidentificationError::Form {
+        let reason = Reason::parse(reason).ok_or(LinesError::Form {
             line: "reason",
             expected,
         })?;

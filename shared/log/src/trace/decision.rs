@@ -163,7 +163,8 @@ impl ValidatorRecord {
             OutcomeCode::RefusalsCounted
             | OutcomeCode::LogRead
             | OutcomeCode::KeysPurged
-            | OutcomeCode::ComparisonsCounted => return Ok(Self::Other),
+            | OutcomeCode::ComparisonsCounted
+            | OutcomeCode::PayloadsDestroyed => return Ok(Self::Other),
         };
         let payload = stored.payload().map(decision).transpose()?;
         Ok(Self::Decision(Box::new(DecisionFacts {

@@ -2,10 +2,10 @@
 
 use sluis_log::{
     BackendResult, Check, CheckOutcome, CommitmentRandom, ComparisonCount, DecisionRecord,
-    DeliberationFacts, EntryId, Envelope, Epoch, Event, EventSource, GateMode, HolderIdentity,
-    KeysPurged, LogRead, MandateFacts, OperationFacts, Origin, OutcomeRecord, PendingEntry,
-    PolicyDigest, ReadingPurpose, ReferenceKey, RefusalAggregate, TokenFacts, Trace, TraceId,
-    UnixMillis, Verdict, conformance, seal,
+    DeliberationFacts, DestroyedPayloads, EntryId, Envelope, Epoch, Event, EventSource, GateMode,
+    HolderIdentity, KeysPurged, LogRead, MandateFacts, OperationFacts, Origin, OutcomeRecord,
+    PayloadRange, PayloadsDestroyed, PendingEntry, PolicyDigest, ReadingPurpose, ReferenceKey,
+    RefusalAggregate, Stream, TokenFacts, Trace, TraceId, UnixMillis, Verdict, conformance, seal,
 };
 
 /// 2026-01-02T03:04:05.678Z.
@@ -120,7 +120,7 @@ pub(crate) fn with_event<T>(kind: u8, then: impl FnOnce(&Event<'_>) -> T) -> T {
         shadow: false,
     };
     let at = UnixMillis::new(AT).unwrap();
-    let event = match kind % 8 {
+    let event = match kind % 9 {
         0 => Event::Decision(&granted),
         1 => Event::Decision(&refused),
         2 => Event::Outcome(OutcomeRecord {
@@ -151,6 +151,15 @@ pub(crate) fn with_event<T>(kind: u8, then: impl FnOnce(&Event<'_>) -> T) -> T {
         }),
         6 => Event::KeysPurged(purged()),
         7 => Event::ComparisonCount(compared(at)),
+        8 => {
+            return then(&Event::PayloadsDestroyed(PayloadsDestroyed {
+                operator: "operator",
+                trace: trace(),
+                period: conformance::key(Stream::Refusals).period(),
+                key: conformance::key(Stream::Refusals).id(),
+                logs: &destroyed(),
+            }));
+        }
         _ => Event::LogRead(LogRead {
             auditor: "dpo",
             purpose: ReadingPurpose::Complaint,
@@ -170,6 +179,21 @@ fn purged() -> KeysPurged<'static> {
         trace: trace(),
         verification_system: Some("simCbss"),
     }
+}
+
+/// What two logs had of a period.
+pub(crate) fn destroyed() -> [DestroyedPayloads; 2] {
+    let log = |path: &str| Origin::parse(&format!("{}{path}", origin())).unwrap();
+    [
+        DestroyedPayloads {
+            log: log("/0"),
+            payloads: PayloadRange::new(12, 3, 40),
+        },
+        DestroyedPayloads {
+            log: log("/1"),
+            payloads: None,
+        },
+    ]
 }
 
 fn compared(at: UnixMillis) -> ComparisonCount<'static> {
