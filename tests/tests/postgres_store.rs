@@ -130,6 +130,15 @@ fn it_conforms_and_guards_what_stands() {
     let mut store = Postgres::connect(&server).unwrap();
     run(&mut store, &origin()).unwrap();
     let size = store.all().len();
+    for stored in store.all() {
+        let id = stored.id.as_bytes().as_slice();
+        let row = store.client.query_one(sql::INDEX_OF, &[&id]).unwrap();
+        assert_eq!(u64::try_from(row.get::<_, i64>(0)), Ok(stored.index));
+    }
+    let unknown = sample(100, 0).unwrap().id();
+    let id = unknown.as_bytes().as_slice();
+    let found = store.client.query_opt(sql::INDEX_OF, &[&id]).unwrap();
+    assert!(found.is_none());
 
     // Another origin is another log.
     store.origin = Origin::parse("other.example.be/log").unwrap();

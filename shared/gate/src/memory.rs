@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 
+use sluis_log::EntryId;
 use sluis_log::NoteSigner;
 use sluis_log::TileId;
 use sluis_log::sequencer::{
@@ -293,6 +294,10 @@ impl AuditLog for MemoryAuditLog {
 
     async fn leaves(&self, from: u64, limit: u64) -> Result<Vec<StoredLeaf>, LogError> {
         Ok(self.0.entries.borrow().leaves(from, limit))
+    }
+
+    async fn index_of(&self, id: EntryId) -> Result<Option<u64>, LogError> {
+        Ok(self.0.entries.borrow().index_of(id))
     }
 }
 
@@ -605,6 +610,12 @@ impl MemoryPlatform {
         };
         log.standing
             .replace_with(|before| before.clone().after(round));
+    }
+
+    /// Erases the payload of an entry; whether there was one.
+    pub fn erase(&self, index: u64) -> bool {
+        let log = self.made(Shard::Whole);
+        log.is_some_and(|MemoryAuditLog(log)| log.entries.borrow_mut().erase(index))
     }
 
     /// Sets what the upstream answers.

@@ -9,7 +9,7 @@ use std::future::Future;
 use serde::{Deserialize, Serialize};
 use sluis_log::TileId;
 use sluis_log::sequencer::{Evidence, StoredCheckpoint, StoredLeaf};
-use sluis_log::{PendingEntry, Receipt, SealedEntry, Shard};
+use sluis_log::{EntryId, PendingEntry, Receipt, SealedEntry, Shard};
 use sluis_token::SignatureVerifier;
 use sluis_token::sign::{SignError, SigningKey};
 
@@ -162,6 +162,9 @@ pub trait AuditLog {
 
     /// Entries without their payloads, from an index on.
     async fn leaves(&self, from: u64, limit: u64) -> Result<Vec<StoredLeaf>, LogError>;
+
+    /// Where the entry of an id stands, if it is sequenced.
+    async fn index_of(&self, id: EntryId) -> Result<Option<u64>, LogError>;
 }
 
 /// How the log stands.

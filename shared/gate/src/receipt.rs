@@ -11,6 +11,7 @@ use std::rc::Rc;
 use sluis_log::sequencer::StoredCheckpoint;
 use sluis_log::{
     CallReceipt, CallReceiptError, PendingEntry, ReceiptDocument, ReceiptField, SealedEntry,
+    StoredEntry,
 };
 
 use crate::audit;
@@ -24,13 +25,9 @@ use crate::trace::Nonces;
 
 /// Where receipts are had.
 pub(crate) const RECEIPT_PATH: &str = "/log/receipt";
-/// How many entries behind a decision its outcome is looked for in.
-const MAX_SEARCHED: u64 = 1_000;
-/// How many of them at a time.
-const PAGE: u64 = 100;
-/// How long an outcome is waited for before a receipt goes without one, in milliseconds:
-/// longer than any backend is.
-const OUTCOME_WAIT_MS: u64 = 60_000;
+/// What an outcome may take besides the backend's answer, in milliseconds: the keys, the status
+/// list and the request's body before it, and the writing of two entries.
+const OUTCOME_MARGIN_MS: u64 = 30_000;
 /// When to ask again for what is not published yet, in seconds.
 const RETRY_SECONDS: &str = "1";
 
@@ -73,25 +70,59 @@ impl Gate {
         let Some(checkpoint) = published else {
             return Ok(later());
         };
-        let (decision, outcome) = records(&log, &field, checkpoint.head.size).await?;
-        let sealed = [decision].into_iter().chain(outcome).collect();
-        let mut opened = self.open_entries(platform, sealed).await?.into_iter();
-        let decision = opened.next().ok_or(Fault::Log(LogError::Malformed))?;
-        let outcome = opened.next();
-        let receipt = CallReceipt::of(field.log(), &decision, outcome.as_ref());
-        let receipt = receipt.map_err(|error| match error {
-            CallReceiptError::Erased => Stop::from(not_found()),
-            CallReceiptError::FirstLine
-            | CallReceiptError::Line(_)
-            | CallReceiptError::NotAllowed
-            | CallReceiptError::Commitment
-            | CallReceiptError::OtherOutcome => Fault::Log(LogError::Malformed).into(),
-        })?;
-        let waited_ms = platform.now_ms().saturating_sub(receipt.at().as_millis());
-        if receipt.lacks_outcome() && waited_ms < OUTCOME_WAIT_MS {
-            return Ok(later());
+        let size = checkpoint.head.size;
+        let decision = entry(&log, field.index()).await?;
+        // What the field is of stands in its leaf: another entry there is the store's fault.
+        if sluis_log::LeafHash::of(&decision.entry) != field.leaf() {
+            return Err(Fault::Log(LogError::Malformed).into());
         }
-        let document = self.document(&log, &receipt, checkpoint).await?;
+        let decision = self.opened(platform, decision).await?;
+        let mut receipt = said(&field, &decision, None)?;
+        if receipt.lacks_outcome() {
+            let index = log.index_of(field.outcome()).await.map_err(Fault::Log)?;
+            let Some(index) = index else {
+                let waited_ms = platform.now_ms().saturating_sub(receipt.at().as_millis());
+                if waited_ms < self.outcome_wait_ms() {
+                    return Ok(later());
+                }
+                return self.receipt_reply(&log, &receipt, checkpoint).await;
+            };
+            if index >= size {
+                return Ok(later());
+            }
+            let outcome = self.opened(platform, entry(&log, index).await?).await?;
+            receipt = said(&field, &decision, Some(&outcome))?;
+        }
+        self.receipt_reply(&log, &receipt, checkpoint).await
+    }
+
+    /// How long an outcome is waited for before a receipt goes without one, in milliseconds:
+    /// longer than a backend may take for the head of its answer, and once more for the body of a filtered one.
+    fn outcome_wait_ms(&self) -> u64 {
+        let backend_ms = u64::from(self.config.upstream.timeout_ms);
+        backend_ms
+            .saturating_mul(2)
+            .saturating_add(OUTCOME_MARGIN_MS)
+    }
+
+    /// A record that was read.
+    async fn opened<P: Platform>(
+        self: &Rc<Self>,
+        platform: &P,
+        sealed: SealedEntry,
+    ) -> Result<StoredEntry, Stop> {
+        let opened = self.open_entries(platform, vec![sealed]).await?;
+        let opened = opened.into_iter().next();
+        Ok(opened.ok_or(Fault::Log(LogError::Malformed))?)
+    }
+
+    async fn receipt_reply<L: AuditLog, B>(
+        &self,
+        log: &L,
+        receipt: &CallReceipt,
+        checkpoint: StoredCheckpoint,
+    ) -> Result<Reply<B>, Stop> {
+        let document = self.document(log, receipt, checkpoint).await?;
         Ok(json(200, document.to_json(), headers::NO_STORE.1))
     }
 
@@ -113,36 +144,28 @@ impl Gate {
     }
 }
 
-/// The records of the decision and, if it is among the next, of the outcome.
-async fn records<L: AuditLog>(
-    log: &L,
+/// What the records of a call come to.
+fn said(
     field: &ReceiptField,
-    published: u64,
-) -> Result<(SealedEntry, Option<SealedEntry>), Fault> {
-    let found = log.read(field.index(), 1).await?.items;
-    let decision = found.into_iter().next();
-    // What the field is of stands in its leaf: another entry there is the store's fault.
-    let decision = decision
-        .filter(|stored| {
-            stored.index == field.index() && sluis_log::LeafHash::of(&stored.entry) == field.leaf()
-        })
-        .ok_or(LogError::Malformed)?;
-    let mut from = field.index().saturating_add(1);
-    let end = published.min(from.saturating_add(MAX_SEARCHED));
-    while from < end {
-        let limit = u32::try_from(PAGE.min(end - from)).unwrap_or(1);
-        let page = log.read(from, limit).await?.items;
-        let Some(next) = page.last().map(|last| last.index.saturating_add(1)) else {
-            break;
-        };
-        let mut page = page.into_iter();
-        if let Some(outcome) = page.find(|stored| stored.id == field.outcome()) {
-            return Ok((decision, Some(outcome)));
-        }
-        // A store that does not go on is not asked for ever.
-        from = next.max(from.saturating_add(1));
-    }
-    Ok((decision, None))
+    decision: &StoredEntry,
+    outcome: Option<&StoredEntry>,
+) -> Result<CallReceipt, Stop> {
+    let receipt = CallReceipt::of(field.log(), decision, outcome);
+    receipt.map_err(|error| match error {
+        CallReceiptError::Erased => Refusal::Route(RouteError::NotFound).into(),
+        CallReceiptError::FirstLine
+        | CallReceiptError::Line(_)
+        | CallReceiptError::NotAllowed
+        | CallReceiptError::Commitment
+        | CallReceiptError::OtherOutcome => Fault::Log(LogError::Malformed).into(),
+    })
+}
+
+/// The entry at an index that is published.
+async fn entry<L: AuditLog>(log: &L, index: u64) -> Result<SealedEntry, Fault> {
+    let found = log.read(index, 1).await?.items.into_iter().next();
+    let found = found.filter(|stored| stored.index == index);
+    Ok(found.ok_or(LogError::Malformed)?)
 }
 
 /// Not published yet.

@@ -111,6 +111,11 @@ impl MemoryLog {
             .collect()
     }
 
+    /// Where the entry of an id stands.
+    pub fn index_of(&self, id: EntryId) -> Option<u64> {
+        self.by_id.get(&id).map(|receipt| receipt.index)
+    }
+
     /// The log as it was when it had `size` entries and no tree: what a store's
     /// owner could put back.
     #[must_use]

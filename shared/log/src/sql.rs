@@ -128,6 +128,8 @@ pub mod postgres {
     /// limit bigint. Columns: `idx`, `entry`, `chain`.
     pub const LEAVES: &str =
         "SELECT idx, entry, chain FROM sluis.entries WHERE idx >= $1 ORDER BY idx LIMIT $2";
+    /// Where the entry of an id stands, or none. Parameter: `id` bytea. Column: `idx` bigint.
+    pub const INDEX_OF: &str = "SELECT idx FROM sluis.entries WHERE id = $1";
     /// The checkpoint, or none. Columns: `size` bigint, `root` bytea, `note` text.
     pub const CHECKPOINT: &str = "SELECT size, root, note FROM sluis.checkpoint";
     /// A tile, or none. Parameters: `level` smallint, `idx` bigint. Column: `hashes`.

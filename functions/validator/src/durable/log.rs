@@ -5,7 +5,7 @@ use std::cell::RefCell;
 
 use sluis_gate::{AuditLog, LogError, LogSlice, LogState};
 use sluis_log::sequencer::{StoredCheckpoint, StoredLeaf};
-use sluis_log::{PendingEntry, Receipt, SealedEntry, Shard, TileId, TreeHash, TreeHead};
+use sluis_log::{EntryId, PendingEntry, Receipt, SealedEntry, Shard, TileId, TreeHash, TreeHead};
 use wasm_bindgen::JsValue;
 use worker::{Env, ObjectNamespace};
 
@@ -105,6 +105,7 @@ pub(crate) enum Question {
     Checkpoint,
     Tile { level: u8, index: u64 },
     Leaves { from: u64, limit: u64 },
+    IndexOf { id: EntryId },
 }
 
 /// A published checkpoint on its way.
@@ -190,6 +191,10 @@ impl AuditLog for DurableLog {
             chain: leaf.chain,
         });
         Ok(stored.collect())
+    }
+
+    async fn index_of(&self, id: EntryId) -> Result<Option<u64>, LogError> {
+        self.ask(Question::IndexOf { id }).await
     }
 
     async fn append(&self, entry: &PendingEntry) -> Result<Receipt, LogError> {

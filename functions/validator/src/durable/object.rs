@@ -300,6 +300,7 @@ impl AuditLog {
                 let leaves = leaves.into_iter().map(Leaf::from);
                 serde_json::to_string(&leaves.collect::<Vec<_>>())
             }
+            Question::IndexOf { id } => serde_json::to_string(&tree.index_of(id)?),
         };
         Ok(answer?)
     }

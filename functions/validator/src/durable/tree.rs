@@ -6,7 +6,7 @@
 
 use sluis_log::sequencer::{StoredCheckpoint, StoredLeaf, Swap, TreeStore};
 use sluis_log::sql::{sqlite, tree_head};
-use sluis_log::{TileId, TreeHead};
+use sluis_log::{EntryId, TileId, TreeHead};
 use worker::{SqlStorage, SqlStorageValue};
 
 use super::object::Failure;
@@ -57,6 +57,16 @@ impl ObjectTree {
             })
         };
         found.into_iter().map(leaf).collect()
+    }
+
+    pub(super) fn index_of(&self, id: EntryId) -> Result<Option<u64>, Failure> {
+        let id = vec![id.as_bytes().to_vec().into()];
+        let row = rows(&self.0, sqlite::BY_ID, id)?.pop();
+        let index = row
+            .map(|row| Columns::from(row).integer("idx"))
+            .transpose()?;
+        let index = index.map(|index| u64::try_from(index).map_err(|_| Failure::Row("idx")));
+        index.transpose()
     }
 
     fn write(

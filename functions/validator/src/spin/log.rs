@@ -14,7 +14,7 @@ use std::rc::Rc;
 use sluis_gate::{AuditLog, CheckpointKey, LogError, LogSlice, LogState, Standing};
 use sluis_log::TileId;
 use sluis_log::sequencer::{Published, SequencerError, StoredCheckpoint, StoredLeaf};
-use sluis_log::{PendingEntry, Receipt};
+use sluis_log::{EntryId, PendingEntry, Receipt};
 use spin_sdk::wasip3::spawn;
 
 use super::postgres::PostgresLog;
@@ -322,6 +322,16 @@ impl AuditLog for SpinLog {
             match &self.0.store {
                 Store::Sqlite(log) => log.leaves(from, limit).await,
                 Store::Postgres(log) => log.leaves(from, limit).await,
+            }
+        };
+        within(STORE_LIMIT_MS, read).await.ok_or(TIMEOUT)?
+    }
+
+    async fn index_of(&self, id: EntryId) -> Result<Option<u64>, LogError> {
+        let read = async {
+            match &self.0.store {
+                Store::Sqlite(log) => log.index_of(id).await,
+                Store::Postgres(log) => log.index_of(id).await,
             }
         };
         within(STORE_LIMIT_MS, read).await.ok_or(TIMEOUT)?

@@ -10,7 +10,7 @@ use sluis_log::sequencer::{
     Sequencer, SequencerError, StoredCheckpoint, StoredLeaf, Swap, TreeStore,
 };
 use sluis_log::sql::{DamagedRow, postgres, tiles_json, tree_head};
-use sluis_log::{ChainHash, ChainHead, Origin, PendingEntry, Receipt, Row, SealedEntry};
+use sluis_log::{ChainHash, ChainHead, EntryId, Origin, PendingEntry, Receipt, Row, SealedEntry};
 use sluis_log::{TileId, TreeHead};
 use spin_sdk::pg::{Connection, DbValue, Error, ParameterValue, PgError, QueryError};
 
@@ -139,6 +139,19 @@ impl PostgresLog {
     /// Entries without their payloads.
     pub(super) async fn leaves(&self, from: u64, limit: u64) -> Result<Vec<StoredLeaf>, LogError> {
         Tree(&self.open().await?).leaves(from, limit).await
+    }
+
+    /// Where the entry of an id stands.
+    pub(super) async fn index_of(&self, id: EntryId) -> Result<Option<u64>, LogError> {
+        let id = ParameterValue::Binary(id.as_bytes().to_vec());
+        let rows = run(&self.open().await?, postgres::INDEX_OF, vec![id]).await?;
+        match rows.first().map(Vec::as_slice) {
+            None => Ok(None),
+            Some([DbValue::Int64(index)]) => u64::try_from(*index)
+                .map(Some)
+                .map_err(|_| LogError::Malformed),
+            Some(_) => Err(LogError::Malformed),
+        }
     }
 
     async fn open(&self) -> Result<Connection, LogError> {

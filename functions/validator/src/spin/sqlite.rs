@@ -20,7 +20,7 @@ use sluis_log::sequencer::{
     Sequencer, SequencerError, StoredCheckpoint, StoredLeaf, Swap, TreeStore,
 };
 use sluis_log::sql::{DamagedRow, Existing, ExistingError, sqlite, statements, tree_head};
-use sluis_log::{ChainHead, Origin, PendingEntry, Receipt, Row, SealedEntry, Shard};
+use sluis_log::{ChainHead, EntryId, Origin, PendingEntry, Receipt, Row, SealedEntry, Shard};
 use sluis_log::{TileId, TreeHead};
 use spin_sdk::sqlite::{Connection, RowResult, Value};
 
@@ -152,6 +152,18 @@ impl SqliteLog {
     /// Entries without their payloads.
     pub(super) async fn leaves(&self, from: u64, limit: u64) -> Result<Vec<StoredLeaf>, LogError> {
         Tree(&self.prepared().await?).leaves(from, limit).await
+    }
+
+    /// Where the entry of an id stands.
+    pub(super) async fn index_of(&self, id: EntryId) -> Result<Option<u64>, LogError> {
+        let connection = self.prepared().await?;
+        let id = Value::Blob(id.as_bytes().to_vec());
+        let rows = query(&connection, sqlite::BY_ID, vec![id]).await?;
+        let index = |row: &RowResult| u64::try_from(row.get::<i64>(0)?).ok();
+        let found = rows
+            .first()
+            .map(|row| index(row).ok_or(LogError::Malformed));
+        found.transpose()
     }
 
     /// A connection to the file with the schema. The journal mode stays with the file,

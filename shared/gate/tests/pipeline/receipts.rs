@@ -4,9 +4,10 @@ use pollster::block_on;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use sluis_gate::memory::{MemoryRequest, MemoryResponse};
-use sluis_gate::{CheckpointKey, Reply};
+use sluis_gate::{AuditLog as _, CheckpointKey, Platform as _, Reply};
 use sluis_log::{
-    NoteVerifier, Origin, ReceiptDocument, ReceiptFault, ReceiptField, ReceiptKey, VerifiedReceipt,
+    NoteVerifier, Origin, ReceiptDocument, ReceiptFault, ReceiptField, ReceiptKey, Shard,
+    VerifiedReceipt, conformance,
 };
 
 use crate::support::{Bench, CHECKPOINT_KEY, body_of, header};
@@ -160,7 +161,10 @@ fn what_is_not_published_yet_is_had_later() {
     publish(&bench);
     let ask_only = || bench.serve_only(MemoryRequest::new("GET", PATH).header(FIELD, &alone));
     assert_eq!(ask_only().status, 202);
-    bench.platform.advance_ms(61_000);
+    // Twice the backend's ten seconds, and half a minute.
+    bench.platform.advance_ms(49_999);
+    assert_eq!(ask_only().status, 202);
+    bench.platform.advance_ms(1);
     let receipt = verified(&ask_only());
     assert_eq!(line(&receipt, "outcome"), "-");
     let field = ReceiptField::parse(&alone).unwrap();
@@ -231,4 +235,87 @@ fn a_changed_document_shows_nothing_else() {
         document.verify(&origin(), &stranger),
         Err(ReceiptFault::NotSigned)
     );
+}
+
+/// Entries of others, so many.
+fn crowd(bench: &Bench, count: u64) {
+    let log = bench.platform.log(Shard::Whole).unwrap();
+    for number in 0..count {
+        let entry = conformance::sample(number, 0).unwrap();
+        block_on(log.append(&entry)).unwrap();
+    }
+}
+
+#[test]
+fn an_outcome_is_found_however_many_entries_later_it_stands() {
+    let bench = with_receipts();
+    let reply = bench.serve_only(bench.request(&bench.mint(json!({}))));
+    let field = header(&reply, FIELD).unwrap().to_owned();
+    crowd(&bench, 1_100);
+    publish(&bench);
+    let ask_only = || bench.serve_only(MemoryRequest::new("GET", PATH).header(FIELD, &field));
+    assert_eq!(ask_only().status, 202);
+    bench.run_deferred();
+    // It stands in the log and is not published: however long that takes.
+    bench.platform.advance_ms(600_000);
+    assert_eq!(ask_only().status, 202);
+    publish(&bench);
+    let receipt = verified(&ask_only());
+    assert_eq!(line(&receipt, "outcome"), "1101");
+    assert_eq!(line(&receipt, "status"), "200");
+}
+
+#[test]
+fn an_outcome_is_waited_for_as_long_as_the_backend_may_take() {
+    let line = "origin = \"gate.simulation.sluis.invalid/log\"";
+    let ours = "origin = \"test.invalid/log\"\nreceipts = true";
+    let slow = ("timeout_ms = 10000", "timeout_ms = 120000");
+    let bench = Bench::changed(&[("receipts = true\n", ""), (line, ours), slow]);
+    let reply = bench.serve_only(bench.request(&bench.mint(json!({}))));
+    let field = header(&reply, FIELD).unwrap().to_owned();
+    publish(&bench);
+    let ask_only = || bench.serve_only(MemoryRequest::new("GET", PATH).header(FIELD, &field));
+    bench.platform.advance_ms(269_999);
+    assert_eq!(ask_only().status, 202);
+    bench.platform.advance_ms(1);
+    assert_eq!(ask_only().status, 200);
+}
+
+#[test]
+fn an_outcome_that_was_erased_is_left_out() {
+    let bench = with_receipts();
+    let (_, _, field) = call(&bench);
+    publish(&bench);
+    assert!(bench.platform.erase(1));
+    let receipt = verified(&ask(&bench, &field));
+    for label in ["outcome", "outcome-leaf", "status", "answer"] {
+        assert_eq!(line(&receipt, label), "-", "{label}");
+    }
+    assert_eq!(line(&receipt, "operation"), "getPensionRights");
+    assert!(bench.platform.erase(0));
+    assert_eq!(ask(&bench, &field).status, 404);
+}
+
+#[test]
+fn a_token_id_that_no_line_can_say_is_left_out() {
+    for (id, shown) in [
+        ("a\nstatus 500", "-"),
+        ("a\u{7f}", "-"),
+        ("a\u{85}b", "-"),
+        ("-", "-"),
+        ("--", "--"),
+        (" trace-id x", " trace-id x"),
+    ] {
+        let bench = with_receipts();
+        let token = bench.mint(json!({ "jti": id }));
+        let reply = bench.serve(bench.request(&token));
+        assert_eq!(reply.status, 200, "{id:?}");
+        let field = header(&reply, FIELD).unwrap().to_owned();
+        publish(&bench);
+        let receipt = verified(&ask(&bench, &field));
+        assert_eq!(line(&receipt, "token-id"), shown);
+        let hash = Sha256::digest(token.as_bytes()).into();
+        assert_eq!(receipt.is_of_token(&hash), Ok(()), "{id:?}");
+        assert_eq!(line(&receipt, "status"), "200");
+    }
 }

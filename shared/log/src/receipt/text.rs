@@ -82,7 +82,11 @@ pub struct CallReceipt {
 }
 
 impl CallReceipt {
-    /// Of the records of a call, which must open their entries.
+    /// Of the records of a call, which must open their entries. An outcome that was erased says
+    /// nothing: then the receipt is without one.
+    ///
+    /// An issuer may put into a token's id what no line of a note holds, or what stands for
+    /// nothing here; such an id is left out: the token's hash says which token it was.
     pub fn of(
         log: &Origin,
         decision: &StoredEntry,
@@ -101,12 +105,17 @@ impl CallReceipt {
             let (entry, place) = opened(stored)?;
             match ValidatorRecord::read(stored, &entry) {
                 Ok(ValidatorRecord::Outcome(outcome)) if outcome.decision == decision.id => {
-                    Ok((place, outcome))
+                    Ok(Some((place, outcome)))
+                }
+                Ok(ValidatorRecord::Other)
+                    if is_outcome(entry.outcome) && stored.payload().is_none() =>
+                {
+                    Ok(None)
                 }
                 Ok(_) | Err(_) => Err(CallReceiptError::OtherOutcome),
             }
         });
-        let outcome = outcome.transpose()?;
+        let outcome = outcome.transpose()?.flatten();
         let or_nothing = |text: Option<&str>| text.unwrap_or(NOTHING).to_owned();
         let ended = outcome.as_ref().map(|(place, _)| *place);
         let became = outcome.as_ref().map(|(_, outcome)| outcome);
@@ -119,7 +128,7 @@ impl CallReceipt {
             or_nothing(data.operation.as_deref()),
             or_nothing(data.purpose.as_deref()),
             data.token_hash.clone(),
-            or_nothing(data.token_id.as_deref()),
+            or_nothing(data.token_id.as_deref().filter(|id| is_line(id))),
             data.trace_id.clone(),
             or_nothing(data.related_trace_id.as_deref()),
             ended.map_or_else(|| NOTHING.to_owned(), |place| place.index.to_string()),
@@ -155,8 +164,7 @@ impl CallReceipt {
             let wrong = CallReceiptError::Line(label);
             let line = lines.next().and_then(|line| line.strip_prefix(label));
             let text = line.and_then(|rest| rest.strip_prefix(' ')).ok_or(wrong)?;
-            if text.is_empty() || text.len() > MAX_TEXT_BYTES || text.chars().any(char::is_control)
-            {
+            if text != NOTHING && !is_line(text) {
                 return Err(wrong);
             }
             text.clone_into(value);
@@ -256,6 +264,12 @@ impl fmt::Display for CallReceipt {
         }
         Ok(())
     }
+}
+
+/// Whether a line can say it, and it says something.
+fn is_line(text: &str) -> bool {
+    let fits = !text.is_empty() && text.len() <= MAX_TEXT_BYTES;
+    fits && text != NOTHING && !text.chars().any(char::is_control)
 }
 
 fn place(index: &str, leaf: &str) -> Option<Place> {

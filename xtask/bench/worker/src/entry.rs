@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use sluis_gate::{AuditLog, LogError, LogSlice, LogState, PayloadKeys, PeriodKey, Standing};
 use sluis_log::sequencer::{StoredCheckpoint, StoredLeaf};
 use sluis_log::{
-    ChainHead, Origin, PendingEntry, Receipt, RetentionPeriod, Shard, TileId, WrappedKey,
+    ChainHead, EntryId, Origin, PendingEntry, Receipt, RetentionPeriod, Shard, TileId, WrappedKey,
 };
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -72,6 +72,10 @@ impl AuditLog for ForgetfulLog {
 
     async fn leaves(&self, _from: u64, _limit: u64) -> Result<Vec<StoredLeaf>, LogError> {
         Ok(Vec::new())
+    }
+
+    async fn index_of(&self, _id: EntryId) -> Result<Option<u64>, LogError> {
+        Ok(None)
     }
 }
 
