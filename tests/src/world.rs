@@ -306,12 +306,8 @@ impl World {
         self.restart_after(|state| {
             let (spin, objects) = shared_places(state);
             if spin.exists() {
-                // What the log's trusted head says is not for each other, and must stay.
                 let store = rusqlite::Connection::open(spin)?;
-                store.execute(
-                    "DELETE FROM key_value WHERE key NOT LIKE 'sluis.v1.head.%'",
-                    (),
-                )?;
+                store.execute(&format!("DELETE FROM key_value WHERE {LEFT_BEHIND}"), ())?;
             }
             if objects.exists() {
                 std::fs::remove_dir_all(objects)?;
@@ -422,6 +418,11 @@ impl World {
         issuer::subject(&self.pseudonym_key, ssin)
     }
 }
+
+/// Of the rows of Spin's key-value store those that instances left for each other. The log's trusted
+/// head and the keys of its payloads stand in the same file, and are not for that.
+pub const LEFT_BEHIND: &str =
+    "key NOT LIKE 'sluis.v1.head.%' AND key NOT LIKE 'sluis.v1.payload-keys.%'";
 
 /// Where a runtime keeps what its instances share: Spin's file, and the folder of workerd's object.
 pub fn shared_places(state: &Path) -> (PathBuf, PathBuf) {

@@ -18,7 +18,7 @@ use sluis_tests::backend::Answer;
 use sluis_tests::client::{Connection, Request};
 use sluis_tests::issuer::{Issuer, key_set, now, raw_token, sign};
 use sluis_tests::wire::Body;
-use sluis_tests::world::{World, shared_places};
+use sluis_tests::world::{LEFT_BEHIND, World, shared_places};
 use sluis_token::Algorithm;
 use sluis_token::sign::SigningKey;
 
@@ -573,10 +573,11 @@ fn put(state: &Path, (key, value): &Sealed) -> Result<()> {
     Ok(())
 }
 
-/// What instances left for each other; the log's trusted head, which Spin keeps in the same file, is not for that.
+/// What instances left for each other.
 fn values(database: &Database) -> Result<Vec<(String, Vec<u8>)>> {
-    let mut statement = database
-        .prepare("SELECT key, value FROM key_value WHERE key NOT LIKE 'sluis.v1.head.%'")?;
+    let mut statement = database.prepare(&format!(
+        "SELECT key, value FROM key_value WHERE {LEFT_BEHIND}"
+    ))?;
     let rows = statement.query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
