@@ -23,7 +23,7 @@ use rusqlite::Connection as Sqlite;
 use sluis_gate::replay::sql::postgres as used_sql;
 use sluis_log::sql::postgres as sql;
 use sluis_tests::client::{Connection, Request};
-use sluis_tests::issuer::{SSIN, set};
+use sluis_tests::issuer::{SSIN, random_secret, set};
 use sluis_tests::postgres::PostgresServer;
 use sluis_tests::runtime::Build;
 use sluis_tests::runtimes::named;
@@ -370,7 +370,10 @@ fn sigkill_under_load_loses_nothing_acknowledged_in_postgres() {
 #[test]
 fn a_postgres_that_dies_stops_everything_and_has_lost_nothing_acknowledged() {
     let _turn = turn();
-    let (mut server, variables) = postgres();
+    let (mut server, mut variables) = postgres();
+    // The other validator opens the payloads of the first.
+    let payload_key = ("SLUIS_PAYLOAD_KEY", random_secret(32).unwrap());
+    variables.push(payload_key.clone());
     let world = world_on_postgres("postgres-dies", &variables);
     let token = world.pension_token().unwrap();
     let address = world.address().unwrap();
@@ -380,7 +383,9 @@ fn a_postgres_that_dies_stops_everything_and_has_lost_nothing_acknowledged() {
     drop(world);
     // It comes back on another port: another validator takes over its log.
     server.restart().unwrap();
-    let world = world_on_postgres("postgres-back", &address_of(&server));
+    let mut variables = address_of(&server);
+    variables.push(payload_key);
+    let world = world_on_postgres("postgres-back", &variables);
     nothing_acknowledged_is_lost(&world, &acknowledged, seen);
     passes(&world, &world.pension_token().unwrap());
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use sluis_log::{Fault, FsckError, MAX_PAGE_ENTRIES};
 
 use super::ShowArguments;
+use super::deployment;
 use super::failure::LogFailure;
 use super::line::line;
 use super::remote::RemoteLog;
@@ -14,9 +15,39 @@ use super::remote::RemoteLog;
 /// How often a followed log is asked for more.
 const FOLLOW_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Those of the log that was chosen; else of all, one log after the other.
 pub(crate) fn show(arguments: &ShowArguments, out: &mut impl Write) -> Result<(), LogFailure> {
     let server = RemoteLog::new(&arguments.server.url, &arguments.server.credential)?;
-    let log = arguments.choice.on(&server)?;
+    if arguments.choice.shard.is_some() {
+        return entries(&arguments.choice.on(&server)?, arguments, out);
+    }
+    let map = deployment::served(&server)?;
+    // Following one would never come to the next, and an index is of one log.
+    if arguments.follow || arguments.from > 0 {
+        deployment::only(&map)?;
+    }
+    let several = map.logs().len() > 1;
+    let mut worst = Ok(());
+    for log in map.logs() {
+        if several {
+            writeln!(out, "{}", log.origin).map_err(LogFailure::Output)?;
+        }
+        let shown = entries(&server.at(log.shard), arguments, out);
+        match shown {
+            // What is damaged in one log keeps nothing of the others back.
+            Err(LogFailure::Fsck(_)) if worst.is_ok() => worst = shown,
+            Ok(()) | Err(LogFailure::Fsck(_)) => {}
+            Err(_) => return shown,
+        }
+    }
+    worst
+}
+
+fn entries(
+    log: &RemoteLog,
+    arguments: &ShowArguments,
+    out: &mut impl Write,
+) -> Result<(), LogFailure> {
     let mut next = arguments.from;
     let mut left = arguments.limit.unwrap_or(u64::MAX);
     let mut damaged = None;

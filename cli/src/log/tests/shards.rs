@@ -222,6 +222,11 @@ fn an_export_has_every_log_and_the_map() {
     // A file is of one log: there is nothing to choose.
     let chosen = ["sluis-log", "fsck", "--file", &file, "--shard", "2"];
     assert!(Command::try_parse_from(chosen).is_err());
+    let all = sluis(&[&["show", "--limit", "1"], &server[..]].concat()).unwrap();
+    let origins = all.lines().filter(|line| line.starts_with("validator."));
+    // One of them has no entry.
+    assert_eq!((origins.count(), all.lines().count()), (4, 7), "{all}");
+    assert!(sluis(&[&["show", "--from", "1"], &server[..]].concat()).is_err());
     let shown = sluis(&[&["show", "--shard", "2", "--limit", "1"], &server[..]].concat());
     assert_eq!(shown.unwrap().lines().count(), 1);
     // A deployment that cannot be exported whole leaves nothing behind.
