@@ -67,6 +67,8 @@ fn world(name: &str, further: &[(&str, &str)]) -> World {
     .unwrap()
 }
 
+const PAYLOAD_KEY: &str = "SLUIS_PAYLOAD_KEY";
+
 /// A server with the schema, an account for the validator, and the variables that lead there.
 fn postgres() -> (PostgresServer, Vec<(&'static str, String)>) {
     let server = PostgresServer::start().unwrap();
@@ -81,7 +83,9 @@ fn postgres() -> (PostgresServer, Vec<(&'static str, String)>) {
         .collect();
     let role = format!("CREATE ROLE validator LOGIN; {}", grants.join("\n"));
     server.run_sql("postgres", &role).unwrap();
-    let variables = address_of(&server);
+    let mut variables = address_of(&server);
+    // Validators of one log open each other's payloads.
+    variables.push((PAYLOAD_KEY, random_secret(32).unwrap()));
     (server, variables)
 }
 
@@ -371,9 +375,6 @@ fn sigkill_under_load_loses_nothing_acknowledged_in_postgres() {
 fn a_postgres_that_dies_stops_everything_and_has_lost_nothing_acknowledged() {
     let _turn = turn();
     let (mut server, mut variables) = postgres();
-    // The other validator opens the payloads of the first.
-    let payload_key = ("SLUIS_PAYLOAD_KEY", random_secret(32).unwrap());
-    variables.push(payload_key.clone());
     let world = world_on_postgres("postgres-dies", &variables);
     let token = world.pension_token().unwrap();
     let address = world.address().unwrap();
@@ -383,8 +384,8 @@ fn a_postgres_that_dies_stops_everything_and_has_lost_nothing_acknowledged() {
     drop(world);
     // It comes back on another port: another validator takes over its log.
     server.restart().unwrap();
-    let mut variables = address_of(&server);
-    variables.push(payload_key);
+    variables.retain(|(name, _)| *name == PAYLOAD_KEY);
+    variables.extend(address_of(&server));
     let world = world_on_postgres("postgres-back", &variables);
     nothing_acknowledged_is_lost(&world, &acknowledged, seen);
     passes(&world, &world.pension_token().unwrap());
