@@ -36,7 +36,7 @@ fn server() -> PostgresServer {
         .collect();
     assert_eq!(
         grants.len(),
-        5,
+        6,
         "the header of the schema says what a validator needs"
     );
     server
@@ -178,7 +178,7 @@ fn it_conforms_and_guards_what_stands() {
     }
     assert_eq!(store.all().len(), size);
 
-    // Erasing is what the owner's retention job may do.
+    // Erasing what is due is no accident.
     assert_eq!(
         owner
             .execute("DELETE FROM sluis.payloads WHERE idx = 1", &[])

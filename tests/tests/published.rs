@@ -317,7 +317,7 @@ fn server() -> PostgresServer {
         .collect();
     assert_eq!(
         grants.len(),
-        10,
+        11,
         "the heads of the schemas say what a validator needs"
     );
     let role = format!("CREATE ROLE validator LOGIN; {}", grants.join("\n"));

@@ -270,6 +270,7 @@ impl Fault {
                 | LogError::Conflict
                 | LogError::Malformed
                 | LogError::NoShard(_)
+                | LogError::NotDue
                 | LogError::ReceiptMismatch,
             ) => "logUnavailable",
             Self::Keys => "keysUnavailable",

@@ -45,6 +45,7 @@ mod receipt;
 mod record;
 mod references;
 pub mod replay;
+mod retain;
 mod route;
 mod secrets;
 mod sender;
@@ -82,6 +83,7 @@ pub use platform::{
 };
 pub use purge::{MAX_PURGE_BODY_BYTES, STORE_DELAY_MS};
 pub use replay::{ReplayError, ReplayStore, USED_KEY_MARGIN_SECONDS, Use};
+pub use retain::{MAX_ENDED_PERIODS, MAX_ERASED_PAYLOADS};
 pub use route::{MAX_TARGET_BYTES, RouteError};
 pub use secrets::{
     CheckpointKey, KEY_BYTES, MIN_OPERATOR_TOKEN_CHARS, RawSecrets, SecretError, Secrets,

@@ -14,8 +14,8 @@ use sluis_log::sequencer::{
     MemoryCheckpoints, Sequencer, SequencerError, StoredCheckpoint, StoredLeaf,
 };
 use sluis_log::{
-    ChainHash, MemoryLog, Origin, PendingEntry, Receipt, RetentionPeriod, SealedEntry, Shard,
-    WrappedKey,
+    ChainHash, MemoryLog, Origin, PayloadRange, PendingEntry, Receipt, RetentionPeriod,
+    SealedEntry, Shard, WrappedKey,
 };
 use sluis_token::{LocalVerifier, UnixTime};
 
@@ -220,6 +220,27 @@ struct LogParts {
     heads: MemoryCheckpoints,
     standing: RefCell<Standing>,
     fault: Cell<LogFault>,
+    erase_fault: Cell<EraseFault>,
+}
+
+/// How erasing payloads fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EraseFault {
+    /// It does not.
+    #[default]
+    None,
+    /// It cannot be asked what there is.
+    Periods,
+    /// It cannot be asked how much there is of a period.
+    Payloads,
+    /// Nothing is erased.
+    Erase,
+    /// It is erased, and the answer is lost.
+    EraseLost,
+    /// By the store's own date no period is over.
+    EarlyDate,
+    /// Somebody else erases it first.
+    Raced,
 }
 
 impl MemoryAuditLog {
@@ -229,6 +250,7 @@ impl MemoryAuditLog {
             heads: MemoryCheckpoints::default(),
             standing: RefCell::new(Standing::Sound),
             fault: Cell::default(),
+            erase_fault: Cell::default(),
         }))
     }
 }
@@ -298,6 +320,47 @@ impl AuditLog for MemoryAuditLog {
 
     async fn index_of(&self, id: EntryId) -> Result<Option<u64>, LogError> {
         Ok(self.0.entries.borrow().index_of(id))
+    }
+
+    async fn periods(&self) -> Result<Vec<RetentionPeriod>, LogError> {
+        match self.0.erase_fault.get() {
+            EraseFault::None
+            | EraseFault::Payloads
+            | EraseFault::Erase
+            | EraseFault::EraseLost
+            | EraseFault::EarlyDate
+            | EraseFault::Raced => Ok(self.0.entries.borrow().periods()),
+            EraseFault::Periods => Err(LogError::Unavailable),
+        }
+    }
+
+    async fn payloads(&self, period: RetentionPeriod) -> Result<Option<PayloadRange>, LogError> {
+        match self.0.erase_fault.get() {
+            EraseFault::None
+            | EraseFault::Periods
+            | EraseFault::Erase
+            | EraseFault::EraseLost
+            | EraseFault::EarlyDate
+            | EraseFault::Raced => Ok(self.0.entries.borrow().payloads(period)),
+            EraseFault::Payloads => Err(LogError::Unavailable),
+        }
+    }
+
+    async fn erase(&self, period: RetentionPeriod, limit: u32) -> Result<u64, LogError> {
+        let work = || self.0.entries.borrow_mut().erase_period(period, limit);
+        match self.0.erase_fault.get() {
+            EraseFault::None | EraseFault::Periods | EraseFault::Payloads => Ok(work()),
+            EraseFault::Erase => Err(LogError::Unavailable),
+            EraseFault::EraseLost => {
+                work();
+                Err(LogError::Timeout { limit_ms: 0 })
+            }
+            EraseFault::EarlyDate => Ok(0),
+            EraseFault::Raced => {
+                work();
+                Ok(0)
+            }
+        }
     }
 }
 
@@ -378,6 +441,22 @@ pub enum PayloadKeyFault {
     Down,
     /// It keeps the key, and its answer is lost.
     Lost,
+    /// It does not tell which periods there are.
+    ListDown,
+    /// It says that it cannot destroy a key.
+    DestroyDown,
+    /// It destroys the key, and its answer is lost.
+    DestroyLost,
+    /// By its own date no period is over.
+    EarlyDate,
+}
+
+/// What the place is asked for.
+#[derive(Debug, Clone, Copy)]
+enum KeyQuestion {
+    Key,
+    List,
+    Destroy,
 }
 
 /// The keys of payloads in memory.
@@ -389,15 +468,24 @@ pub struct MemoryPayloadKeys {
 }
 
 impl MemoryPayloadKeys {
-    fn answer<T>(&self, work: impl FnOnce() -> T) -> Result<T, LogError> {
+    fn answer<T>(&self, question: KeyQuestion, work: impl FnOnce() -> T) -> Result<T, LogError> {
         self.asked.set(self.asked.get() + 1);
-        match self.fault.get() {
-            PayloadKeyFault::None => Ok(work()),
-            PayloadKeyFault::Down => Err(LogError::Unavailable),
-            PayloadKeyFault::Lost => {
+        match (self.fault.get(), question) {
+            (PayloadKeyFault::Down, _)
+            | (PayloadKeyFault::ListDown, KeyQuestion::List)
+            | (PayloadKeyFault::DestroyDown, KeyQuestion::Destroy) => Err(LogError::Unavailable),
+            (PayloadKeyFault::Lost, _) | (PayloadKeyFault::DestroyLost, KeyQuestion::Destroy) => {
                 work();
                 Err(LogError::Timeout { limit_ms: 0 })
             }
+            (
+                PayloadKeyFault::None
+                | PayloadKeyFault::ListDown
+                | PayloadKeyFault::DestroyDown
+                | PayloadKeyFault::DestroyLost
+                | PayloadKeyFault::EarlyDate,
+                _,
+            ) => Ok(work()),
         }
     }
 }
@@ -409,7 +497,7 @@ impl PayloadKeys for MemoryPayloadKeys {
         period: RetentionPeriod,
         candidate: &WrappedKey,
     ) -> Result<PeriodKey, LogError> {
-        self.answer(|| {
+        self.answer(KeyQuestion::Key, || {
             let mut keys = self.keys.borrow_mut();
             let key = keys.entry((origin.as_str().to_owned(), period));
             key.or_insert_with(|| PeriodKey::Held(candidate.clone()))
@@ -422,10 +510,39 @@ impl PayloadKeys for MemoryPayloadKeys {
         origin: &Origin,
         period: RetentionPeriod,
     ) -> Result<Option<PeriodKey>, LogError> {
-        self.answer(|| {
+        self.answer(KeyQuestion::Key, || {
             let keys = self.keys.borrow();
             keys.get(&(origin.as_str().to_owned(), period)).cloned()
         })
+    }
+
+    async fn list(&self, origin: &Origin) -> Result<Vec<(RetentionPeriod, PeriodKey)>, LogError> {
+        self.answer(KeyQuestion::List, || {
+            let keys = self.keys.borrow();
+            let own = keys
+                .iter()
+                .filter(|((of, _), _)| of == origin.as_str())
+                .map(|((_, period), key)| (*period, key.clone()));
+            own.collect()
+        })
+    }
+
+    async fn destroy(
+        &self,
+        origin: &Origin,
+        period: RetentionPeriod,
+        record: &str,
+    ) -> Result<PeriodKey, LogError> {
+        let early = self.fault.get() == PayloadKeyFault::EarlyDate;
+        let known = self.answer(KeyQuestion::Destroy, || {
+            let mut keys = self.keys.borrow_mut();
+            let key = keys.get_mut(&(origin.as_str().to_owned(), period))?;
+            if matches!(key, PeriodKey::Held(_)) && !early {
+                *key = PeriodKey::Destroyed(record.to_owned());
+            }
+            Some(key.clone())
+        });
+        known?.ok_or(LogError::Malformed)
     }
 }
 
@@ -469,6 +586,11 @@ impl MemoryPlatform {
             forwarded: RefCell::default(),
             deferred: RefCell::default(),
         }))
+    }
+
+    /// Puts the clock back.
+    pub fn turn_back_ms(&self, by: u64) {
+        self.0.now_ms.set(self.0.now_ms.get().saturating_sub(by));
     }
 
     /// Moves the clock.
@@ -558,6 +680,13 @@ impl MemoryPlatform {
             .entry(shard)
             .or_insert_with(|| MemoryAuditLog::new(origin));
         Some(log.clone())
+    }
+
+    /// Lets erasing in one of the logs fail.
+    pub fn break_erasing(&self, shard: Shard, fault: EraseFault) {
+        if let Some(log) = self.made(shard) {
+            log.0.erase_fault.set(fault);
+        }
     }
 
     /// Lets the whole log fail.

@@ -57,6 +57,19 @@ pub trait PayloadKeys {
         origin: &Origin,
         period: RetentionPeriod,
     ) -> Result<Option<PeriodKey>, LogError>;
+
+    /// Every period that ever had a key.
+    async fn list(&self, origin: &Origin) -> Result<Vec<(RetentionPeriod, PeriodKey)>, LogError>;
+
+    /// Destroys the key of a period whose day has come, once and for ever; what is
+    /// known of it then, which may be another's record of it. Afterwards the key is not
+    /// to be had from the place in any way.
+    async fn destroy(
+        &self,
+        origin: &Origin,
+        period: RetentionPeriod,
+        record: &str,
+    ) -> Result<PeriodKey, LogError>;
 }
 
 /// The keys that this instance has opened, the oldest first.
@@ -67,6 +80,10 @@ impl KnownPayloadKeys {
     fn get(&self, period: RetentionPeriod) -> Option<Rc<PayloadKey>> {
         let known = self.0.borrow();
         known.iter().find(|key| key.period() == period).cloned()
+    }
+
+    pub(crate) fn forget(&self, period: RetentionPeriod) {
+        self.0.borrow_mut().retain(|key| key.period() != period);
     }
 
     fn insert(&self, key: &Rc<PayloadKey>) {
@@ -98,7 +115,7 @@ impl Gate {
         now_ms: u64,
     ) -> Result<Rc<PayloadKey>, Fault> {
         let at = UnixMillis::new(now_ms).map_err(|_| Fault::Record)?;
-        let period = terms.period(outcome.stream(), at);
+        let period = terms.period_of(outcome, at);
         if let Some(key) = self.payload_keys.get(period) {
             return Ok(key);
         }

@@ -9,7 +9,9 @@ use std::future::Future;
 use serde::{Deserialize, Serialize};
 use sluis_log::TileId;
 use sluis_log::sequencer::{Evidence, StoredCheckpoint, StoredLeaf};
-use sluis_log::{EntryId, PendingEntry, Receipt, SealedEntry, Shard};
+use sluis_log::{
+    EntryId, PayloadRange, PendingEntry, Receipt, RetentionPeriod, SealedEntry, Shard,
+};
 use sluis_token::SignatureVerifier;
 use sluis_token::sign::{SignError, SigningKey};
 
@@ -165,6 +167,16 @@ pub trait AuditLog {
 
     /// Where the entry of an id stands, if it is sequenced.
     async fn index_of(&self, id: EntryId) -> Result<Option<u64>, LogError>;
+
+    /// The periods of which there are payloads.
+    async fn periods(&self) -> Result<Vec<RetentionPeriod>, LogError>;
+
+    /// What there is of a period; none if nothing is.
+    async fn payloads(&self, period: RetentionPeriod) -> Result<Option<PayloadRange>, LogError>;
+
+    /// Deletes payloads of a period, at most `limit`, and tells how many. None of a
+    /// period whose day has not come by the store's own date, where it has one.
+    async fn erase(&self, period: RetentionPeriod, limit: u32) -> Result<u64, LogError>;
 }
 
 /// How the log stands.
@@ -252,6 +264,9 @@ pub enum LogError {
     /// The key of the record's retention period cannot be had, so nothing is recorded.
     #[error("the key of the record's retention period cannot be had")]
     KeyUnavailable,
+    /// By the store's own date the period is not over.
+    #[error("by the store's own date the period is not over")]
+    NotDue,
     /// The receipt does not extend the chain by this entry.
     #[error("the log store's receipt does not cover the entry")]
     ReceiptMismatch,

@@ -4,9 +4,10 @@ use std::rc::Rc;
 
 use sluis_log::{
     BackendResult, Check, CheckOutcome, CommitmentRandom, ComparisonCount, DecisionRecord,
-    DeliberationFacts, EntryId, Envelope, Event, GateMode, KeysPurged, LogRead, MandateFacts,
-    MappedLog, OperationFacts, OutcomeCode, OutcomeRecord, PayloadKey, PendingEntry, PolicyDigest,
-    RefusalAggregate, RetentionTerms, TokenFacts, Trace, TraceId, UnixMillis, Verdict, seal_with,
+    DeliberationFacts, DestroyedPayloads, EntryId, Envelope, Event, GateMode, KeysPurged, LogRead,
+    MandateFacts, MappedLog, OperationFacts, OutcomeCode, OutcomeRecord, PayloadKey, PayloadKeyId,
+    PayloadsDestroyed, PendingEntry, PolicyDigest, RefusalAggregate, RetentionPeriod,
+    RetentionTerms, TokenFacts, Trace, TraceId, UnixMillis, Verdict, seal_with,
 };
 use sluis_policy::{Catalogue, HolderIdentity as HolderMode};
 use sluis_token::{AccessToken, VerifiedAccessToken};
@@ -321,6 +322,24 @@ pub(crate) async fn purge<P: Platform>(
         operator: OPERATOR,
         trace: unrelated(nonces),
         verification_system,
+    });
+    seal_own(gate, platform, nonces.decision_entry(), &event).await
+}
+
+/// The record of the end of a period.
+pub(crate) async fn destruction<P: Platform>(
+    gate: &Gate,
+    platform: &P,
+    (period, key): (RetentionPeriod, PayloadKeyId),
+    logs: &[DestroyedPayloads],
+    nonces: &Nonces,
+) -> Result<PendingEntry, Fault> {
+    let event = Event::PayloadsDestroyed(PayloadsDestroyed {
+        operator: OPERATOR,
+        trace: unrelated(nonces),
+        period,
+        key,
+        logs,
     });
     seal_own(gate, platform, nonces.decision_entry(), &event).await
 }

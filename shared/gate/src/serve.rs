@@ -7,7 +7,7 @@
 //! | `/decide`, `/decide/…` | a decision for a proxy |
 //! | `/log/receipt` | the receipt of a call, for who made it, see [`crate::receipt`] |
 //! | `/log/…` | the log, for auditors, see [`crate::audit`] |
-//! | `/operator/…` | what operators order and ask, see [`crate::purge`], [`crate::compare`] |
+//! | `/operator/…` | what operators order and ask, see [`crate::purge`], [`crate::retain`], [`crate::compare`] |
 //! | anything else | in line: decide, record, forward |
 
 use std::rc::Rc;
@@ -32,6 +32,7 @@ use crate::trace::Nonces;
 const HEALTH_PATH: &str = "/health";
 const KEYS_PATH: &str = "/.well-known/jwks.json";
 const PURGE_PATH: &str = "/operator/keys/purge";
+const RETAIN_PATH: &str = "/operator/retain";
 const COMPARISON_PATH: &str = "/operator/comparison";
 
 /// An answer, for the platform to send.
@@ -129,7 +130,7 @@ impl Gate {
             )),
             RECEIPT_PATH => self.call_receipt(platform, &request).await,
             // Without a credential there are no operators and no endpoints.
-            PURGE_PATH | COMPARISON_PATH if self.secrets.has_operator() => {
+            PURGE_PATH | RETAIN_PATH | COMPARISON_PATH if self.secrets.has_operator() => {
                 self.operate(platform, &mut request, path, &nonces).await
             }
             _ if let Some(reading) = reading => {
@@ -275,7 +276,8 @@ impl Gate {
         path: &str,
         nonces: &Nonces,
     ) -> Result<Reply<P::Response>, Stop> {
-        let allow = if path == PURGE_PATH { "POST" } else { "GET" };
+        let orders = matches!(path, PURGE_PATH | RETAIN_PATH);
+        let allow = if orders { "POST" } else { "GET" };
         if request.method() != allow {
             let allow = allow.to_owned();
             return Err(Refusal::Route(RouteError::MethodNotAllowed { allow }).into());
@@ -288,6 +290,9 @@ impl Gate {
         }
         if path == PURGE_PATH {
             return self.purge_keys(platform, request, nonces).await;
+        }
+        if path == RETAIN_PATH {
+            return self.retain(platform, request).await;
         }
         match &self.comparison {
             Some(comparison) => comparison.show(),

@@ -14,6 +14,8 @@
 
 #[path = "pipeline/binding.rs"]
 mod binding;
+#[path = "pipeline/destroyed.rs"]
+mod destroyed;
 #[path = "pipeline/edge_node.rs"]
 mod edge_node;
 #[path = "pipeline/payload_keys.rs"]
@@ -22,6 +24,8 @@ mod payload_keys;
 mod published;
 #[path = "pipeline/receipts.rs"]
 mod receipts;
+#[path = "pipeline/retain.rs"]
+mod retain;
 #[path = "pipeline/shards.rs"]
 mod shards;
 #[path = "pipeline/single_use.rs"]

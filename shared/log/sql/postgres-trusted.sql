@@ -11,8 +11,8 @@
 --   GRANT EXECUTE ON FUNCTION sluis_trusted.payload_key TO validator;
 --   GRANT EXECUTE ON FUNCTION sluis_trusted.destroy_payload_key TO validator;
 --   GRANT SELECT ON sluis_trusted.heads, sluis_trusted.payload_keys TO validator;
--- It then can move a head forward, make a period's key and destroy it for ever, and
--- do nothing else.
+-- It then can move a head forward, make a period's key, and destroy it for ever from
+-- the period's day on, and do nothing else.
 
 BEGIN;
 
@@ -102,8 +102,8 @@ $$;
 
 REVOKE ALL ON FUNCTION sluis_trusted.payload_key FROM PUBLIC;
 
--- Destroys a period's key. Whether it was there. What is known of the destruction
--- stays, for the record of it.
+-- Destroys the key of a period that is over by this server's date. Whether it was
+-- there, and over. What is known of the destruction stays: the record of it.
 CREATE OR REPLACE FUNCTION sluis_trusted.destroy_payload_key(
     p_origin    text,
     p_period    text,
@@ -121,7 +121,8 @@ BEGIN
     END IF;
     UPDATE sluis_trusted.payload_keys k
        SET wrapped = NULL, destroyed = p_destroyed
-     WHERE k.origin = p_origin AND k.period = p_period AND k.wrapped IS NOT NULL;
+     WHERE k.origin = p_origin AND k.period = p_period AND k.wrapped IS NOT NULL
+       AND split_part(k.period, '/', 2)::date <= (now() AT TIME ZONE 'UTC')::date;
     RETURN FOUND;
 END
 $$;

@@ -5,10 +5,12 @@
 --   GRANT USAGE ON SCHEMA sluis TO validator;
 --   GRANT EXECUTE ON FUNCTION sluis.append TO validator;
 --   GRANT EXECUTE ON FUNCTION sluis.publish TO validator;
+--   GRANT EXECUTE ON FUNCTION sluis.erase TO validator;
 --   GRANT SELECT ON ALL TABLES IN SCHEMA sluis TO validator;
 --   ALTER ROLE validator SET idle_in_transaction_session_timeout = '5s';
--- It then can append, publish and read, and not change what stands. The place of
--- the heads that may be signed is apart: postgres-trusted.sql.
+-- It then can append, publish, read, and erase payloads whose day has come, and not
+-- change what stands. The place of the heads that may be signed is apart:
+-- postgres-trusted.sql.
 
 BEGIN;
 
@@ -117,6 +119,41 @@ $$;
 
 REVOKE ALL ON FUNCTION sluis.append FROM PUBLIC;
 
+-- Deletes payloads of a period that is over by this server's date, at most p_limit.
+-- How many: none of one that is not over. Whether its key is gone, the gate knows.
+--
+-- 55P03: the lock was not had in time.
+CREATE OR REPLACE FUNCTION sluis.erase(p_period text, p_limit bigint)
+RETURNS bigint
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '3s'
+AS $$
+DECLARE
+    v_erased bigint;
+BEGIN
+    IF split_part(p_period, '/', 2)::date > (now() AT TIME ZONE 'UTC')::date THEN
+        RETURN 0;
+    END IF;
+
+    -- One after the other: who comes second sees what is left, and takes no rows for
+    -- kept that are just going.
+    PERFORM pg_advisory_xact_lock(8317151707610836073);
+
+    IF current_setting('synchronous_commit') = 'off' THEN
+        PERFORM set_config('synchronous_commit', 'on', true);
+    END IF;
+    DELETE FROM sluis.payloads p WHERE p.idx IN (
+        SELECT q.idx FROM sluis.payloads q WHERE q.period = p_period
+         ORDER BY q.idx LIMIT p_limit);
+    GET DIAGNOSTICS v_erased = ROW_COUNT;
+    RETURN v_erased;
+END
+$$;
+
+REVOKE ALL ON FUNCTION sluis.erase FROM PUBLIC;
+
 -- The Merkle tree over the entries (C2SP tlog-tiles): a row a tile, with as many
 -- hashes as there are. A partial tile is read as a prefix of its row.
 CREATE TABLE IF NOT EXISTS sluis.tiles (
@@ -216,6 +253,27 @@ CREATE OR REPLACE TRIGGER entries_stay
 CREATE OR REPLACE TRIGGER payloads_keep
     BEFORE UPDATE ON sluis.payloads
     FOR EACH STATEMENT EXECUTE FUNCTION sluis.refuse_change();
+
+CREATE OR REPLACE TRIGGER payloads_stay_whole
+    BEFORE TRUNCATE ON sluis.payloads
+    FOR EACH STATEMENT EXECUTE FUNCTION sluis.refuse_change();
+
+CREATE OR REPLACE FUNCTION sluis.only_when_due() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF split_part(OLD.period, '/', 2)::date > (now() AT TIME ZONE 'UTC')::date THEN
+        RAISE EXCEPTION 'a payload is kept until the day of its period'
+            USING ERRCODE = 'SL003';
+    END IF;
+    RETURN OLD;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER payloads_stay
+    BEFORE DELETE ON sluis.payloads
+    FOR EACH ROW EXECUTE FUNCTION sluis.only_when_due();
 
 CREATE OR REPLACE FUNCTION sluis.only_grow() RETURNS trigger
 LANGUAGE plpgsql

@@ -40,4 +40,6 @@ BEGIN
     SELECT RAISE(ABORT, 'sluis: a key is destroyed once and never changed')
         WHERE OLD.wrapped IS NULL OR NEW.wrapped IS NOT NULL
            OR NEW.origin IS NOT OLD.origin OR NEW.period IS NOT OLD.period;
+    SELECT RAISE(ABORT, 'sluis: a key is kept until the day of its period')
+        WHERE substr(OLD.period, instr(OLD.period, '/') + 1) > date('now');
 END;

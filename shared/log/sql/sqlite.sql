@@ -65,6 +65,12 @@ BEGIN
     SELECT RAISE(ABORT, 'sluis: payloads are erased, never changed');
 END;
 
+CREATE TRIGGER IF NOT EXISTS sluis_payloads_stay BEFORE DELETE ON sluis_payloads
+BEGIN
+    SELECT RAISE(ABORT, 'sluis: a payload is kept until the day of its period')
+        WHERE substr(OLD.period, instr(OLD.period, '/') + 1) > date('now');
+END;
+
 -- The Merkle tree over the entries (C2SP tlog-tiles): a row a tile, with as
 -- many hashes as there are. A partial tile is read as a prefix of its row.
 CREATE TABLE IF NOT EXISTS sluis_tiles (

@@ -31,6 +31,7 @@ pub mod conformance;
 mod destruction;
 mod edge_node;
 mod entry;
+mod erasure;
 mod event;
 mod export;
 mod hash;
@@ -69,6 +70,7 @@ pub use edge_node::{EdgeNode, EdgeNodeError, MAX_EDGE_NODE_BYTES};
 pub use entry::{
     ENTRY_BYTES, ENTRY_VERSION, Entry, EntryError, LeafHash, OutcomeCode, PolicyDigest, Stream,
 };
+pub use erasure::{DestroyedPeriods, Erasures};
 pub use event::{
     BackendResult, Check, CheckOutcome, ComparisonCount, DecisionRecord, DeliberationFacts, Event,
     GateMode, KeysPurged, LogRead, MAX_CHECKS, MAX_DATA_CATEGORIES, MAX_TEXT_BYTES,

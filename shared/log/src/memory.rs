@@ -1,13 +1,15 @@
 //! The log in memory: the reference that the stores are compared with.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use thiserror::Error;
 
 use crate::chain::{ChainHead, Origin, link};
+use crate::destruction::PayloadRange;
 use crate::entry::LeafHash;
 use crate::id::EntryId;
 use crate::pending::{PendingEntry, Receipt};
+use crate::retention::RetentionPeriod;
 use crate::sequencer::MemoryTree;
 use crate::stored::{SealedEntry, SealedPayload};
 
@@ -136,6 +138,41 @@ impl MemoryLog {
             earlier.entries.push(stored.clone());
         }
         earlier
+    }
+
+    /// The periods of which there are payloads.
+    pub fn periods(&self) -> Vec<RetentionPeriod> {
+        let periods: BTreeSet<_> = self
+            .entries
+            .iter()
+            .filter_map(SealedEntry::period)
+            .collect();
+        periods.into_iter().collect()
+    }
+
+    /// What there is of a period.
+    pub fn payloads(&self, period: RetentionPeriod) -> Option<PayloadRange> {
+        let mut indices = self.of_period(period);
+        let first = indices.next()?;
+        let (count, last) = indices.fold((1, first), |(count, _), index| (count + 1, index));
+        PayloadRange::new(count, first, last)
+    }
+
+    /// Erases at most so many payloads of a period, and tells how many.
+    pub fn erase_period(&mut self, period: RetentionPeriod, limit: u32) -> u64 {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let indices: Vec<u64> = self.of_period(period).take(limit).collect();
+        indices
+            .into_iter()
+            .map(|index| u64::from(self.erase(index)))
+            .sum()
+    }
+
+    fn of_period(&self, period: RetentionPeriod) -> impl Iterator<Item = u64> {
+        let entries = self.entries.iter();
+        entries
+            .filter(move |stored| stored.period() == Some(period))
+            .map(|stored| stored.index)
     }
 
     /// Erases the payload of an entry; the entry stays. Whether there was something

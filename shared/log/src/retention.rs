@@ -10,7 +10,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::entry::Stream;
+use crate::entry::{OutcomeCode, Stream};
 use crate::hash::decimal;
 use crate::time::{Month, UnixMillis};
 
@@ -20,6 +20,8 @@ pub const DEFAULT_ACCESS_YEARS: u8 = 10;
 pub const DEFAULT_REFUSAL_MONTHS: u16 = 24;
 /// Most years of a term: nothing personal is kept without end (M-6.3).
 pub const MAX_ACCESS_YEARS: u8 = 30;
+/// Most months of a term of refusals.
+const MAX_REFUSAL_MONTHS: u16 = MAX_ACCESS_YEARS as u16 * 12;
 /// Longest text of a period, in bytes.
 pub const MAX_PERIOD_BYTES: usize = 19;
 
@@ -55,6 +57,18 @@ impl RetentionTerms {
         refusal_months: DEFAULT_REFUSAL_MONTHS,
     };
 
+    /// The shortest that there can be, of each stream.
+    pub(crate) const SHORTEST: Self = Self {
+        access_years: 1,
+        refusal_months: 1,
+    };
+
+    /// The longest.
+    pub(crate) const LONGEST: Self = Self {
+        access_years: MAX_ACCESS_YEARS,
+        refusal_months: MAX_REFUSAL_MONTHS,
+    };
+
     /// Takes terms within the bounds.
     pub const fn new(access_years: u8, refusal_months: u16) -> Result<Self, RetentionTermsError> {
         if access_years == 0 || access_years > MAX_ACCESS_YEARS {
@@ -84,10 +98,30 @@ impl RetentionTerms {
         self.refusal_months
     }
 
+    /// The period of a record. What says that payloads were destroyed stays: it is
+    /// asked about for as long as their entries stand, and names no person.
+    pub fn period_of(self, outcome: OutcomeCode, at: UnixMillis) -> RetentionPeriod {
+        match outcome {
+            OutcomeCode::PayloadsDestroyed => RetentionPeriod::LASTING,
+            OutcomeCode::Granted
+            | OutcomeCode::Refused
+            | OutcomeCode::Completed
+            | OutcomeCode::Failed
+            | OutcomeCode::RefusalsCounted
+            | OutcomeCode::LogRead
+            | OutcomeCode::KeysPurged
+            | OutcomeCode::ComparisonsCounted => self.period(outcome.stream(), at),
+        }
+    }
+
     /// The period of an event. Its year and month are those in Brussels: the norm
     /// counts in civil time.
     pub fn period(self, stream: Stream, at: UnixMillis) -> RetentionPeriod {
-        let month = at.month_in_brussels();
+        self.period_of_month(stream, at.month_in_brussels())
+    }
+
+    /// The same, of all events of a month in Brussels.
+    pub(crate) fn period_of_month(self, stream: Stream, month: Month) -> RetentionPeriod {
         let from = match stream {
             Stream::Accesses => month
                 .january_after()
@@ -113,6 +147,12 @@ pub struct RetentionPeriod {
 pub struct RetentionPeriodError;
 
 impl RetentionPeriod {
+    /// Of what is kept without end: its day is the last there is, `accesses/9999-12-01`.
+    pub const LASTING: Self = Self {
+        stream: Stream::Accesses,
+        from: Month::LAST,
+    };
+
     /// The stream.
     pub const fn stream(self) -> Stream {
         self.stream
@@ -224,8 +264,24 @@ mod tests {
     }
 
     #[test]
+    fn what_tells_of_a_destruction_is_kept_without_end() {
+        let terms = RetentionTerms::DEFAULT;
+        for millis in [NEW_YEAR, 253_370_764_800_000] {
+            let period = terms.period_of(OutcomeCode::PayloadsDestroyed, at(millis));
+            assert_eq!(period.to_string(), "accesses/9999-12-01");
+            assert!(!period.is_due(at(millis)));
+            let other = terms.period_of(OutcomeCode::KeysPurged, at(millis));
+            assert_eq!(other, terms.period(Stream::Accesses, at(millis)));
+        }
+    }
+
+    #[test]
     fn a_period_has_one_spelling() {
-        for text in ["accesses/2037-01-01", "refusals/2028-11-01"] {
+        for text in [
+            "accesses/2037-01-01",
+            "refusals/2028-11-01",
+            "accesses/9999-12-01",
+        ] {
             assert_eq!(RetentionPeriod::parse(text).unwrap().to_string(), text);
             assert!(text.len() <= MAX_PERIOD_BYTES);
         }

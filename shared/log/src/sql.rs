@@ -92,6 +92,32 @@ pub mod sqlite {
     /// `wrapped`, `destroyed`, one of them null.
     pub const PAYLOAD_KEY: &str =
         "SELECT wrapped, destroyed FROM sluis_payload_keys WHERE origin = ? AND period = ?";
+    /// Every period of a log's trusted place. Parameter: `origin`. Columns: `period`,
+    /// `wrapped`, `destroyed`.
+    pub const PAYLOAD_KEYS: &str = "SELECT period, wrapped, destroyed FROM sluis_payload_keys \
+         WHERE origin = ? ORDER BY period";
+    /// Destroys a period's key, by this database's own date too. Parameters: `destroyed`,
+    /// `origin`, `period`.
+    pub const DESTROY_PAYLOAD_KEY: &str = "UPDATE sluis_payload_keys \
+         SET wrapped = NULL, destroyed = ? WHERE origin = ? AND period = ? \
+         AND wrapped IS NOT NULL AND substr(period, instr(period, '/') + 1) <= date('now')";
+    /// Whether a period is over by this database's own date. Parameter: `period`, twice.
+    /// Column: `due`, 0 or 1.
+    pub const IS_DUE: &str = "SELECT substr(?, instr(?, '/') + 1) <= date('now') AS due";
+    /// The periods that have payloads, each found through the index. Column: `period`.
+    pub const PERIODS: &str = "WITH RECURSIVE p(period) AS ( \
+         SELECT min(period) FROM sluis_payloads UNION ALL \
+         SELECT (SELECT min(period) FROM sluis_payloads WHERE period > p.period) FROM p \
+         WHERE p.period IS NOT NULL) SELECT period FROM p WHERE period IS NOT NULL";
+    /// What there is of a period. Parameter: `period`. Columns: `payloads`, `first`,
+    /// `last`, the latter two null if there is nothing.
+    pub const PAYLOADS: &str = "SELECT count(*) AS payloads, min(idx) AS first, \
+         max(idx) AS last FROM sluis_payloads WHERE period = ?";
+    /// Deletes payloads of a period that is over, by this database's own date too. A row
+    /// for each. Parameters: `period`, limit.
+    pub const ERASE: &str = "DELETE FROM sluis_payloads WHERE idx IN ( \
+         SELECT idx FROM sluis_payloads WHERE period = ? \
+         AND substr(period, instr(period, '/') + 1) <= date('now') LIMIT ?) RETURNING idx";
     /// The last thing that [`SCHEMA`] makes: a row once the schema is there.
     pub const IS_PREPARED: &str =
         "SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND name = 'sluis_tiles_grow'";
@@ -156,6 +182,26 @@ pub mod postgres {
     /// as above.
     pub const PAYLOAD_KEY: &str = "SELECT wrapped, destroyed FROM sluis_trusted.payload_keys \
          WHERE origin = $1 AND period = $2";
+    /// Every period of a log's trusted place. Parameter: `origin` text. Columns: `period`
+    /// text, `wrapped`, `destroyed` as above.
+    pub const PAYLOAD_KEYS: &str = "SELECT period, wrapped, destroyed \
+         FROM sluis_trusted.payload_keys WHERE origin = $1 ORDER BY period";
+    /// Destroys a period's key, by the server's own date too. Parameters: `origin` text,
+    /// `period` text, `destroyed` text. Column: boolean, whether it was there and due.
+    pub const DESTROY_PAYLOAD_KEY: &str = "SELECT sluis_trusted.destroy_payload_key($1, $2, $3)";
+    /// The periods that have payloads, each found through the index. Column: `period`
+    /// text.
+    pub const PERIODS: &str = "WITH RECURSIVE p(period) AS ( \
+         SELECT min(period) FROM sluis.payloads UNION ALL \
+         SELECT (SELECT min(q.period) FROM sluis.payloads q WHERE q.period > p.period) FROM p \
+         WHERE p.period IS NOT NULL) SELECT period FROM p WHERE period IS NOT NULL";
+    /// What there is of a period. Parameter: `period` text. Columns: `payloads` bigint,
+    /// `first` bigint, `last` bigint, the latter two null if there is nothing.
+    pub const PAYLOADS: &str = "SELECT count(*) AS payloads, min(idx) AS first, \
+         max(idx) AS last FROM sluis.payloads WHERE period = $1";
+    /// Deletes payloads of a period that is over, by the server's own date too.
+    /// Parameters: `period` text, limit bigint. Column: bigint, how many.
+    pub const ERASE: &str = "SELECT sluis.erase($1, $2)";
     /// SQLSTATE of an id that stands for another entry.
     pub const CONFLICT: &str = "SL001";
     /// SQLSTATE of a database that holds the log of another origin.

@@ -72,6 +72,9 @@ impl UnixMillis {
 pub(crate) struct Month(u32);
 
 impl Month {
+    /// December 9999.
+    pub(crate) const LAST: Self = Self(9999 * 12 + 11);
+
     /// A month of the years 1970 to 9999.
     pub(crate) fn new(year: u64, month: u64) -> Option<Self> {
         let known = (1970..=9999).contains(&year) && (1..=12).contains(&month);
@@ -130,6 +133,12 @@ impl Minute {
     /// Minutes since 1970.
     pub const fn as_minutes(self) -> u32 {
         self.0
+    }
+
+    /// Its first moment.
+    pub(crate) fn start(self) -> UnixMillis {
+        // The last minute that there is ends behind the year 9999.
+        UnixMillis((u64::from(self.0) * MILLIS_PER_MINUTE).min(LAST_MILLIS))
     }
 }
 

@@ -15,6 +15,7 @@ use thiserror::Error;
 use crate::chain::{ChainHead, Origin, link};
 use crate::entry::{EntryError, LeafHash, OutcomeCode, Stream};
 use crate::id::EntryId;
+use crate::retention::RetentionPeriod;
 use crate::stored::{CommitmentError, CommitmentState, StoredEntry};
 
 /// How many identifiers [`IdCheck::Recent`] remembers.
@@ -74,6 +75,29 @@ pub enum Fault {
     /// The identifier is none that is ever written.
     #[error("the id is not a version 4 UUID")]
     WrongId,
+    /// The payload is missing, and nobody may have destroyed it yet.
+    #[error("the payload is missing and must be kept until the day of {until}, at the least")]
+    ErasedEarly {
+        /// The shortest that an entry of its kind and time is kept.
+        until: RetentionPeriod,
+    },
+    /// The payload is missing, and nothing says that it was destroyed.
+    #[error(
+        "the payload is missing, of this entry or another of its month, and no record of a destruction counts it ({unrecorded} more are missing than were counted)"
+    )]
+    ErasedUnrecorded {
+        /// How many of its month are missing without a record.
+        unrecorded: u64,
+    },
+    /// It announces a destruction, and cannot be read.
+    #[error("announces a destruction and does not say of what")]
+    UnknownDestruction,
+    /// It announces the destruction of what is not over.
+    #[error("announces the destruction of {period}, whose day has not come")]
+    DestroyedEarly {
+        /// The period.
+        period: RetentionPeriod,
+    },
     /// An earlier entry has the same identifier.
     #[error("the id {0} was seen before")]
     DuplicateId(EntryId),

@@ -51,6 +51,14 @@ pub(super) enum Question {
         origin: String,
         period: String,
     },
+    ListKeys {
+        origin: String,
+    },
+    DestroyKey {
+        origin: String,
+        period: String,
+        record: String,
+    },
 }
 
 /// Asks the object of a log.
@@ -187,6 +195,20 @@ impl CheckpointStore {
             Question::FindKey { origin, period } => {
                 serde_json::to_string(&self.key(&origin, &period)?)?
             }
+            Question::ListKeys { origin } => serde_json::to_string(&self.keys(&origin)?)?,
+            Question::DestroyKey {
+                origin,
+                period,
+                record,
+            } => {
+                let values = vec![
+                    record.into(),
+                    origin.as_str().into(),
+                    period.as_str().into(),
+                ];
+                rows(&self.sql, sqlite::DESTROY_PAYLOAD_KEY, values)?;
+                serde_json::to_string(&self.key(&origin, &period)?)?
+            }
         };
         Ok(answer)
     }
@@ -210,6 +232,20 @@ impl CheckpointStore {
             wrapped: columns.blob_or_null("wrapped")?,
             destroyed: columns.text_or_null("destroyed")?,
         }))
+    }
+
+    fn keys(&self, origin: &str) -> Result<Vec<(String, StoredKey)>, Failure> {
+        let rows = rows(&self.sql, sqlite::PAYLOAD_KEYS, vec![origin.into()])?;
+        let key = |row| {
+            let mut columns = Columns::from(row);
+            let period = columns.text("period")?;
+            let key = StoredKey {
+                wrapped: columns.blob_or_null("wrapped")?,
+                destroyed: columns.text_or_null("destroyed")?,
+            };
+            Ok((period, key))
+        };
+        rows.into_iter().map(key).collect()
     }
 
     fn advance(&self, origin: &str, old: Head, new: Head) -> Result<bool, Failure> {

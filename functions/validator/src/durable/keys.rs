@@ -77,4 +77,30 @@ impl PayloadKeys for DurableLogs {
         };
         key(origin, &question).await
     }
+
+    async fn list(&self, origin: &Origin) -> Result<Vec<(RetentionPeriod, PeriodKey)>, LogError> {
+        let question = Question::ListKeys {
+            origin: origin.as_str().to_owned(),
+        };
+        let namespace = NAMESPACE.with_borrow(Clone::clone);
+        let namespace = namespace.ok_or(LogError::Unavailable)?;
+        let rows: Vec<(RetentionPeriod, StoredKey)> = ask(&namespace, origin, &question).await?;
+        let rows = rows.into_iter();
+        rows.map(|(period, key)| Ok((period, key.try_into()?)))
+            .collect()
+    }
+
+    async fn destroy(
+        &self,
+        origin: &Origin,
+        period: RetentionPeriod,
+        record: &str,
+    ) -> Result<PeriodKey, LogError> {
+        let question = Question::DestroyKey {
+            origin: origin.as_str().to_owned(),
+            period: period.to_string(),
+            record: record.to_owned(),
+        };
+        key(origin, &question).await?.ok_or(LogError::Malformed)
+    }
 }

@@ -5,7 +5,10 @@ use std::cell::RefCell;
 
 use sluis_gate::{AuditLog, LogError, LogSlice, LogState};
 use sluis_log::sequencer::{StoredCheckpoint, StoredLeaf};
-use sluis_log::{EntryId, PendingEntry, Receipt, SealedEntry, Shard, TileId, TreeHash, TreeHead};
+use sluis_log::{
+    EntryId, PayloadRange, PendingEntry, Receipt, RetentionPeriod, SealedEntry, Shard, TileId,
+    TreeHash, TreeHead,
+};
 use wasm_bindgen::JsValue;
 use worker::{Env, ObjectNamespace};
 
@@ -106,6 +109,9 @@ pub(crate) enum Question {
     Tile { level: u8, index: u64 },
     Leaves { from: u64, limit: u64 },
     IndexOf { id: EntryId },
+    Periods,
+    Payloads { period: RetentionPeriod },
+    Erase { period: RetentionPeriod, limit: u32 },
 }
 
 /// A published checkpoint on its way.
@@ -195,6 +201,21 @@ impl AuditLog for DurableLog {
 
     async fn index_of(&self, id: EntryId) -> Result<Option<u64>, LogError> {
         self.ask(Question::IndexOf { id }).await
+    }
+
+    async fn periods(&self) -> Result<Vec<RetentionPeriod>, LogError> {
+        self.ask(Question::Periods).await
+    }
+
+    async fn payloads(&self, period: RetentionPeriod) -> Result<Option<PayloadRange>, LogError> {
+        let found: Option<(u64, u64, u64)> = self.ask(Question::Payloads { period }).await?;
+        let range =
+            |(count, first, last)| PayloadRange::new(count, first, last).ok_or(LogError::Malformed);
+        found.map(range).transpose()
+    }
+
+    async fn erase(&self, period: RetentionPeriod, limit: u32) -> Result<u64, LogError> {
+        self.ask(Question::Erase { period, limit }).await
     }
 
     async fn append(&self, entry: &PendingEntry) -> Result<Receipt, LogError> {

@@ -12,7 +12,8 @@ use serde::Serialize;
 use sluis_gate::{LogState, Standing};
 use sluis_log::sql::{Existing, ExistingError, sqlite, statements};
 use sluis_log::{
-    ChainHead, MAX_PAGE_ENTRIES, Origin, PendingEntry, Receipt, Row, SealedEntry, TileId, TreeHead,
+    ChainHead, MAX_PAGE_ENTRIES, Origin, PendingEntry, Receipt, RetentionPeriod, Row, SealedEntry,
+    TileId, TreeHead,
 };
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -301,8 +302,38 @@ impl AuditLog {
                 serde_json::to_string(&leaves.collect::<Vec<_>>())
             }
             Question::IndexOf { id } => serde_json::to_string(&tree.index_of(id)?),
+            Question::Periods => {
+                let rows = rows(&self.sql, sqlite::PERIODS, Vec::new())?;
+                let periods = rows
+                    .into_iter()
+                    .map(|row| Columns::from(row).text("period"));
+                serde_json::to_string(&periods.collect::<Result<Vec<_>, _>>()?)
+            }
+            Question::Payloads { period } => serde_json::to_string(&self.payloads(period)?),
+            Question::Erase { period, limit } => {
+                let values = vec![period.to_string().into(), integer(limit.into())?];
+                serde_json::to_string(&rows(&self.sql, sqlite::ERASE, values)?.len())
+            }
         };
         Ok(answer?)
+    }
+
+    /// How many payloads there are of a period, and the first and last index.
+    fn payloads(&self, period: RetentionPeriod) -> Result<Option<(i64, i64, i64)>, Failure> {
+        let values = vec![period.to_string().into()];
+        let Some(row) = rows(&self.sql, sqlite::PAYLOADS, values)?.pop() else {
+            return Err(Failure::Row("payloads"));
+        };
+        let mut columns = Columns::from(row);
+        let count = columns.integer("payloads")?;
+        if count == 0 {
+            return Ok(None);
+        }
+        Ok(Some((
+            count,
+            columns.integer("first")?,
+            columns.integer("last")?,
+        )))
     }
 
     /// The state of the log, read from storage once.

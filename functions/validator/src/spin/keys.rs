@@ -96,7 +96,48 @@ impl SqliteLog {
     }
 }
 
+impl SqliteLog {
+    /// The key-value store has no date of its own, so the file is asked for it: what
+    /// it would not erase yet keeps its key.
+    async fn destroy_key(
+        &self,
+        origin: &Origin,
+        period: RetentionPeriod,
+        record: &str,
+    ) -> Result<PeriodKey, LogError> {
+        let lock = self.lock().await?;
+        let mut rows = rows(origin).await?;
+        let row = rows.iter_mut().find(|row| row.period == period);
+        let row = row.ok_or(LogError::Malformed)?;
+        let key = row.key()?;
+        if matches!(key, PeriodKey::Destroyed(_)) || !self.is_due(period).await? {
+            return Ok(key);
+        }
+        row.wrapped = None;
+        row.destroyed = Some(record.to_owned());
+        write(origin, &rows).await?;
+        drop(lock);
+        Ok(PeriodKey::Destroyed(record.to_owned()))
+    }
+}
+
 impl PostgresLog {
+    async fn keys(&self, origin: &Origin) -> Result<Vec<(RetentionPeriod, PeriodKey)>, LogError> {
+        let connection = open(self.trusted()).await?;
+        let parameters = vec![ParameterValue::Str(origin.as_str().to_owned())];
+        let rows = run(&connection, postgres::PAYLOAD_KEYS, parameters).await?;
+        let key = |row: Vec<DbValue>| {
+            let [period, wrapped, destroyed] =
+                <[DbValue; 3]>::try_from(row).map_err(|_| LogError::Malformed)?;
+            let DbValue::Str(period) = period else {
+                return Err(LogError::Malformed);
+            };
+            let period = RetentionPeriod::parse(&period).map_err(|_| LogError::Malformed)?;
+            Ok((period, period_key(wrapped, destroyed)?))
+        };
+        rows.into_iter().map(key).collect()
+    }
+
     async fn key(
         &self,
         statement: &str,
@@ -107,17 +148,21 @@ impl PostgresLog {
         let Some(row) = rows.pop() else {
             return Ok(None);
         };
-        let key = match <[DbValue; 2]>::try_from(row) {
-            Ok([DbValue::Binary(wrapped), DbValue::DbNull]) => PeriodKey::Held(
-                wrapped
-                    .as_slice()
-                    .try_into()
-                    .map_err(|_| LogError::Malformed)?,
-            ),
-            Ok([DbValue::DbNull, DbValue::Str(destroyed)]) => PeriodKey::Destroyed(destroyed),
-            Ok(_) | Err(_) => return Err(LogError::Malformed),
-        };
-        Ok(Some(key))
+        let [wrapped, destroyed] =
+            <[DbValue; 2]>::try_from(row).map_err(|_| LogError::Malformed)?;
+        Ok(Some(period_key(wrapped, destroyed)?))
+    }
+}
+
+fn period_key(wrapped: DbValue, destroyed: DbValue) -> Result<PeriodKey, LogError> {
+    match (wrapped, destroyed) {
+        (DbValue::Binary(wrapped), DbValue::DbNull) => wrapped
+            .as_slice()
+            .try_into()
+            .map(PeriodKey::Held)
+            .map_err(|_| LogError::Malformed),
+        (DbValue::DbNull, DbValue::Str(destroyed)) => Ok(PeriodKey::Destroyed(destroyed)),
+        _ => Err(LogError::Malformed),
     }
 }
 
@@ -174,5 +219,46 @@ impl PayloadKeys for SpinKeys {
             }
         };
         place.limited(find).await
+    }
+
+    async fn list(&self, origin: &Origin) -> Result<Vec<(RetentionPeriod, PeriodKey)>, LogError> {
+        let place = self.log()?;
+        let list = async {
+            match place.store() {
+                Store::Sqlite(_) => {
+                    let rows = rows(origin).await?;
+                    rows.iter()
+                        .map(|row| Ok((row.period, row.key()?)))
+                        .collect()
+                }
+                Store::Postgres(log) => log.keys(origin).await,
+            }
+        };
+        place.limited(list).await
+    }
+
+    async fn destroy(
+        &self,
+        origin: &Origin,
+        period: RetentionPeriod,
+        record: &str,
+    ) -> Result<PeriodKey, LogError> {
+        let place = self.log()?;
+        let destroy = async {
+            match place.store() {
+                Store::Sqlite(log) => log.destroy_key(origin, period, record).await,
+                Store::Postgres(log) => {
+                    let mut parameters = named(origin, period);
+                    parameters.push(ParameterValue::Str(record.to_owned()));
+                    let connection = open(log.trusted()).await?;
+                    run(&connection, postgres::DESTROY_PAYLOAD_KEY, parameters).await?;
+                    let key = log
+                        .key(postgres::PAYLOAD_KEY, named(origin, period))
+                        .await?;
+                    key.ok_or(LogError::Malformed)
+                }
+            }
+        };
+        place.limited(destroy).await
     }
 }

@@ -14,7 +14,7 @@ use std::rc::Rc;
 use sluis_gate::{AuditLog, CheckpointKey, LogError, LogSlice, LogState, Standing};
 use sluis_log::TileId;
 use sluis_log::sequencer::{Published, SequencerError, StoredCheckpoint, StoredLeaf};
-use sluis_log::{EntryId, PendingEntry, Receipt};
+use sluis_log::{EntryId, PayloadRange, PendingEntry, Receipt, RetentionPeriod};
 use spin_sdk::wasip3::spawn;
 
 use super::postgres::PostgresLog;
@@ -315,6 +315,36 @@ impl AuditLog for SpinLog {
             }
         };
         within(STORE_LIMIT_MS, read).await.ok_or(TIMEOUT)?
+    }
+
+    async fn periods(&self) -> Result<Vec<RetentionPeriod>, LogError> {
+        let read = async {
+            match &self.0.store {
+                Store::Sqlite(log) => log.periods().await,
+                Store::Postgres(log) => log.periods().await,
+            }
+        };
+        self.limited(read).await
+    }
+
+    async fn payloads(&self, period: RetentionPeriod) -> Result<Option<PayloadRange>, LogError> {
+        let read = async {
+            match &self.0.store {
+                Store::Sqlite(log) => log.payloads(period).await,
+                Store::Postgres(log) => log.payloads(period).await,
+            }
+        };
+        self.limited(read).await
+    }
+
+    async fn erase(&self, period: RetentionPeriod, limit: u32) -> Result<u64, LogError> {
+        let erase = async {
+            match &self.0.store {
+                Store::Sqlite(log) => log.erase(period, limit).await,
+                Store::Postgres(log) => log.erase(period, limit).await,
+            }
+        };
+        self.limited(erase).await
     }
 
     async fn leaves(&self, from: u64, limit: u64) -> Result<Vec<StoredLeaf>, LogError> {

@@ -11,7 +11,7 @@ use sluis_log::sequencer::{
 };
 use sluis_log::sql::{DamagedRow, postgres, tiles_json, tree_head};
 use sluis_log::{ChainHash, ChainHead, EntryId, Origin, PendingEntry, Receipt, Row, SealedEntry};
-use sluis_log::{TileId, TreeHead};
+use sluis_log::{PayloadRange, RetentionPeriod, TileId, TreeHead};
 use spin_sdk::pg::{Connection, DbValue, Error, ParameterValue, PgError, QueryError};
 
 use super::heads::{PostgresHeads, swapped};
@@ -151,6 +151,56 @@ impl PostgresLog {
                 .map(Some)
                 .map_err(|_| LogError::Malformed),
             Some(_) => Err(LogError::Malformed),
+        }
+    }
+
+    /// The periods of which there are payloads.
+    pub(super) async fn periods(&self) -> Result<Vec<RetentionPeriod>, LogError> {
+        let rows = run(&self.open().await?, postgres::PERIODS, Vec::new()).await?;
+        let periods = rows.into_iter().map(|row| match row.as_slice() {
+            [DbValue::Str(period)] => {
+                RetentionPeriod::parse(period).map_err(|_| LogError::Malformed)
+            }
+            _ => Err(LogError::Malformed),
+        });
+        periods.collect()
+    }
+
+    /// What there is of a period.
+    pub(super) async fn payloads(
+        &self,
+        period: RetentionPeriod,
+    ) -> Result<Option<PayloadRange>, LogError> {
+        let parameters = vec![ParameterValue::Str(period.to_string())];
+        let rows = run(&self.open().await?, postgres::PAYLOADS, parameters).await?;
+        let number = |n: &i64| u64::try_from(*n).map_err(|_| LogError::Malformed);
+        match rows.first().map(Vec::as_slice) {
+            Some([DbValue::Int64(0), DbValue::DbNull, DbValue::DbNull]) => Ok(None),
+            Some(
+                [
+                    DbValue::Int64(count),
+                    DbValue::Int64(first),
+                    DbValue::Int64(last),
+                ],
+            ) => PayloadRange::new(number(count)?, number(first)?, number(last)?)
+                .map(Some)
+                .ok_or(LogError::Malformed),
+            Some(_) | None => Err(LogError::Malformed),
+        }
+    }
+
+    /// Deletes payloads of a period that is over; how many.
+    pub(super) async fn erase(&self, period: RetentionPeriod, limit: u32) -> Result<u64, LogError> {
+        let parameters = vec![
+            ParameterValue::Str(period.to_string()),
+            ParameterValue::Int64(i64::from(limit)),
+        ];
+        let rows = run(&self.open().await?, postgres::ERASE, parameters).await?;
+        match rows.first().map(Vec::as_slice) {
+            Some([DbValue::Int64(erased)]) => {
+                u64::try_from(*erased).map_err(|_| LogError::Malformed)
+            }
+            Some(_) | None => Err(LogError::Malformed),
         }
     }
 

@@ -21,7 +21,7 @@ use sluis_log::sequencer::{
 };
 use sluis_log::sql::{DamagedRow, Existing, ExistingError, sqlite, statements, tree_head};
 use sluis_log::{ChainHead, EntryId, Origin, PendingEntry, Receipt, Row, SealedEntry, Shard};
-use sluis_log::{TileId, TreeHead};
+use sluis_log::{PayloadRange, RetentionPeriod, TileId, TreeHead};
 use spin_sdk::sqlite::{Connection, RowResult, Value};
 
 use super::heads::SealedHeads;
@@ -164,6 +164,59 @@ impl SqliteLog {
             .first()
             .map(|row| index(row).ok_or(LogError::Malformed));
         found.transpose()
+    }
+
+    /// The periods of which there are payloads.
+    pub(super) async fn periods(&self) -> Result<Vec<RetentionPeriod>, LogError> {
+        let connection = self.prepared().await?;
+        let rows = query(&connection, sqlite::PERIODS, Vec::new()).await?;
+        let period = |row: &RowResult| RetentionPeriod::parse(row.get::<&str>(0)?).ok();
+        let periods = rows
+            .iter()
+            .map(|row| period(row).ok_or(LogError::Malformed));
+        periods.collect()
+    }
+
+    /// What there is of a period.
+    pub(super) async fn payloads(
+        &self,
+        period: RetentionPeriod,
+    ) -> Result<Option<PayloadRange>, LogError> {
+        let connection = self.prepared().await?;
+        let parameters = vec![Value::Text(period.to_string())];
+        let rows = query(&connection, sqlite::PAYLOADS, parameters).await?;
+        let row = rows.first().ok_or(LogError::Malformed)?;
+        let number = |column| row.get::<i64>(column).and_then(|n| u64::try_from(n).ok());
+        match (number(0), number(1), number(2)) {
+            (Some(0), None, None) => Ok(None),
+            (Some(count), Some(first), Some(last)) => PayloadRange::new(count, first, last)
+                .map(Some)
+                .ok_or(LogError::Malformed),
+            _ => Err(LogError::Malformed),
+        }
+    }
+
+    /// Whether a period is over by the file's own date.
+    pub(super) async fn is_due(&self, period: RetentionPeriod) -> Result<bool, LogError> {
+        let connection = self.prepared().await?;
+        let parameters = vec![
+            Value::Text(period.to_string()),
+            Value::Text(period.to_string()),
+        ];
+        let rows = query(&connection, sqlite::IS_DUE, parameters).await?;
+        let due = rows.first().and_then(|row| row.get::<i64>(0));
+        due.map(|due| due == 1).ok_or(LogError::Malformed)
+    }
+
+    /// Deletes payloads of a period that is over; how many.
+    pub(super) async fn erase(&self, period: RetentionPeriod, limit: u32) -> Result<u64, LogError> {
+        let connection = self.prepared().await?;
+        let parameters = vec![
+            Value::Text(period.to_string()),
+            Value::Integer(i64::from(limit)),
+        ];
+        let rows = query(&connection, sqlite::ERASE, parameters).await?;
+        u64::try_from(rows.len()).map_err(|_| LogError::Malformed)
     }
 
     /// A connection to the file with the schema. The journal mode stays with the file,

@@ -7,7 +7,8 @@ use std::cell::RefCell;
 use sluis_gate::{AuditLog, LogError, LogSlice, LogState, PayloadKeys, PeriodKey, Standing};
 use sluis_log::sequencer::{StoredCheckpoint, StoredLeaf};
 use sluis_log::{
-    ChainHead, EntryId, Origin, PendingEntry, Receipt, RetentionPeriod, Shard, TileId, WrappedKey,
+    ChainHead, EntryId, Origin, PayloadRange, PendingEntry, Receipt, RetentionPeriod, Shard,
+    TileId, WrappedKey,
 };
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -77,6 +78,18 @@ impl AuditLog for ForgetfulLog {
     async fn index_of(&self, _id: EntryId) -> Result<Option<u64>, LogError> {
         Ok(None)
     }
+
+    async fn periods(&self) -> Result<Vec<RetentionPeriod>, LogError> {
+        Ok(Vec::new())
+    }
+
+    async fn payloads(&self, _period: RetentionPeriod) -> Result<Option<PayloadRange>, LogError> {
+        Ok(None)
+    }
+
+    async fn erase(&self, _period: RetentionPeriod, _limit: u32) -> Result<u64, LogError> {
+        Ok(0)
+    }
 }
 
 /// Keeps no key either: an instance has the one that it made.
@@ -96,6 +109,19 @@ impl PayloadKeys for ForgetfulLog {
         _period: RetentionPeriod,
     ) -> Result<Option<PeriodKey>, LogError> {
         Ok(None)
+    }
+
+    async fn list(&self, _origin: &Origin) -> Result<Vec<(RetentionPeriod, PeriodKey)>, LogError> {
+        Ok(Vec::new())
+    }
+
+    async fn destroy(
+        &self,
+        _origin: &Origin,
+        _period: RetentionPeriod,
+        record: &str,
+    ) -> Result<PeriodKey, LogError> {
+        Ok(PeriodKey::Destroyed(record.to_owned()))
     }
 }
 
