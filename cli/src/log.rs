@@ -109,6 +109,10 @@ pub(crate) struct FsckArguments {
     /// The log's origin, as you know it; by default that of the key, or what an export says
     #[arg(long, value_parser = Origin::parse)]
     origin: Option<Origin>,
+    /// A signed destruction record, for payloads that are missing; may be repeated. Wanted where one log of several is
+    /// checked alone: what says that payloads were destroyed may stand in another of them
+    #[arg(long = "destruction", value_name = "FILE", requires = "keys", conflicts_with_all = ["file", "chain_only"])]
+    destructions: Vec<PathBuf>,
     /// An earlier head, as an earlier fsck printed it: the log must have grown from it
     #[arg(long, value_name = "SIZE:CHAIN", value_parser = fsck::KnownHead::parse)]
     extends: Option<fsck::KnownHead>,

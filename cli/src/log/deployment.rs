@@ -177,8 +177,16 @@ pub(crate) fn check_folder(folder: &Path, map: &ShardMap) -> Result<(), LogFailu
 /// log's name: one log that does not verify hides no other.
 pub(crate) fn each(
     map: &ShardMap,
-    mut one: impl FnMut(&MappedLog) -> Result<(), LogFailure>,
+    one: impl FnMut(&MappedLog) -> Result<(), LogFailure>,
 ) -> Result<(), LogFailure> {
+    together(failures(map, one))
+}
+
+/// The same, for who has more to add.
+pub(crate) fn failures(
+    map: &ShardMap,
+    mut one: impl FnMut(&MappedLog) -> Result<(), LogFailure>,
+) -> Vec<LogFailure> {
     let mut failures = Vec::new();
     for log in map.logs() {
         let done = one(log).map_err(|failure| match map.logs() {
@@ -190,6 +198,11 @@ pub(crate) fn each(
         });
         failures.extend(done.err());
     }
+    failures
+}
+
+/// None, the one, or all of them.
+pub(crate) fn together(mut failures: Vec<LogFailure>) -> Result<(), LogFailure> {
     match failures.pop() {
         None => Ok(()),
         Some(only) if failures.is_empty() => Err(only),

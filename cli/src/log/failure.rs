@@ -4,9 +4,9 @@ use std::io;
 use std::path::PathBuf;
 
 use sluis_log::{
-    AuditorGrantError, BundleFault, ChainHash, CheckpointError, CommitmentError, FsckError,
-    KeyName, NoteError, Origin, ProofBundleError, QuorumError, ShardNoteError, TilePathError,
-    TreeError, TreeFault,
+    AuditorGrantError, BundleFault, ChainHash, CheckpointError, CommitmentError, DestructionError,
+    FsckError, KeyName, NoteError, Origin, ProofBundleError, QuorumError, ShardNoteError,
+    TilePathError, TreeError, TreeFault,
 };
 use thiserror::Error;
 
@@ -14,6 +14,7 @@ use super::complaint::ComplaintFailure;
 use super::receipt::ReceiptFailure;
 use super::reidentify::ReidentifyFailure;
 use super::trace::TraceFailure;
+use crate::files::FileFailure;
 use crate::keys::KeysFailure;
 
 /// Why a log command failed. Each is one line.
@@ -71,6 +72,15 @@ pub(crate) enum LogFailure {
         path: PathBuf,
         error: CommitmentError,
     },
+    /// A destruction record that is none, or not the log's.
+    #[error("{}: {error}", .path.display())]
+    Destruction {
+        path: PathBuf,
+        error: DestructionError,
+    },
+    /// There is no time to verify at.
+    #[error(transparent)]
+    Clock(FileFailure),
     /// A key is of another log than the others.
     #[error("the key of {key} is not one of {origin}")]
     OtherKey { key: KeyName, origin: Origin },
@@ -205,6 +215,7 @@ impl LogFailure {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::File { .. }
+            | Self::Clock(_)
             | Self::Output(_)
             | Self::Token(_)
             | Self::Url { .. }
@@ -263,6 +274,15 @@ impl LogFailure {
                 | ShardNoteError::Signature(_)
                 | ShardNoteError::NotSigned(_)
                 | ShardNoteError::OtherName { .. } => 3,
+            },
+            Self::Destruction { error, .. } => match error {
+                DestructionError::Note(_)
+                | DestructionError::Lines(_)
+                | DestructionError::NotDue { .. }
+                | DestructionError::Logs => 4,
+                DestructionError::OtherDeployment { .. }
+                | DestructionError::Signature(_)
+                | DestructionError::NotSigned(_) => 3,
             },
             Self::OfShard { failure, .. } => failure.exit_code(),
             Self::OfShards(failures) => failures.first().map_or(1, Self::exit_code),

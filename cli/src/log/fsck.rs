@@ -1,25 +1,33 @@
 //! `sluis log fsck`: a whole log. Every entry, every tile, the root and its signature; where records are at hand, the
-//! chain, every commitment, and that the log only grew.
+//! chain, every commitment, that the log only grew, and that every payload which is missing was destroyed by right.
+//!
+//! What was destroyed is said by entries, in any of a deployment's logs, or by signed records. So of several logs
+//! whose payloads are missing is judged when all of them were read.
 
-use std::io::Write;
+mod chain;
+
+use std::io::{self, Write};
 use std::path::Path;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use sluis_log::{
-    ChainHash, ChainHead, ChainVerifier, CheckpointError, HASH_BYTES, IdCheck, LogSummary,
-    NoteVerifier, Origin, Quorum, Shard, ShardMap, StoredEntry, TilePath, TreeCheck,
+    ChainHash, ChainHead, CheckpointError, DestroyedPeriods, HASH_BYTES, LogSummary,
+    MAX_NOTE_BYTES, NoteVerifier, Origin, Quorum, Shard, ShardMap, SignedNote, TilePath, TreeCheck,
+    UnixMillis, VerifiedDestruction,
 };
 use thiserror::Error;
 
+use self::chain::{Chain, Records};
 use super::FsckArguments;
 use super::deployment;
 use super::failure::LogFailure;
 use super::progress::Progress;
 use super::remote::RemoteLog;
-use super::source::{Announced, ExportedEntries, RemoteEntries};
+use super::source::{ExportedEntries, RemoteEntries};
 use super::strays;
-use super::tree_source::TreeSource;
+use super::tree_source::{TreeSource, read_file};
 use super::trust::{self, Trusted};
+use crate::clock;
 
 /// The records in a folder, in the form of an export.
 pub(crate) const RECORDS: &str = "records.jsonl";
@@ -50,78 +58,89 @@ impl KnownHead {
 }
 
 pub(crate) fn fsck(arguments: &FsckArguments, out: &mut impl Write) -> Result<(), LogFailure> {
+    let mut check = Check::new(arguments)?;
     let from = &arguments.from;
-    match (&from.dir, &from.file, &from.url) {
-        (Some(folder), ..) => in_folders(arguments, folder, out),
+    let failures = match (&from.dir, &from.file, &from.url) {
+        (Some(folder), ..) => in_folders(arguments, folder, &mut check)?,
         (_, Some(file), ..) => {
             let entries = ExportedEntries::open(file)?;
             let announced = entries.announced().clone();
             let wanted = Wanted::new(arguments, &[], None)?;
-            let chain = Chain::new(&wanted, announced, Box::new(entries))?;
-            chain_alone(chain, out)
+            let chain = Chain::new(&wanted, announced, Box::new(entries), check.now)?;
+            check.chain_alone(chain)?;
+            Vec::new()
         }
         (_, _, Some(url)) => {
             let server = RemoteLog::new(url, &arguments.credential)?;
-            on_server(arguments, &server, out)
+            on_server(arguments, &server, &mut check)?
         }
         // INVARIANT: clap asks for one of the three.
-        (None, None, None) => Ok(()),
-    }
+        (None, None, None) => Vec::new(),
+    };
+    check.finish(failures, out)
 }
 
 /// One log's folder, or those of several beside their map.
 fn in_folders(
     arguments: &FsckArguments,
     folder: &Path,
-    out: &mut impl Write,
-) -> Result<(), LogFailure> {
+    check: &mut Check,
+) -> Result<Vec<LogFailure>, LogFailure> {
     let keys = &arguments.keys;
     if let Some(shard) = arguments.choice.shard {
         let wanted = Wanted::new(arguments, keys, Some(shard))?;
-        return in_folder(&wanted, &deployment::place(folder, shard), out);
+        in_folder(&wanted, &deployment::place(folder, shard), check)?;
+        return Ok(Vec::new());
     }
     let Some(note) = deployment::in_folder(folder)? else {
-        return in_folder(&Wanted::new(arguments, keys, None)?, folder, out);
+        in_folder(&Wanted::new(arguments, keys, None)?, folder, check)?;
+        return Ok(Vec::new());
     };
     let origin = trust::origin_of(keys, arguments.origin.as_ref())?;
     let map = deployment::verified(&note, &origin, keys)?;
     several(arguments, &map)?;
     deployment::check_folder(folder, &map)?;
-    deployment::each(&map, |log| {
+    check.several = map.logs().len() > 1;
+    Ok(deployment::failures(&map, |log| {
         let wanted = Wanted::new(arguments, keys, Some(log.shard))?;
-        in_folder(&wanted, &deployment::place(folder, log.shard), out)
-    })
+        in_folder(&wanted, &deployment::place(folder, log.shard), check)
+    }))
 }
 
-fn in_folder(wanted: &Wanted, folder: &Path, out: &mut impl Write) -> Result<(), LogFailure> {
+fn in_folder(wanted: &Wanted, folder: &Path, check: &mut Check) -> Result<(), LogFailure> {
     let source = TreeSource::Folder(folder.to_owned());
     let trusted = wanted.signed(&source)?;
     let records = folder.join(RECORDS);
     let chain = if records.exists() {
         let entries = ExportedEntries::open(&records)?;
         let announced = entries.announced().clone();
-        Some(Chain::new(wanted, announced, Box::new(entries))?)
+        Some(Chain::new(wanted, announced, Box::new(entries), check.now)?)
     } else {
         None
     };
-    let summary = tree(&source, &trusted, chain)?;
+    let records = tree(&source, &trusted, chain, &mut check.destroyed)?;
     strays::check(folder, &source, trusted.checkpoint.head().size)?;
-    report(&trusted, summary.as_ref(), out)
+    check.read.push(ReadLog {
+        trusted: Some(trusted),
+        records,
+    });
+    Ok(())
 }
 
 /// The log that was chosen, or all of the map.
 fn on_server(
     arguments: &FsckArguments,
     server: &RemoteLog,
-    out: &mut impl Write,
-) -> Result<(), LogFailure> {
+    check: &mut Check,
+) -> Result<Vec<LogFailure>, LogFailure> {
     let keys = &arguments.keys;
-    let mut one = |shard| {
+    let one = |shard, check: &mut Check| {
         let wanted = Wanted::new(arguments, keys, Some(shard))?;
-        served(&wanted, &server.at(shard), arguments.chain_only, out)
+        served(&wanted, &server.at(shard), arguments.chain_only, check)
     };
     if let Some(shard) = arguments.choice.shard {
-        return one(shard);
+        one(shard, check)?;
+        return Ok(Vec::new());
     }
     let map = if arguments.chain_only {
         deployment::served(server)?
@@ -130,28 +149,34 @@ fn on_server(
         deployment::verified(&deployment::note(server)?, &origin, keys)?
     };
     several(arguments, &map)?;
-    deployment::each(&map, |log| one(log.shard))
+    check.several = map.logs().len() > 1;
+    Ok(deployment::failures(&map, |log| one(log.shard, check)))
 }
 
 fn served(
     wanted: &Wanted,
     log: &RemoteLog,
     chain_only: bool,
-    out: &mut impl Write,
+    check: &mut Check,
 ) -> Result<(), LogFailure> {
     if chain_only {
         let entries = RemoteEntries::begin(log)?;
         let announced = entries.announced().clone();
-        return chain_alone(Chain::new(wanted, announced, Box::new(entries))?, out);
+        let chain = Chain::new(wanted, announced, Box::new(entries), check.now)?;
+        return check.chain_alone(chain);
     }
     let source = TreeSource::Server(log);
     // The checkpoint first: the entries that it is about are there when they are read.
     let trusted = wanted.signed(&source)?;
     let entries = RemoteEntries::begin(log)?;
     let announced = entries.announced().clone();
-    let chain = Chain::new(wanted, announced, Box::new(entries))?;
-    let summary = tree(&source, &trusted, Some(chain))?;
-    report(&trusted, summary.as_ref(), out)
+    let chain = Chain::new(wanted, announced, Box::new(entries), check.now)?;
+    let records = tree(&source, &trusted, Some(chain), &mut check.destroyed)?;
+    check.read.push(ReadLog {
+        trusted: Some(trusted),
+        records,
+    });
+    Ok(())
 }
 
 /// An earlier head is one log's.
@@ -206,7 +231,8 @@ fn tree(
     source: &TreeSource<'_>,
     trusted: &Trusted,
     mut chain: Option<Chain<'_>>,
-) -> Result<Option<LogSummary>, LogFailure> {
+    destroyed: &mut DestroyedPeriods,
+) -> Result<Option<Records>, LogFailure> {
     let head = trusted.checkpoint.head();
     if let Some(chain) = &chain {
         chain.is_of(trusted.checkpoint.checkpoint().origin(), head.size)?;
@@ -216,27 +242,116 @@ fn tree(
     let mut read = |path: &TilePath| source.tile(path);
     while let Some(bundle) = check.next(&mut read)? {
         if let Some(chain) = &mut chain {
-            chain.covers(bundle.entries())?;
+            chain.covers(bundle.entries(), destroyed)?;
         }
         progress.at(check.checked());
     }
-    chain.map(Chain::finish).transpose()
+    chain.map(|chain| chain.finish(destroyed)).transpose()
 }
 
-/// The records alone: there is no tree, or it was not asked for.
-fn chain_alone(chain: Chain<'_>, out: &mut impl Write) -> Result<(), LogFailure> {
-    let origin = chain.announced.origin.clone();
-    let summary = chain.finish()?;
-    writeln!(out, "{origin}: {} entries, all verify", summary.head.size)
-        .and_then(|()| show_records(&summary, out))
+/// A log that was read, and verifies as far as that tells.
+struct ReadLog {
+    /// None where the records alone were read: there is no tree, or it was not asked for.
+    trusted: Option<Trusted>,
+    records: Option<Records>,
+}
+
+/// All that is read, and what of it says that payloads were destroyed.
+struct Check {
+    now: UnixMillis,
+    destroyed: DestroyedPeriods,
+    read: Vec<ReadLog>,
+    several: bool,
+}
+
+impl Check {
+    fn new(arguments: &FsckArguments) -> Result<Self, LogFailure> {
+        let mut destroyed = DestroyedPeriods::default();
+        for path in &arguments.destructions {
+            destroyed.record(&destruction(path, &arguments.keys)?);
+        }
+        Ok(Self {
+            now: clock::now_millis().map_err(LogFailure::Clock)?,
+            destroyed,
+            read: Vec::new(),
+            several: false,
+        })
+    }
+
+    fn chain_alone(&mut self, chain: Chain<'_>) -> Result<(), LogFailure> {
+        let records = chain.finish(&mut self.destroyed)?;
+        self.read.push(ReadLog {
+            trusted: None,
+            records: Some(records),
+        });
+        Ok(())
+    }
+
+    /// Judges what is missing, and reports what verifies.
+    fn finish(self, mut failures: Vec<LogFailure>, out: &mut impl Write) -> Result<(), LogFailure> {
+        for log in &self.read {
+            let Some(records) = &log.records else {
+                log.report(out)?;
+                continue;
+            };
+            match records.erasures.finish(&self.destroyed) {
+                Ok(()) => log.report(out)?,
+                Err(error) if self.several => failures.push(LogFailure::OfShard {
+                    origin: records.origin.clone(),
+                    failure: Box::new(error.into()),
+                }),
+                Err(error) => failures.push(error.into()),
+            }
+        }
+        deployment::together(failures)
+    }
+}
+
+/// A destruction record, signed by one of the keys.
+fn destruction(path: &Path, keys: &[NoteVerifier]) -> Result<VerifiedDestruction, LogFailure> {
+    let failed = |error| LogFailure::Destruction {
+        path: path.to_owned(),
+        error,
+    };
+    let missing = || LogFailure::File {
+        path: path.to_owned(),
+        error: io::ErrorKind::NotFound.into(),
+    };
+    let bytes = read_file(path, MAX_NOTE_BYTES)?.ok_or_else(missing)?;
+    let note = SignedNote::parse(&bytes).map_err(|error| failed(error.into()))?;
+    let mut refused = LogFailure::NoKey;
+    for key in keys {
+        match VerifiedDestruction::verify(&note, key) {
+            Ok(verified) => return Ok(verified),
+            Err(error) => refused = failed(error),
+        }
+    }
+    Err(refused)
+}
+
+impl ReadLog {
+    fn report(&self, out: &mut impl Write) -> Result<(), LogFailure> {
+        match (&self.trusted, &self.records) {
+            (Some(trusted), records) => tree_report(trusted, records.as_ref(), out),
+            (
+                None,
+                Some(Records {
+                    origin, summary, ..
+                }),
+            ) => writeln!(out, "{origin}: {} entries, all verify", summary.head.size)
+                .and_then(|()| show_records(summary, out)),
+            // INVARIANT: a log without its tree was read for its records.
+            (None, None) => Ok(()),
+        }
         .map_err(LogFailure::Output)
+    }
 }
 
-fn report(
+fn tree_report(
     trusted: &Trusted,
-    records: Option<&LogSummary>,
+    records: Option<&Records>,
     out: &mut impl Write,
-) -> Result<(), LogFailure> {
+) -> io::Result<()> {
     let checkpoint = trusted.checkpoint.checkpoint();
     let head = checkpoint.head();
     writeln!(
@@ -244,137 +359,29 @@ fn report(
         "{}: {} entries, all verify",
         checkpoint.origin(),
         head.size
-    )
-    .and_then(|()| writeln!(out, "root {}, signed", head.root))
-    .and_then(|()| {
-        trusted.cosignatures.iter().try_for_each(|cosignature| {
-            writeln!(
-                out,
-                "cosigned by {} at {}",
-                cosignature.witness(),
-                super::verify::moment(cosignature.time())
-            )
-        })
-    })
-    .and_then(|()| match records {
-        Some(summary) => show_records(summary, out),
+    )?;
+    writeln!(out, "root {}, signed", head.root)?;
+    for cosignature in &trusted.cosignatures {
+        writeln!(
+            out,
+            "cosigned by {} at {}",
+            cosignature.witness(),
+            super::verify::moment(cosignature.time())
+        )?;
+    }
+    match records {
+        Some(records) => show_records(&records.summary, out),
         None => writeln!(out, "no records: neither chain nor payloads were checked"),
-    })
-    .map_err(LogFailure::Output)
+    }
 }
 
-fn show_records(summary: &LogSummary, out: &mut impl Write) -> std::io::Result<()> {
+fn show_records(summary: &LogSummary, out: &mut impl Write) -> io::Result<()> {
     writeln!(
         out,
         "{} granted, {} refused; {} payloads opened, {} erased",
         summary.granted, summary.refused, summary.opened, summary.erased
     )?;
     writeln!(out, "head {}:{}", summary.head.size, summary.head.hash)
-}
-
-/// The records of a log as they are read, each verified.
-struct Chain<'a> {
-    announced: Announced,
-    entries: Box<dyn Iterator<Item = Result<StoredEntry, LogFailure>> + 'a>,
-    verifier: ChainVerifier,
-    known: Option<ChainHead>,
-}
-
-impl<'a> Chain<'a> {
-    fn new(
-        wanted: &Wanted,
-        announced: Announced,
-        entries: Box<dyn Iterator<Item = Result<StoredEntry, LogFailure>> + 'a>,
-    ) -> Result<Self, LogFailure> {
-        if let Some(expected) = &wanted.origin
-            && *expected != announced.origin
-        {
-            return Err(LogFailure::OtherOrigin {
-                expected: expected.clone(),
-                found: announced.origin,
-            });
-        }
-        let verifier = ChainVerifier::new(&announced.origin, IdCheck::All);
-        let known = wanted.known;
-        grew(known, verifier.summary().head)?;
-        Ok(Self {
-            announced,
-            entries,
-            verifier,
-            known,
-        })
-    }
-
-    /// The records must be of the log of the checkpoint, and reach as far.
-    fn is_of(&self, origin: &Origin, size: u64) -> Result<(), LogFailure> {
-        if self.announced.origin != *origin {
-            return Err(LogFailure::OtherOrigin {
-                expected: origin.clone(),
-                found: self.announced.origin.clone(),
-            });
-        }
-        if self.announced.size < size {
-            return Err(LogFailure::FewerRecords {
-                records: self.announced.size,
-                size,
-            });
-        }
-        Ok(())
-    }
-
-    fn next(&mut self) -> Result<Option<StoredEntry>, LogFailure> {
-        let Some(entry) = self.entries.next().transpose()? else {
-            return Ok(None);
-        };
-        self.verifier.next(&entry)?;
-        grew(self.known, self.verifier.summary().head)?;
-        Ok(Some(entry))
-    }
-
-    /// The next records are of these entries of the tree.
-    fn covers(&mut self, entries: &[Vec<u8>]) -> Result<(), LogFailure> {
-        for expected in entries {
-            let index = self.verifier.summary().head.size;
-            match self.next()? {
-                Some(stored) if stored.entry == *expected => {}
-                Some(_) => return Err(LogFailure::OtherEntry { index }),
-                None => {
-                    return Err(LogFailure::FewerRecords {
-                        records: index,
-                        size: self.announced.size,
-                    });
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Verifies what is left: what is sequenced and not yet in the tree.
-    fn finish(mut self) -> Result<LogSummary, LogFailure> {
-        while self.next()?.is_some() {}
-        let summary = self.verifier.finish(self.announced.size)?;
-        match self.known {
-            Some(known) if summary.head.size < known.size => Err(LogFailure::RolledBack {
-                known: known.size,
-                found: summary.head.size,
-            }),
-            Some(_) | None => Ok(summary),
-        }
-    }
-}
-
-/// At the size of the known head the chain must have its value.
-fn grew(known: Option<ChainHead>, head: ChainHead) -> Result<(), LogFailure> {
-    match known {
-        Some(known) if known.size == head.size && known.hash != head.hash => {
-            Err(LogFailure::Rewritten {
-                size: known.size,
-                known: known.hash,
-                found: head.hash,
-            })
-        }
-        Some(_) | None => Ok(()),
-    }
 }
 
 /// Whether a folder has records.

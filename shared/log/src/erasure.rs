@@ -196,24 +196,23 @@ impl Missing {
             let mut ranges = possible.iter().map(|counted| counted.range);
             ranges.any(|range| (range.first()..=range.last()).contains(&index))
         };
-        for index in [self.first, self.last] {
-            if !covers(index) {
-                let fault = Fault::ErasedUnrecorded { unrecorded: 1 };
-                return Err(FsckError { index, fault });
-            }
-        }
+        let outside = [self.first, self.last]
+            .into_iter()
+            .find(|index| !covers(*index));
         let mut unrecorded = self.count;
         for counted in &mut possible {
             let taken = unrecorded.min(counted.left);
             counted.left = counted.left.saturating_sub(taken);
             unrecorded = unrecorded.saturating_sub(taken);
         }
-        if unrecorded == 0 {
+        if unrecorded == 0 && outside.is_none() {
             return Ok(());
         }
         Err(FsckError {
-            index: self.first,
-            fault: Fault::ErasedUnrecorded { unrecorded },
+            index: outside.unwrap_or(self.first),
+            fault: Fault::ErasedUnrecorded {
+                unrecorded: unrecorded.max(1),
+            },
         })
     }
 }

@@ -5,8 +5,10 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use sluis_log::{
-    ChainHead, Checkpoint, EdgeTiles, EntryBundle, Erasable, ExportHeader, KeyName, LeafHash,
-    NoteSigner, Origin, StoredEntry, TILE_WIDTH, TileId, TilePath, conformance, integrate,
+    ChainHead, Checkpoint, CommitmentRandom, DestroyedPayloads, EdgeTiles, EntryBundle, Envelope,
+    Erasable, Event, EventSource, ExportHeader, KeyName, LeafHash, NoteSigner, Origin,
+    PayloadRange, PayloadsDestroyed, PendingEntry, PolicyDigest, RetentionPeriod, StoredEntry,
+    Stream, TILE_WIDTH, TileId, TilePath, Trace, TraceId, UnixMillis, conformance, integrate, seal,
 };
 
 /// The origin of every log here.
@@ -22,6 +24,45 @@ pub(super) fn key() -> String {
     signer(1).verifier().to_string()
 }
 
+/// The period whose payloads are erased.
+pub(super) const PERIOD: &str = "refusals/2026-03-01";
+/// Which entry says so, where there are as many.
+const ANNOUNCED: u64 = 50;
+
+/// What a log of so many entries has erased.
+pub(super) fn erased(origin: &Origin, size: u64) -> DestroyedPayloads {
+    let count = size / 100;
+    let last = (count * 100).saturating_sub(1);
+    DestroyedPayloads {
+        log: origin.clone(),
+        payloads: PayloadRange::new(count, 99, last),
+    }
+}
+
+/// The entry before a destruction, in the place of that sample.
+fn announcement(number: u64, logs: &[DestroyedPayloads]) -> PendingEntry {
+    let source = EventSource::new("be.example.sim.validator.v1", "urn:sluis:test", "sim").unwrap();
+    let key = conformance::key(Stream::Accesses);
+    let sample = conformance::sample(number, 0).unwrap();
+    let envelope = Envelope {
+        source: &source,
+        id: sample.id(),
+        at: UnixMillis::new(1_767_225_600_000 + number * 1_000).unwrap(),
+        policy: PolicyDigest([0x5a; 32]),
+    };
+    let event = Event::PayloadsDestroyed(PayloadsDestroyed {
+        operator: "operator",
+        trace: Trace {
+            id: TraceId::parse("trace-0001").unwrap(),
+            related: None,
+        },
+        period: RetentionPeriod::parse(PERIOD).unwrap(),
+        key: key.id(),
+        logs,
+    });
+    seal(&envelope, &event, CommitmentRandom::new([9; 32]), &key).unwrap()
+}
+
 /// Writes a log of so many sample entries, of which each hundredth is erased; with its records, or without.
 pub(super) fn write(folder: &Path, size: u64, with_records: bool) {
     write_as(folder, &Origin::parse(ORIGIN).unwrap(), size, with_records);
@@ -29,6 +70,18 @@ pub(super) fn write(folder: &Path, size: u64, with_records: bool) {
 
 /// The same under another origin, with the same key.
 pub(super) fn write_as(folder: &Path, origin: &Origin, size: u64, with_records: bool) {
+    // Without records nobody asks, and a log that grows stays the same log.
+    let own = with_records.then(|| erased(origin, size));
+    write_saying(folder, origin, (size, with_records), own.as_slice());
+}
+
+/// The same, and an entry of it says that this was destroyed; none does of nothing.
+pub(super) fn write_saying(
+    folder: &Path,
+    origin: &Origin,
+    (size, with_records): (u64, bool),
+    logs: &[DestroyedPayloads],
+) {
     fs::create_dir_all(folder).unwrap();
     let origin = origin.clone();
     let name = KeyName::parse(origin.as_str()).unwrap();
@@ -51,7 +104,11 @@ pub(super) fn write_as(folder: &Path, origin: &Origin, size: u64, with_records: 
         let last = size.min(first + u64::from(TILE_WIDTH));
         let mut entries = Vec::new();
         for number in first..last {
-            let pending = conformance::sample(number, 0).unwrap();
+            let pending = if number == ANNOUNCED && !logs.is_empty() {
+                announcement(number, logs)
+            } else {
+                conformance::sample(number, 0).unwrap()
+            };
             chain = chain.followed_by(pending.leaf_hash());
             entries.push(pending.entry_bytes().to_vec());
             let kept = (number % 100 != 99).then(|| conformance::opening(&pending).unwrap());

@@ -180,7 +180,7 @@ fn what_was_destroyed_is_missing_by_right_and_nothing_beside_it() {
     };
     let of = "accesses/2021-01-01";
     let mut bench = whole();
-    assert_eq!(bench.finish(), unrecorded(0, 1));
+    assert_eq!(bench.finish(), unrecorded(0, 2));
     bench.says(of, LOG, Some((2, 0, 2))).unwrap();
     assert_eq!(bench.finish(), Ok(()));
 
