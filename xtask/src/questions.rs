@@ -54,6 +54,12 @@ pub(crate) fn ask(places: &Places<'_>) -> Result<String> {
         party("mandateHolder", &holder),
     );
     let catalogue = places.root.join("catalogue.toml").display().to_string();
+    let key = places.program(
+        &["keys", "verifier", "--name", World::log_origin()?.as_str()],
+        &[&places.checkpoint_key],
+    )?;
+    let key = String::from_utf8(succeeded(&key)?.stdout.clone())?;
+    let key = ["--key", key.trim()];
     let trace = [
         "trace",
         "--for",
@@ -68,17 +74,12 @@ pub(crate) fn ask(places: &Places<'_>) -> Result<String> {
         "--catalogue",
         &catalogue,
     ];
+    let trace = [&trace[..], &key].concat();
     let output = until(|| places.by_url(&trace), |output| output.status.success())?;
     let report: Value = serde_json::from_slice(&output.stdout)?;
     let facts = answered(&report)?;
 
     // The same log, verified and proven by its address.
-    let key = places.program(
-        &["keys", "verifier", "--name", World::log_origin()?.as_str()],
-        &[&places.checkpoint_key],
-    )?;
-    let key = String::from_utf8(succeeded(&key)?.stdout.clone())?;
-    let key = ["--key", key.trim()];
     succeeded(&places.by_url(&[&["fsck"][..], &key].concat())?)?;
     let index = report
         .pointer("/calls/0/index")

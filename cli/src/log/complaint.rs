@@ -28,7 +28,7 @@ pub(crate) use check::{CheckArguments, check};
 pub(crate) use failure::ComplaintFailure;
 
 use super::failure::LogFailure;
-use super::trace::{Made, Sought, TraceFailure, make, verdict_of};
+use super::trace::{LogFrom, Made, Sought, TraceFailure, make, verdict_of};
 use super::trust;
 use file::{CHECKPOINT, ENTRIES, POLICY, PROOFS, Part, TRACE};
 use proofs::{LogProofs, ProofLists};
@@ -43,8 +43,8 @@ pub(crate) struct ComplaintArguments {
     /// The log's signed checkpoint, as `export --dir` keeps it: the proofs are then proofs against it; of several logs repeated
     #[arg(long = "checkpoint", value_name = "FILE", requires = "keys")]
     checkpoints: Vec<PathBuf>,
-    /// The log's verifier key, for the checkpoint; may be repeated
-    #[arg(long = "key", value_name = "KEY", value_parser = NoteVerifier::parse, requires = "checkpoints")]
+    /// The deployment's verifier key, for the checkpoints and with --url for the map of its logs; may be repeated
+    #[arg(long = "key", value_name = "KEY", value_parser = NoteVerifier::parse)]
     keys: Vec<NoteVerifier>,
     /// The file to write; it must not exist
     #[arg(long, value_name = "FILE")]
@@ -62,6 +62,10 @@ pub(crate) fn complaint(
     arguments: &ComplaintArguments,
     out: &mut impl Write,
 ) -> Result<(), LogFailure> {
+    let from_files = matches!(arguments.sought.log()?, LogFrom::Exports(_));
+    if from_files && arguments.checkpoints.is_empty() && !arguments.keys.is_empty() {
+        return Err(ComplaintFailure::NothingSigned.into());
+    }
     let asked = arguments.sought.ask()?;
     let checkpoints = arguments.checkpoints.iter().map(|path| {
         let bytes = std::fs::read(path).map_err(|error| LogFailure::File {
@@ -81,6 +85,7 @@ pub(crate) fn complaint(
         &arguments.sought,
         &asked,
         arguments.audience,
+        &arguments.keys,
         &mut |origin, entry, selected| {
             proofs.add(origin, entry, selected);
             if selected {

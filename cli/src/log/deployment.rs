@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sluis_log::{
-    KeyName, MAX_NOTE_BYTES, MappedLog, NoteVerifier, Origin, Shard, ShardMap, SignedNote,
-    VerifiedShardMap,
+    DatedShardMap, KeyName, MAX_NOTE_BYTES, MappedLog, NoteVerifier, Origin, Shard, ShardMap,
+    SignedNote, VerifiedShardMap,
 };
 
 use super::failure::LogFailure;
 use super::remote::RemoteLog;
 use super::tree_source::read_file;
+use crate::clock::now_millis;
 
 /// The map's name, in a folder and on a server.
 pub(crate) const SHARDS: &str = "shards";
@@ -116,7 +117,7 @@ pub(crate) fn in_folder(folder: &Path) -> Result<Option<Vec<u8>>, LogFailure> {
 }
 
 /// The map's note on a server.
-pub(crate) fn note(server: &RemoteLog) -> Result<Vec<u8>, LogFailure> {
+fn note(server: &RemoteLog) -> Result<Vec<u8>, LogFailure> {
     let note = server.file(SHARDS, MAX_NOTE_BYTES)?;
     note.ok_or_else(|| server.refused(SHARDS, 404))
 }
@@ -128,18 +129,29 @@ pub(crate) fn served(server: &RemoteLog) -> Result<ShardMap, LogFailure> {
 
 fn parsed(note: &[u8]) -> Result<ShardMap, LogFailure> {
     let note = SignedNote::parse(note).map_err(LogFailure::Note)?;
-    Ok(ShardMap::parse(note.text())?)
+    Ok(DatedShardMap::parse(note.text())?.map().clone())
 }
 
-/// The map, signed by a key of the deployment.
+/// The map that a validator signs for who asks it now, and its note. An earlier one, which may lack a log, is refused.
+pub(crate) fn signed_now(
+    server: &RemoteLog,
+    origin: &Origin,
+    keys: &[NoteVerifier],
+) -> Result<(VerifiedShardMap, Vec<u8>), LogFailure> {
+    let note = note(server)?;
+    let now = now_millis().map_err(LogFailure::Clock)?;
+    let verified = verified(&note, origin, keys)?.signed_now(now)?;
+    Ok((verified, note))
+}
+
+/// The map, signed by a key of the deployment, whenever that was.
 pub(crate) fn verified(
     note: &[u8],
     origin: &Origin,
     keys: &[NoteVerifier],
-) -> Result<ShardMap, LogFailure> {
+) -> Result<VerifiedShardMap, LogFailure> {
     let note = SignedNote::parse(note).map_err(LogFailure::Note)?;
-    let verified = VerifiedShardMap::verify(&note, origin, keys)?;
-    Ok(verified.map().clone())
+    Ok(VerifiedShardMap::verify(&note, origin, keys)?)
 }
 
 /// The one log of a deployment that has one.

@@ -68,14 +68,14 @@ fn records(log: &RemoteLog, path: &Path) -> Result<Result<u64, FsckError>, LogFa
 
 /// Every log of the deployment: one as it is, several each in a folder of its own, beside their map.
 fn trees(server: &RemoteLog, folder: &Path, keys: &[NoteVerifier]) -> Result<u64, LogFailure> {
-    let note = deployment::note(server)?;
     let origin = trust::origin_of(keys, None)?;
-    let map = deployment::verified(&note, &origin, keys)?;
+    let (verified, note) = deployment::signed_now(server, &origin, keys)?;
+    let map = verified.map();
     if let [log] = map.logs() {
         return tree(&server.at(log.shard), folder, keys);
     }
     let mut size = 0_u64;
-    deployment::each(&map, |log| {
+    deployment::each(map, |log| {
         let place = deployment::place(folder, log.shard);
         fs::create_dir(&place).map_err(|error| LogFailure::File {
             path: place.clone(),

@@ -273,6 +273,7 @@ impl LogFailure {
                 ShardNoteError::OtherOrigin { .. }
                 | ShardNoteError::Signature(_)
                 | ShardNoteError::NotSigned(_)
+                | ShardNoteError::OtherTime { .. }
                 | ShardNoteError::OtherName { .. } => 3,
             },
             Self::Destruction { error, .. } => match error {

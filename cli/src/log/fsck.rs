@@ -13,7 +13,7 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use sluis_log::{
     ChainHash, ChainHead, CheckpointError, DestroyedPeriods, HASH_BYTES, LogSummary,
     MAX_NOTE_BYTES, NoteVerifier, Origin, Quorum, Shard, ShardMap, SignedNote, TilePath, TreeCheck,
-    UnixMillis, VerifiedDestruction,
+    UnixMillis, VerifiedDestruction, VerifiedShardMap,
 };
 use thiserror::Error;
 
@@ -97,11 +97,12 @@ fn in_folders(
         return Ok(Vec::new());
     };
     let origin = trust::origin_of(keys, arguments.origin.as_ref())?;
-    let map = deployment::verified(&note, &origin, keys)?;
-    several(arguments, &map)?;
-    deployment::check_folder(folder, &map)?;
-    check.several = map.logs().len() > 1;
-    Ok(deployment::failures(&map, |log| {
+    let verified = deployment::verified(&note, &origin, keys)?;
+    let map = verified.map();
+    several(arguments, map)?;
+    deployment::check_folder(folder, map)?;
+    check.map = Some(ReadMap::from(&verified));
+    Ok(deployment::failures(map, |log| {
         let wanted = Wanted::new(arguments, keys, Some(log.shard))?;
         in_folder(&wanted, &deployment::place(folder, log.shard), check)
     }))
@@ -142,14 +143,17 @@ fn on_server(
         one(shard, check)?;
         return Ok(Vec::new());
     }
-    let map = if arguments.chain_only {
-        deployment::served(server)?
+    let read = if arguments.chain_only {
+        let map = deployment::served(server)?;
+        ReadMap { map, signed: None }
     } else {
         let origin = trust::origin_of(keys, arguments.origin.as_ref())?;
-        deployment::verified(&deployment::note(server)?, &origin, keys)?
+        let (verified, _) = deployment::signed_now(server, &origin, keys)?;
+        ReadMap::from(&verified)
     };
+    let map = read.map.clone();
     several(arguments, &map)?;
-    check.several = map.logs().len() > 1;
+    check.map = Some(read);
     Ok(deployment::failures(&map, |log| one(log.shard, check)))
 }
 
@@ -261,7 +265,35 @@ struct Check {
     now: UnixMillis,
     destroyed: DestroyedPeriods,
     read: Vec<ReadLog>,
-    several: bool,
+    map: Option<ReadMap>,
+}
+
+/// Which logs there are.
+struct ReadMap {
+    map: ShardMap,
+    /// None if the signature was not verified.
+    signed: Option<UnixMillis>,
+}
+
+impl From<&VerifiedShardMap> for ReadMap {
+    fn from(verified: &VerifiedShardMap) -> Self {
+        Self {
+            map: verified.map().clone(),
+            signed: Some(verified.at()),
+        }
+    }
+}
+
+impl ReadMap {
+    /// An earlier map may have fewer logs: that of a folder is as old as the export, and for the reader to judge.
+    fn report(&self, out: &mut impl Write) -> io::Result<()> {
+        let (origin, count) = (self.map.origin(), self.map.logs().len());
+        write!(out, "map of the logs of {origin}: {count}, ")?;
+        match self.signed {
+            Some(at) => writeln!(out, "signed at {at}"),
+            None => writeln!(out, "not verified"),
+        }
+    }
 }
 
 impl Check {
@@ -274,7 +306,7 @@ impl Check {
             now: clock::now_millis().map_err(LogFailure::Clock)?,
             destroyed,
             read: Vec::new(),
-            several: false,
+            map: None,
         })
     }
 
@@ -289,6 +321,13 @@ impl Check {
 
     /// Judges what is missing, and reports what verifies.
     fn finish(self, mut failures: Vec<LogFailure>, out: &mut impl Write) -> Result<(), LogFailure> {
+        let several = match &self.map {
+            Some(read) => {
+                read.report(out).map_err(LogFailure::Output)?;
+                read.map.logs().len() > 1
+            }
+            None => false,
+        };
         for log in &self.read {
             let Some(records) = &log.records else {
                 log.report(out)?;
@@ -296,7 +335,7 @@ impl Check {
             };
             match records.erasures.finish(&self.destroyed) {
                 Ok(()) => log.report(out)?,
-                Err(error) if self.several => failures.push(LogFailure::OfShard {
+                Err(error) if several => failures.push(LogFailure::OfShard {
                     origin: records.origin.clone(),
                     failure: Box::new(error.into()),
                 }),

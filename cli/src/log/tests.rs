@@ -8,6 +8,7 @@ mod receipt;
 mod reidentify;
 mod served;
 mod shards;
+mod spread;
 mod trace;
 mod tree;
 mod witness;
@@ -204,7 +205,7 @@ fn a_log_is_shown_verified_and_exported() {
     ])
     .unwrap();
     assert!(
-        said.starts_with("validator.example.be/log: 250 entries, all verify\n"),
+        said.starts_with("map of the logs of validator.example.be/log: 1, not verified\nvalidator.example.be/log: 250 entries, all verify\n"),
         "{said}"
     );
     assert!(said.contains("250 payloads opened, 0 erased\n"), "{said}");

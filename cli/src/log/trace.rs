@@ -8,10 +8,12 @@ mod table;
 
 use std::io::Write;
 
-use sluis_log::trace::{Audience, Pass, Report, Severity, Traced, TracedLog, Tracer};
-use sluis_log::{ChainVerifier, FsckError, IdCheck, Origin, StoredEntry};
+use sluis_log::trace::{Audience, Finding, Pass, Report, Severity, Traced, TracedLog, Tracer};
+use sluis_log::{
+    ChainVerifier, FsckError, IdCheck, NoteVerifier, Origin, ShardMap, StoredEntry, UnixMillis,
+};
 
-pub(crate) use arguments::{PartyLog, Sought, TraceArguments};
+pub(crate) use arguments::{LogFrom, PartyLog, Sought, TraceArguments};
 pub(crate) use failure::TraceFailure;
 pub(crate) use party_file::PartyFile;
 
@@ -19,14 +21,21 @@ use super::deployment;
 use super::failure::LogFailure;
 use super::remote::RemoteLog;
 use super::source::{Announced, ExportedEntries, RemoteEntries};
-use arguments::{Asked, LogFrom};
+use super::trust;
+use arguments::Asked;
 
 pub(crate) fn trace(arguments: &TraceArguments, out: &mut impl Write) -> Result<(), LogFailure> {
     let asked = arguments.sought.ask()?;
     let audience = arguments.audience()?;
     let Made {
         report, verdict, ..
-    } = make(&arguments.sought, &asked, audience, &mut |_, _, _| Ok(()))?;
+    } = make(
+        &arguments.sought,
+        &asked,
+        audience,
+        &arguments.keys,
+        &mut |_, _, _| Ok(()),
+    )?;
     if arguments.json {
         serde_json::to_writer_pretty(&mut *out, &report)
             .map_err(|error| LogFailure::Output(error.into()))?;
@@ -55,17 +64,27 @@ pub(crate) fn make(
     sought: &Sought,
     asked: &Asked,
     audience: Audience,
+    keys: &[NoteVerifier],
     see: See<'_>,
 ) -> Result<Made, LogFailure> {
     let mut joining = Tracer::new(&asked.query, &asked.keys);
     let mut verdicts = Vec::new();
+    let mut map = None;
     match sought.log()? {
         LogFrom::Server(url, credential) => {
             let server = RemoteLog::new(url, credential)?;
-            for mapped in deployment::served(&server)?.logs() {
+            map = Some(map_of(&server, keys)?);
+            for mapped in map.iter().flat_map(|(map, _)| map.logs()) {
                 let log = server.at(mapped.shard);
                 let entries = RemoteEntries::begin(&log)?;
                 let announced = entries.announced().clone();
+                // One log twice would hide another.
+                if announced.origin != mapped.origin {
+                    return Err(LogFailure::OtherOrigin {
+                        expected: mapped.origin.clone(),
+                        found: announced.origin,
+                    });
+                }
                 let verdict = read(&announced, entries, &mut joining, see)?;
                 verdicts.push((announced, verdict));
             }
@@ -95,11 +114,30 @@ pub(crate) fn make(
         fault: verdict.err().map(|fault| fault.to_string()),
     });
     let traced = joining.finish(asked.digests().as_deref());
+    let mut report = traced.report(audience, logs.collect());
+    match map {
+        Some((_, Some(at))) => report.map_signed = Some(at.to_string()),
+        Some((_, None)) => report.findings.push(Finding::LogsNotKnown.into()),
+        None => {}
+    }
     Ok(Made {
-        report: traced.report(audience, logs.collect()),
         traced,
+        report,
         verdict,
     })
+}
+
+/// Which logs the server says there are; and when that was signed, if keys are known to verify it with.
+fn map_of(
+    server: &RemoteLog,
+    keys: &[NoteVerifier],
+) -> Result<(ShardMap, Option<UnixMillis>), LogFailure> {
+    if keys.is_empty() {
+        return Ok((deployment::served(server)?, None));
+    }
+    let origin = trust::origin_of(keys, None)?;
+    let (verified, _) = deployment::signed_now(server, &origin, keys)?;
+    Ok((verified.map().clone(), Some(verified.at())))
 }
 
 /// The first of the logs that does not verify.

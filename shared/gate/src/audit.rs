@@ -19,9 +19,10 @@ use std::rc::Rc;
 
 use sluis_log::sequencer::StoredCheckpoint;
 use sluis_log::{
-    Checkpoint, EntryBundle, EntryPage, HASH_BYTES, LeafHash, MAX_PAGE_ENTRIES, MappedLog,
-    ProofBundle, ReadingPurpose, Shard, SignedNote, TILE_WIDTH, TileKind, TilePath, TreeHead,
-    UnixMillis, VerifiedAuditor, decimal, inclusion_proof, inclusion_tiles, verify_inclusion,
+    Checkpoint, DatedShardMap, EntryBundle, EntryPage, HASH_BYTES, LeafHash, MAX_PAGE_ENTRIES,
+    MappedLog, ProofBundle, ReadingPurpose, Shard, SignedNote, TILE_WIDTH, TileKind, TilePath,
+    TreeHead, UnixMillis, VerifiedAuditor, decimal, inclusion_proof, inclusion_tiles,
+    verify_inclusion,
 };
 
 use crate::error::{AuditorRefusal, Fault, Refusal, Stop};
@@ -135,7 +136,9 @@ impl Gate {
         let (shard, what) = match reading {
             Reading::Shards => {
                 let signer = self.secrets.note_signer(map.origin())?;
-                let note = map.sign(&signer).map_err(|_| Fault::Record)?;
+                let note = DatedShardMap::new(map.clone(), now)
+                    .sign(&signer)
+                    .map_err(|_| Fault::Record)?;
                 return Ok(text(note.to_string(), headers::NO_STORE.1));
             }
             Reading::Of(shard, what) => (shard, what),

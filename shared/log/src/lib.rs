@@ -83,12 +83,12 @@ pub use id::{ENTRY_ID_BYTES, EntryId, EntryIdError};
 pub use memory::{AppendError, MemoryLog};
 pub use note::{
     AddCheckpoint, AddCheckpointError, Advance, BundleFault, Checkpoint, CheckpointError,
-    Cosignature, CosignatureError, CosignatureSigner, CosignatureVerifier, KEY_ID_BYTES, KeyName,
-    KeyNameError, LinesError, MAX_EXTENSION_LINES, MAX_EXTRA_BYTES, MAX_KEY_NAME_BYTES,
-    MAX_NOTE_BYTES, MAX_NOTE_SIGNATURES, NoteError, NoteKeyId, NoteSignature, NoteSigner,
-    NoteVerifier, ProofBundle, ProofBundleError, Quorum, QuorumError, ShardNoteError,
-    SignatureFault, SignatureType, SignedNote, SignerError, VerifiedBundle, VerifiedCheckpoint,
-    VerifiedShardMap, VerifierKeyError, WitnessRefusal, WitnessedLog,
+    Cosignature, CosignatureError, CosignatureSigner, CosignatureVerifier, DatedShardMap,
+    KEY_ID_BYTES, KeyName, KeyNameError, LinesError, MAX_EXTENSION_LINES, MAX_EXTRA_BYTES,
+    MAX_KEY_NAME_BYTES, MAX_MAP_AGE_MS, MAX_NOTE_BYTES, MAX_NOTE_SIGNATURES, NoteError, NoteKeyId,
+    NoteSignature, NoteSigner, NoteVerifier, ProofBundle, ProofBundleError, Quorum, QuorumError,
+    ShardNoteError, SignatureFault, SignatureType, SignedNote, SignerError, VerifiedBundle,
+    VerifiedCheckpoint, VerifiedShardMap, VerifierKeyError, WitnessRefusal, WitnessedLog,
 };
 pub use payload::{MAX_PAYLOAD_BYTES, PayloadError};
 pub use payload_key::{

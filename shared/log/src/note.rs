@@ -28,7 +28,7 @@ pub use lines::LinesError;
 pub use proof_bundle::{
     BundleFault, MAX_EXTRA_BYTES, ProofBundle, ProofBundleError, VerifiedBundle,
 };
-pub use shard_map::{ShardNoteError, VerifiedShardMap};
+pub use shard_map::{DatedShardMap, MAX_MAP_AGE_MS, ShardNoteError, VerifiedShardMap};
 pub use signed::{
     MAX_NOTE_BYTES, MAX_NOTE_SIGNATURES, NoteError, NoteSignature, SignatureFault, SignedNote,
 };

@@ -36,6 +36,11 @@ impl UnixMillis {
         self.0
     }
 
+    /// Without what is less than a second.
+    pub(crate) const fn whole_seconds(self) -> Self {
+        Self(self.0 - self.0 % 1_000)
+    }
+
     /// Year, month and day, in UTC.
     pub(crate) fn date(self) -> (u64, u64, u64) {
         civil_date(self.0 / MILLIS_PER_DAY)

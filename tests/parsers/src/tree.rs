@@ -2,9 +2,9 @@
 
 use sluis_log::reidentify::{ReidentificationRequest, VerifiedHalf};
 use sluis_log::{
-    AddCheckpoint, Checkpoint, CosignatureVerifier, DestructionRecord, EntryBundle, LeafHash,
-    MAX_BUNDLE_BYTES, MAX_NOTE_BYTES, MAX_TILE_PATH_BYTES, NoteSignature, NoteVerifier, Origin,
-    ProofBundle, Quorum, ShardMap, SignedNote, TilePath, TreeHash, TreeHead, VerifiedCheckpoint,
+    AddCheckpoint, Checkpoint, CosignatureVerifier, DatedShardMap, DestructionRecord, EntryBundle,
+    LeafHash, MAX_BUNDLE_BYTES, MAX_NOTE_BYTES, MAX_TILE_PATH_BYTES, NoteSignature, NoteVerifier,
+    Origin, ProofBundle, Quorum, SignedNote, TilePath, TreeHash, TreeHead, VerifiedCheckpoint,
     VerifiedShardMap, verify_consistency, verify_inclusion,
 };
 
@@ -100,8 +100,8 @@ fn signed_note(input: &[u8]) {
     if let Ok(note) = SignedNote::parse(input) {
         assert_eq!(note.to_string().as_bytes(), input);
         let _ = Checkpoint::parse(note.text());
-        if let Ok(map) = ShardMap::parse(note.text()) {
-            assert!(VerifiedShardMap::verify(&note, map.origin(), &[]).is_err());
+        if let Ok(dated) = DatedShardMap::parse(note.text()) {
+            assert!(VerifiedShardMap::verify(&note, dated.map().origin(), &[]).is_err());
         }
         if let Ok(origin) = Origin::parse("sluis.invalid/log") {
             assert!(VerifiedCheckpoint::verify(note.clone(), &origin, &[]).is_err());
@@ -127,7 +127,7 @@ fn signed_note(input: &[u8]) {
 /// The text of a checkpoint, or of a map of logs.
 fn checkpoint(input: &[u8]) {
     if let Ok(text) = std::str::from_utf8(input)
-        && let Ok(map) = ShardMap::parse(text)
+        && let Ok(map) = DatedShardMap::parse(text)
     {
         assert_eq!(map.to_string(), text);
         assert!(Checkpoint::parse(text).is_err());

@@ -12,6 +12,8 @@ pub(crate) enum ComplaintFailure {
         "the checkpoint is not of this log: another origin, or another root than its entries have"
     )]
     OtherCheckpoint,
+    #[error("--key with --file wants --checkpoint: nothing else is signed there")]
+    NothingSigned,
     #[error("entry {index} is newer than the checkpoint")]
     NewerThanCheckpoint { index: u64 },
     #[error("{}: no complaint file", .path.display())]
@@ -68,6 +70,7 @@ impl ComplaintFailure {
     /// The exit code; those of all commands are listed in `cli/src/failure.rs`.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
+            Self::NothingSigned => 2,
             Self::OtherCheckpoint
             | Self::NewerThanCheckpoint { .. }
             | Self::Altered { .. }

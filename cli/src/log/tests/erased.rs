@@ -9,6 +9,7 @@ use sluis_log::{
     UnixMillis, conformance,
 };
 
+use super::served::signed_at;
 use super::written::{PERIOD, erased, key, signer, write, write_saying};
 use super::{Folder, LogFailure, origin, sluis};
 
@@ -154,8 +155,11 @@ fn one_log_of_several_may_say_it_for_another() {
         }
     };
     write_all();
-    let note = map.sign(&signer(1)).unwrap();
-    fs::write(folder.0.join("log/shards"), note.to_string()).unwrap();
+    fs::write(
+        folder.0.join("log/shards"),
+        signed_at(&map, UnixMillis::EPOCH),
+    )
+    .unwrap();
     let said = fsck(&folder, &[]).unwrap();
     assert_eq!(said.matches("all verify").count(), 2, "{said}");
 

@@ -6,10 +6,11 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::thread;
 
-use sluis_log::{EntryPage, ExportHeader, ShardMap, StoredEntry};
+use sluis_log::{DatedShardMap, EntryPage, ExportHeader, ShardMap, StoredEntry, UnixMillis};
 
 use super::written::signer;
 use super::{TOKEN, origin};
+use crate::clock::now_millis;
 
 /// Serves a log's folder as a validator does, with the records that are in it, never more than 100 a page. It ends with
 /// the test's process.
@@ -28,7 +29,13 @@ pub(super) fn serve(folder: &Path) -> String {
 /// The map of a deployment with one log.
 pub(super) fn one_log() -> Vec<u8> {
     let map = ShardMap::new(origin(), 1, &[]).unwrap();
-    map.sign(&signer(1)).unwrap().to_string().into_bytes()
+    signed_at(&map, now_millis().unwrap()).into_bytes()
+}
+
+/// The note of a map that the deployment signed then.
+pub(super) fn signed_at(map: &ShardMap, at: UnixMillis) -> String {
+    let dated = DatedShardMap::new(map.clone(), at);
+    dated.sign(&signer(1)).unwrap().to_string()
 }
 
 fn answer(mut connection: TcpStream, folder: &Path) {

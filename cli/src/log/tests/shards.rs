@@ -4,20 +4,16 @@ use std::fs;
 use std::path::Path;
 
 use clap::Parser;
-use serde_json::Value;
-use sluis_log::{
-    Checkpoint, EdgeTiles, ExportHeader, KeyName, LeafHash, NoteSigner, NoteVerifier, Shard,
-    ShardMap, integrate,
-};
-use sluis_simulation::SystemName;
+use sluis_log::{KeyName, NoteVerifier, Shard, ShardMap};
 
-use super::served::serve;
-use super::trace::{SSIN, World, trace};
+use super::served::{serve, signed_at};
+use super::witness;
 use super::written::{key, signer, write_as};
 use super::{Command, Folder, LogFailure, origin, sluis};
+use crate::clock::now_millis;
 
 /// Three open logs, and the one that there was before.
-fn deployment() -> Folder {
+pub(super) fn deployment() -> Folder {
     let folder = Folder::new();
     let map = ShardMap::new(origin(), 3, &[Shard::Whole]).unwrap();
     write_shards(&folder.0.join("log"), &map);
@@ -33,11 +29,11 @@ fn write_shards(folder: &Path, map: &ShardMap) {
         };
         write_as(&place, &log.origin, number * 300, true);
     }
-    let note = map.sign(&signer(1)).unwrap();
-    fs::write(folder.join("shards"), note.to_string()).unwrap();
+    let note = signed_at(map, now_millis().unwrap());
+    fs::write(folder.join("shards"), note).unwrap();
 }
 
-fn fsck(folder: &Folder) -> Result<String, LogFailure> {
+pub(super) fn fsck(folder: &Folder) -> Result<String, LogFailure> {
     sluis(&["fsck", "--dir", &folder.path("log"), "--key", &key()])
 }
 
@@ -58,6 +54,8 @@ fn copy(from: &Path, to: &Path) {
 fn all_logs_of_the_map_are_checked() {
     let folder = deployment();
     let said = fsck(&folder).unwrap();
+    let map = "map of the logs of validator.example.be/log: 4, signed at 2";
+    assert!(said.starts_with(map), "{said}");
     for (name, size) in [("log/0", 0), ("log/1", 300), ("log/2", 600), ("log", 900)] {
         let line = format!("validator.example.be/{name}: {size} entries, all verify\n");
         assert!(said.contains(&line), "{said}");
@@ -69,6 +67,7 @@ fn all_logs_of_the_map_are_checked() {
     assert_eq!(online, said);
     let chains = sluis(&[&["fsck", "--chain-only"], &server[..]].concat()).unwrap();
     assert_eq!(chains.matches("all verify").count(), 4);
+    assert_eq!(chains.matches("not verified").count(), 1);
     let one = sluis(&[&["fsck", "--shard", "2", "--key", &key()], &server[..]].concat()).unwrap();
     assert!(
         one.starts_with("validator.example.be/log/2: 600 entries"),
@@ -282,162 +281,67 @@ fn a_proof_is_of_one_log_and_under_its_name() {
     }
 }
 
-/// Three logs of a gate that really ran: their files, a folder of them that can be served, and their checkpoints.
-struct Calls {
-    folder: Folder,
-    files: Vec<String>,
-    checkpoints: Vec<String>,
-    /// How many calls each has.
-    counts: Vec<usize>,
-}
-
-impl Calls {
-    fn new() -> Self {
-        let (folder, world) = (Folder::new(), World::spread(3));
-        for number in 10..34 {
-            let caller = format!("7d0f9a52-0000-4000-8000-0000000000{number}");
-            world.call(SystemName::Cbss, SSIN, &caller);
-            world.wait();
-        }
-        let map = ShardMap::new(origin(), 3, &[]).unwrap();
-        let log = folder.0.join("log");
-        let mut made = Self {
-            folder,
-            files: Vec::new(),
-            checkpoints: Vec::new(),
-            counts: Vec::new(),
-        };
-        for (mapped, number) in map.logs().iter().zip(0..) {
-            let entries = world.entries_of(mapped.shard);
-            let size = u64::try_from(entries.len()).unwrap();
-            let origin = mapped.origin.clone();
-            let mut text = serde_json::to_string(&ExportHeader { origin, size }).unwrap();
-            for entry in &entries {
-                text = format!("{text}\n{}", serde_json::to_string(entry).unwrap());
-            }
-            let place = log.join(number.to_string());
-            fs::create_dir_all(&place).unwrap();
-            let file = place.join("records.jsonl");
-            fs::write(&file, format!("{text}\n")).unwrap();
-            let leaves: Vec<_> = entries.iter().map(|e| LeafHash::of(&e.entry)).collect();
-            let head = integrate(&EdgeTiles::empty(), &leaves).unwrap().head;
-            let name = KeyName::parse(mapped.origin.as_str()).unwrap();
-            let own = NoteSigner::new(name, &[1; 32]).unwrap();
-            let signed = Checkpoint::new(mapped.origin.clone(), head).sign(&own);
-            let checkpoint = place.join("checkpoint");
-            fs::write(&checkpoint, signed.unwrap().note().to_string()).unwrap();
-            made.files.push(file.display().to_string());
-            made.checkpoints.push(checkpoint.display().to_string());
-            made.counts.push(entries.len() / 2);
-        }
-        let note = map.sign(&signer(1)).unwrap();
-        fs::write(log.join("shards"), note.to_string()).unwrap();
-        made
-    }
-
-    fn files(&self) -> Vec<&str> {
-        let files = self.files.iter();
-        files.flat_map(|file| ["--file", file]).collect()
-    }
-}
-
-const SINCE: [&str; 4] = ["--from", "2020-01-01T00:00:00Z", "--for", "institution"];
-
 #[test]
-fn a_trace_finds_the_calls_of_every_log() {
-    let calls = Calls::new();
+fn a_witness_cosigns_one_log_of_several_under_its_name() {
+    let folder = deployment();
+    let (log, dir) = (folder.0.join("log"), folder.path("log"));
+    let known = |number: &str| vec![NoteVerifier::parse(&shard_key(number)).unwrap()];
+    let one = witness::serve_logs(&folder.0.join("w1"), 1, &known("1"));
+    let two = witness::serve_logs(&folder.0.join("w2"), 2, &known("2"));
+    let ask = |url: &str, number: u8, more: &[&str]| {
+        let (key, own) = (key(), witness::verifier(number));
+        let first = ["witness", "ask", "--dir", &dir, "--key", &key];
+        sluis(&[&first[..], &["--to", url, "--witness", &own], more].concat())
+    };
+    let checkpoint =
+        |number: &str| fs::read_to_string(log.join(number).join("checkpoint")).unwrap();
+    let before = ["0", "1", "2", "whole"].map(checkpoint);
+    let said = ask(&one, 1, &["--shard", "1"]).unwrap();
     assert!(
-        calls.counts.iter().all(|count| *count > 0),
-        "{:?}",
-        calls.counts
+        said.contains("log/1/checkpoint: size 300, cosigned by witness.example/w1 at 20"),
+        "{said}"
     );
-    let arguments = [&["trace", "--json"], &calls.files()[..], &SINCE[..]].concat();
-    let (by_file, code, error) = trace(&arguments);
-    assert_eq!((code, error.as_str()), (0, ""));
-    let report: Value = serde_json::from_str(&by_file).unwrap();
-    let found = report["calls"].as_array().unwrap();
-    assert_eq!(found.len(), 24);
-    let times: Vec<_> = found
-        .iter()
-        .map(|call| call["chain"][0]["time"].as_str())
-        .collect();
-    assert!(times.is_sorted(), "{times:?}");
-    for (log, count) in report["logs"].as_array().unwrap().iter().zip(&calls.counts) {
-        let own = found.iter().filter(|call| call["log"] == log["origin"]);
-        assert_eq!(own.count(), *count);
+    let cosigned = checkpoint("1");
+    assert!(
+        cosigned.starts_with(&before[1]) && cosigned.lines().count() == 6,
+        "{cosigned}"
+    );
+    // It is that log's, under the deployment's key, and no other log's.
+    let own = witness::verifier(1);
+    let held = |number: &str| {
+        let (key, witness) = (key(), ["--witness", &own]);
+        let shard = ["fsck", "--dir", &dir, "--shard", number, "--key", &key];
+        sluis(&[&shard[..], &witness].concat())
+    };
+    assert!(
+        held("1")
+            .unwrap()
+            .contains("cosigned by witness.example/w1")
+    );
+    assert_eq!(held("2").unwrap_err().exit_code(), 3);
+    // A witness of another log knows nothing of it; and without a choice there are four.
+    for (url, number, more, code) in [
+        (&two, 2, vec!["--shard", "1"], 5),
+        (&one, 1, vec!["--shard", "2"], 5),
+        (&one, 1, vec![], 2),
+    ] {
+        let failure = ask(url, number, &more).unwrap_err();
+        assert_eq!(failure.exit_code(), code, "{more:?}: {failure}");
     }
-    let url = serve(&calls.folder.0.join("log"));
-    let token = calls.folder.path("token");
-    let server = ["--url", &url, "--auditor-token-file", &token];
-    let (by_url, code, _) = trace(&[&["trace", "--json"], &server[..], &SINCE[..]].concat());
-    assert_eq!((code, by_url), (0, by_file));
-    let (table, ..) = trace(&[&["trace"], &calls.files()[..], &SINCE[..]].concat());
+    // Another log in its place is not sent to anybody.
+    fs::copy(log.join("2/checkpoint"), log.join("1/checkpoint")).unwrap();
+    let failure = ask(&one, 1, &["--shard", "1"]).unwrap_err();
+    assert_eq!(failure.exit_code(), 3, "{failure}");
     assert!(
-        table.contains("of validator.example.be/log/2, granted"),
-        "{table}"
+        failure
+            .to_string()
+            .contains("not of validator.example.be/log/1"),
+        "{failure}"
     );
-    // A changed record of one log is that log's.
-    let records = fs::read_to_string(&calls.files[1]).unwrap();
-    let changed = records.replacen("\"stream\":\"accesses\"", "\"stream\":\"refusals\"", 1);
-    assert_ne!(changed, records);
-    fs::write(&calls.files[1], changed).unwrap();
-    let (_, code, error) = trace(&arguments);
-    assert!(
-        error.starts_with("validator.example.be/log/1: the log does not verify"),
-        "{error}"
+    assert_eq!(
+        ["0", "2", "whole"].map(checkpoint),
+        [&before[0], &before[2], &before[3]].map(Clone::clone)
     );
-    assert_eq!(code, 3);
-}
-
-#[test]
-fn a_complaint_proves_its_records_in_every_log() {
-    let calls = Calls::new();
-    let file = calls.folder.path("complaint");
-    let key = key();
-    let signed = calls
-        .checkpoints
-        .iter()
-        .flat_map(|one| ["--checkpoint", one]);
-    let signed: Vec<&str> = signed.chain(["--key", &key]).collect();
-    let all = [
-        &["complaint", "--out", &file],
-        &calls.files()[..],
-        &SINCE[..],
-        &signed,
-    ]
-    .concat();
-    let (said, code, error) = trace(&all);
-    assert_eq!((code, error.as_str()), (0, ""));
-    assert_eq!(said, format!("{file}: 24 calls, 48 records\n"));
-    let (said, code, error) = trace(&["complaint-check", &file, "--key", &key]);
-    assert_eq!((code, error.as_str()), (0, ""));
-    for (number, count) in calls.counts.iter().enumerate() {
-        let line = format!(
-            "{file}: {} records stand in validator.example.be/log/{number} of {} entries\n",
-            2 * count,
-            2 * count
-        );
-        assert!(said.contains(&line), "{said}");
-    }
-    assert_eq!(said.matches("(signed by the log)").count(), 3);
-    // Without the checkpoint of one of them the file does not hold under the key.
-    let without = calls.folder.path("without");
-    let some = ["--checkpoint", &calls.checkpoints[0], "--key", &key];
-    let some = [
-        &["complaint", "--out", &without],
-        &calls.files()[..],
-        &SINCE[..],
-        &some,
-    ]
-    .concat();
-    assert_eq!(trace(&some).1, 0);
-    assert_eq!(trace(&["complaint-check", &without, "--key", &key]).1, 3);
-    assert_eq!(trace(&["complaint-check", &without]).1, 0);
-    // A checkpoint of another log than those that are read.
-    let own = calls.folder.path("own");
-    let one = ["complaint", "--out", &own, "--file", &calls.files[0]];
-    let other = ["--checkpoint", &calls.checkpoints[1], "--key", &key];
-    assert_eq!(trace(&[&one[..], &SINCE[..], &other].concat()).1, 3);
 }
 
 /// The verifier key of a shard, as `sluis keys verifier` prints it for the shard's origin.

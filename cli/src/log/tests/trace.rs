@@ -357,6 +357,8 @@ fn three_logs_answer_who_what_where_when_and_why_in_one_command() {
         &url,
         "--auditor-token-file",
         &case.folder.path("token"),
+        "--key",
+        &super::written::key(),
     ];
     let parties: Vec<&str> = case.all().split_off(3);
     let mandate = [

@@ -29,7 +29,12 @@ fn open(state: &Path, number: u8) -> Result<WitnessStore, LogFailure> {
 
 /// A witness, served by a thread that ends with the test's process.
 fn serve(state: &Path, number: u8) -> String {
-    let store = open(state, number).unwrap();
+    serve_logs(state, number, &[NoteVerifier::parse(&key()).unwrap()])
+}
+
+/// The same of the logs of these keys.
+pub(super) fn serve_logs(state: &Path, number: u8, logs: &[NoteVerifier]) -> String {
+    let store = WitnessStore::open(state, witness(number), logs).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     thread::spawn(move || accept(&listener, store));

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sluis_log::trace::{Audience, LogKeys, Party, Query, SoughtMandate, SoughtSubject};
-use sluis_log::{ReferenceKey, TraceId, UnixMillis};
+use sluis_log::{NoteVerifier, ReferenceKey, TraceId, UnixMillis};
 use sluis_policy::Catalogue;
 use sluis_token::{PseudonymKey, Ssin};
 
@@ -21,6 +21,9 @@ pub(crate) struct TraceArguments {
     /// For whom: institution, verificationSystem, dataSubject or supervisor; what that reader may not know is withheld
     #[arg(long = "for", value_name = "READER", value_parser = parse_audience)]
     audience: Audience,
+    /// With --url: the deployment's verifier key, without which it is not known whether all its logs were read; may be repeated
+    #[arg(long = "key", value_name = "KEY", value_parser = NoteVerifier::parse, conflicts_with = "files")]
+    pub(crate) keys: Vec<NoteVerifier>,
     /// JSON instead of a table
     #[arg(long)]
     pub(crate) json: bool,

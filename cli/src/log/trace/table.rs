@@ -22,6 +22,12 @@ pub(crate) fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
             )?,
         }
     }
+    if let Some(time) = &report.map_signed {
+        writeln!(
+            out,
+            "These are all logs of the map that was signed at {time}."
+        )?;
+    }
     let parties: Vec<&str> = report.parties.iter().map(|party| party.as_str()).collect();
     if parties.is_empty() {
         writeln!(out, "No other party's log was given.")?;

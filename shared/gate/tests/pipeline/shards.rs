@@ -14,7 +14,7 @@ use sluis_log::{
 use crate::support::{Bench, CHECKPOINT_KEY, OPERATOR, auditor, body_of};
 
 /// Four open logs, and the one that there was before.
-fn four() -> Bench {
+pub(crate) fn four() -> Bench {
     let line = "aggregate_interval_ms = 10000";
     Bench::changed(&[(line, &format!("{line}\nshards = 4\nclosed = [\"/log\"]"))])
 }
@@ -198,10 +198,17 @@ fn only_a_log_that_never_had_an_entry_has_a_checkpoint_over_nothing() {
 #[test]
 fn the_map_is_signed_and_has_every_log() {
     let bench = four();
-    let reply = get(&bench, "/log/shards", &auditor());
-    assert_eq!(reply.status, 200);
-    let note = SignedNote::parse(body_of(&reply).as_bytes()).unwrap();
-    let map = VerifiedShardMap::verify(&note, &deployment(), &[verifier()]).unwrap();
+    let read = || {
+        let reply = get(&bench, "/log/shards", &auditor());
+        assert_eq!(reply.status, 200);
+        let note = SignedNote::parse(body_of(&reply).as_bytes()).unwrap();
+        VerifiedShardMap::verify(&note, &deployment(), &[verifier()]).unwrap()
+    };
+    let before = read().at().as_millis();
+    bench.platform.advance_ms(61_999);
+    let map = read();
+    // For each who asks, at that second.
+    assert_eq!(map.at().as_millis(), before + 61_000);
     let logs: Vec<_> = map
         .map()
         .logs()

@@ -1,7 +1,7 @@
 //! The signed record of a destruction: one spelling, and no byte of it can be changed.
 
 use super::*;
-use crate::note::{VerifiedCheckpoint, VerifiedShardMap};
+use crate::note::{DatedShardMap, VerifiedCheckpoint, VerifiedShardMap};
 use crate::payload_key::PayloadKey;
 use crate::shard::ShardMap;
 
@@ -92,6 +92,7 @@ fn one_kind_of_note_is_never_taken_for_another() {
         VerifiedCheckpoint::verify(note.clone(), &named(""), std::slice::from_ref(&key)).is_err()
     );
     let map = ShardMap::new(named(""), 2, &[]).unwrap();
+    let map = DatedShardMap::new(map, UnixMillis::EPOCH);
     assert_eq!(
         VerifiedDestruction::verify(&map.sign(&signer).unwrap(), &key),
         Err(LinesError::OtherNote("sluis log destruction v1").into())

@@ -3,30 +3,39 @@
 //! ```text
 //! sluis log shards v1
 //! validator.example.be/log
+//! time 1790000000
 //! open validator.example.be/log/0
 //! open validator.example.be/log/1
 //! closed validator.example.be/log
 //! ```
 //!
-//! First the deployment's origin, then every log: the open ones by their number, then the closed ones likewise. It
-//! is signed by the log's key under the name of the deployment's origin, so that who keeps the logs' stores cannot
-//! leave one out. The first line has spaces, which no origin has: a map is never taken for a checkpoint.
+//! First the deployment's origin, when it was signed (seconds since 1970), then every log: the open ones by their
+//! number, then the closed ones likewise. It is signed by the log's key under the name of the deployment's origin, so
+//! that who keeps the logs' stores cannot leave one out; and with its time, so that who answers in the validator's place
+//! cannot show one of an earlier configuration as today's ([`VerifiedShardMap::signed_now`]). The first line has spaces,
+//! which no origin has: a map is never taken for a checkpoint.
 
 use std::fmt;
 
 use thiserror::Error;
 
 use crate::chain::{Origin, OriginError};
+use crate::hash::decimal;
 use crate::note::key::{KeyName, NoteVerifier};
 use crate::note::signed::{NoteError, SignatureFault, SignedNote};
 use crate::note::signer::NoteSigner;
 use crate::shard::{MAX_SHARDS, Shard, ShardMap, ShardMapError};
+use crate::time::UnixMillis;
 
 const TITLE: &str = "sluis log shards v1";
+const TIME: &str = "time ";
 const OPEN: &str = "open ";
 const CLOSED: &str = "closed ";
 /// Lines of logs in a map at most: every shard, and the whole log.
 const MAX_LOGS: usize = MAX_SHARDS as usize + 1;
+/// How far the time of a map that was signed for a reader may be from that reader's clock, in milliseconds: five
+/// minutes, as much as clocks differ and answers wait.
+pub const MAX_MAP_AGE_MS: u64 = 5 * 60 * 1_000;
 
 /// Why a text or a note is no map of the deployment.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -65,9 +74,45 @@ pub enum ShardNoteError {
         /// The deployment's origin.
         origin: Origin,
     },
+    /// It was not signed for who reads it now.
+    #[error(
+        "the map of shards of {origin} was signed at {at}, and here it is {now}: whoever answers shows an earlier map, or one of the clocks is wrong"
+    )]
+    OtherTime {
+        /// The deployment's origin.
+        origin: Origin,
+        /// When it was signed.
+        at: UnixMillis,
+        /// The reader's time.
+        now: UnixMillis,
+    },
 }
 
-impl ShardMap {
+/// A map with the time at which it was signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatedShardMap {
+    map: ShardMap,
+    /// Whole seconds.
+    at: UnixMillis,
+}
+
+impl DatedShardMap {
+    /// The map at that time, of which whole seconds are kept.
+    pub fn new(map: ShardMap, at: UnixMillis) -> Self {
+        let at = at.whole_seconds();
+        Self { map, at }
+    }
+
+    /// Which logs there are.
+    pub const fn map(&self) -> &ShardMap {
+        &self.map
+    }
+
+    /// When it was signed.
+    pub const fn at(&self) -> UnixMillis {
+        self.at
+    }
+
     /// Reads a note's text, which has one spelling.
     pub fn parse(text: &str) -> Result<Self, ShardNoteError> {
         let form = || ShardNoteError::Form;
@@ -76,6 +121,9 @@ impl ShardMap {
             return Err(form());
         }
         let origin = Origin::parse(lines.next().ok_or_else(form)?)?;
+        let time = lines.next().and_then(|line| line.strip_prefix(TIME));
+        let millis = time.and_then(decimal).and_then(|s| s.checked_mul(1_000));
+        let at = UnixMillis::new(millis.ok_or_else(form)?).map_err(|_| form())?;
         let (mut open, mut closed) = (0_u16, Vec::new());
         for (line, place) in lines.zip(0..) {
             if place >= MAX_LOGS {
@@ -88,10 +136,10 @@ impl ShardMap {
                 closed.push(shard_of(name, &origin).ok_or_else(form)?);
             }
         }
-        let map = Self::new(origin, open, &closed)?;
+        let dated = Self::new(ShardMap::new(origin, open, &closed)?, at);
         // The names of the open ones, their order and the last newline are compared here.
-        if map.to_string() == text {
-            Ok(map)
+        if dated.to_string() == text {
+            Ok(dated)
         } else {
             Err(form())
         }
@@ -99,10 +147,11 @@ impl ShardMap {
 
     /// Signs it. The key's name is the deployment's origin.
     pub fn sign(&self, signer: &NoteSigner) -> Result<SignedNote, ShardNoteError> {
-        if signer.name().as_str() != self.origin().as_str() {
+        let origin = self.map.origin();
+        if signer.name().as_str() != origin.as_str() {
             return Err(ShardNoteError::OtherName {
                 key: signer.name().clone(),
-                origin: self.origin().clone(),
+                origin: origin.clone(),
             });
         }
         let text = self.to_string();
@@ -112,10 +161,11 @@ impl ShardMap {
 }
 
 /// The note's text.
-impl fmt::Display for ShardMap {
+impl fmt::Display for DatedShardMap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{TITLE}\n{}", self.origin())?;
-        self.logs().iter().try_for_each(|log| {
+        writeln!(f, "{TITLE}\n{}", self.map.origin())?;
+        writeln!(f, "{TIME}{}", self.at.as_millis() / 1_000)?;
+        self.map.logs().iter().try_for_each(|log| {
             let state = if log.open { OPEN } else { CLOSED };
             writeln!(f, "{state}{}", log.origin)
         })
@@ -132,7 +182,7 @@ fn shard_of(name: &str, deployment: &Origin) -> Option<Shard> {
 
 /// A map that a known key of the deployment signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VerifiedShardMap(ShardMap);
+pub struct VerifiedShardMap(DatedShardMap);
 
 impl VerifiedShardMap {
     /// Verifies that the note is the deployment's map, signed by one of its keys. Signatures of other keys are
@@ -142,11 +192,12 @@ impl VerifiedShardMap {
         origin: &Origin,
         keys: &[NoteVerifier],
     ) -> Result<Self, ShardNoteError> {
-        let map = ShardMap::parse(note.text())?;
-        if map.origin() != origin {
+        let dated = DatedShardMap::parse(note.text())?;
+        let found = dated.map.origin();
+        if found != origin {
             return Err(ShardNoteError::OtherOrigin {
                 expected: origin.clone(),
-                found: map.origin().clone(),
+                found: found.clone(),
             });
         }
         let mut signed = false;
@@ -154,15 +205,34 @@ impl VerifiedShardMap {
             signed |= key.signed(note)?;
         }
         if signed {
-            Ok(Self(map))
+            Ok(Self(dated))
         } else {
             Err(ShardNoteError::NotSigned(origin.clone()))
         }
     }
 
+    /// The same, if it was signed about now: a validator signs one for each who asks, so another that it is said to
+    /// have answered with is not its answer.
+    pub fn signed_now(self, now: UnixMillis) -> Result<Self, ShardNoteError> {
+        let at = self.at();
+        if at.as_millis().abs_diff(now.as_millis()) > MAX_MAP_AGE_MS {
+            return Err(ShardNoteError::OtherTime {
+                origin: self.map().origin().clone(),
+                at,
+                now,
+            });
+        }
+        Ok(self)
+    }
+
     /// What it says.
     pub const fn map(&self) -> &ShardMap {
-        &self.0
+        self.0.map()
+    }
+
+    /// When it was signed.
+    pub const fn at(&self) -> UnixMillis {
+        self.0.at()
     }
 }
 
@@ -179,25 +249,56 @@ mod tests {
         NoteSigner::new(name, &[seed; 32]).unwrap()
     }
 
-    fn map() -> ShardMap {
-        ShardMap::new(origin(), 2, &[Shard::Whole, Shard::Part(3)]).unwrap()
+    fn map() -> DatedShardMap {
+        let map = ShardMap::new(origin(), 2, &[Shard::Whole, Shard::Part(3)]).unwrap();
+        DatedShardMap::new(map, UnixMillis::new(1_790_000_000_999).unwrap())
     }
 
     const TEXT: &str = "sluis log shards v1\nvalidator.example.be/log\n\
-        open validator.example.be/log/0\nopen validator.example.be/log/1\n\
+        time 1790000000\nopen validator.example.be/log/0\nopen validator.example.be/log/1\n\
         closed validator.example.be/log\nclosed validator.example.be/log/3\n";
 
     #[test]
     fn a_map_is_signed_and_verified() {
         assert_eq!(map().to_string(), TEXT);
-        assert_eq!(ShardMap::parse(TEXT), Ok(map()));
+        assert_eq!(DatedShardMap::parse(TEXT), Ok(map()));
         let note = map().sign(&signer(1)).unwrap();
         let note = SignedNote::parse(note.to_string().as_bytes()).unwrap();
         let keys = [signer(2).verifier(), signer(1).verifier()];
         let verified = VerifiedShardMap::verify(&note, &origin(), &keys).unwrap();
-        assert_eq!(verified.map(), &map());
+        assert_eq!(verified.map(), map().map());
+        assert_eq!(verified.at().as_millis(), 1_790_000_000_000);
         let one = ShardMap::new(origin(), 1, &[]).unwrap();
-        assert_eq!(ShardMap::parse(&one.to_string()), Ok(one));
+        let one = DatedShardMap::new(one, UnixMillis::EPOCH);
+        assert_eq!(DatedShardMap::parse(&one.to_string()), Ok(one));
+    }
+
+    #[test]
+    fn a_map_of_another_time_is_not_todays() {
+        let note = map().sign(&signer(1)).unwrap();
+        let keys = [signer(1).verifier()];
+        let verified = VerifiedShardMap::verify(&note, &origin(), &keys).unwrap();
+        let signed = verified.at().as_millis();
+        let read = |now| verified.clone().signed_now(UnixMillis::new(now).unwrap());
+        for now in [signed - MAX_MAP_AGE_MS, signed, signed + MAX_MAP_AGE_MS] {
+            assert_eq!(read(now), Ok(verified.clone()), "{now}");
+        }
+        let (early, late) = (signed - MAX_MAP_AGE_MS - 1, signed + MAX_MAP_AGE_MS + 1);
+        for now in [0, early, late] {
+            let refused = ShardNoteError::OtherTime {
+                origin: origin(),
+                at: verified.at(),
+                now: UnixMillis::new(now).unwrap(),
+            };
+            assert_eq!(read(now), Err(refused), "{now}");
+        }
+        // Another time under the signature that there was.
+        let later = note.to_string().replace("time 179", "time 180");
+        let later = SignedNote::parse(later.as_bytes()).unwrap();
+        assert!(matches!(
+            VerifiedShardMap::verify(&later, &origin(), &keys),
+            Err(ShardNoteError::Signature(_))
+        ));
     }
 
     #[test]
@@ -247,6 +348,14 @@ mod tests {
             "sluis log shards v1\n",
             "sluis log shards v1\nvalidator.example.be/log\n",
             &TEXT.replace("v1", "v2"),
+            &TEXT.replace("time 1790000000\n", ""),
+            &TEXT.replace("time 1790000000\n", "time 1790000000\ntime 1790000000\n"),
+            &TEXT.replace("time 1", "time +1"),
+            &TEXT.replace("time 1", "time 01"),
+            &TEXT.replace("time 1790000000", "time 1790000000.5"),
+            &TEXT.replace("time 1790000000", "time 253402300800"),
+            &TEXT.replace("time 1790000000", "time 18446744073709551615"),
+            &TEXT.replace("time 1790000000", "time "),
             &TEXT.replace("open validator.example.be/log/1\n", ""),
             &TEXT.replace(
                 "closed validator.example.be/log/3",
@@ -276,7 +385,7 @@ mod tests {
             &format!("{TEXT}\n"),
         ];
         for text in wrong {
-            assert!(ShardMap::parse(text).is_err(), "{text}");
+            assert!(DatedShardMap::parse(text).is_err(), "{text}");
         }
     }
 }

@@ -93,6 +93,8 @@ pub enum Finding {
     LeafPolicy,
     /// Decided under a catalogue that was not given.
     PolicyNotGiven,
+    /// Read from a server, and the signature over which logs there are was not verified.
+    LogsNotKnown,
     /// It was asked who the holder is, and no answer is recorded.
     ReidentificationNotAnswered,
     /// A holder was re-identified, and neither of those who may ask recorded the request (M-22.1).
@@ -129,6 +131,7 @@ impl Finding {
             Self::LeafMinute => "leafMinute",
             Self::LeafPolicy => "leafPolicy",
             Self::PolicyNotGiven => "policyNotGiven",
+            Self::LogsNotKnown => "logsNotKnown",
             Self::ReidentificationNotAnswered => "reidentificationNotAnswered",
             Self::ReidentificationNotRequested { .. } => "reidentificationNotRequested",
             Self::CombinedNotAnswered { .. } => "combinedNotAnswered",
@@ -149,6 +152,7 @@ impl Finding {
             | Self::NoResponseReceived
             | Self::RequestNotDecided
             | Self::PolicyNotGiven
+            | Self::LogsNotKnown
             | Self::ReidentificationNotRequested { .. }
             | Self::CombinedNotAnswered { .. } => Severity::Gap,
             Self::OtherToken { .. }
@@ -213,6 +217,9 @@ impl fmt::Display for Finding {
             Self::PolicyNotGiven => {
                 f.write_str("decided under a catalogue that is not among those given")
             }
+            Self::LogsNotKnown => f.write_str(
+                "it is not known whether all logs were read: the map of them was not verified (--key)",
+            ),
             Self::ReidentificationNotAnswered => f.write_str(
                 "it was asked who the holder is, and no log given has an answer (it may come yet)",
             ),

@@ -42,6 +42,9 @@ pub struct Report {
     pub audience: Audience,
     /// The validator's logs: one, or the shards of it.
     pub logs: Vec<TracedLog>,
+    /// When the map of them was signed, if they were read under one that was verified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub map_signed: Option<String>,
     /// Whose logs were given, beside it.
     pub parties: Vec<Party>,
     /// The calls, in the order of the log.
@@ -182,6 +185,7 @@ impl Traced {
             format: REPORT_FORMAT,
             audience,
             logs,
+            map_signed: None,
             parties: self.parties.clone(),
             calls: self.calls.iter().map(call).collect(),
             findings: self

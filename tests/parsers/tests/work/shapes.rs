@@ -268,7 +268,10 @@ fn tree(parser: &str, size: usize) -> Vec<(String, Vec<u8>)> {
             ),
             named(
                 "many logs",
-                format!("sluis log shards v1\na\n{}", "open a/0\n".repeat(size / 9)),
+                format!(
+                    "sluis log shards v1\na\ntime 1\n{}",
+                    "open a/0\n".repeat(size / 9)
+                ),
             ),
             named("a long size", format!("a\n{}\n{HASH}\n", "9".repeat(size))),
         ],
