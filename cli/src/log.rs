@@ -3,6 +3,7 @@
 mod complaint;
 mod credential;
 mod deployment;
+mod destruction;
 mod export;
 mod failure;
 mod fsck;
@@ -12,6 +13,7 @@ mod prove;
 mod receipt;
 mod reidentify;
 mod remote;
+mod retain;
 mod show;
 mod source;
 mod strays;
@@ -21,6 +23,7 @@ mod trace;
 mod tree_source;
 mod trust;
 mod verify;
+mod verify_destruction;
 mod witness;
 
 use std::io::Write;
@@ -61,6 +64,10 @@ pub(crate) enum LogCommand {
     /// Learn who a hidden holder is, institution and supervisor together and neither alone
     #[command(subcommand)]
     Reidentify(reidentify::ReidentifyCommand),
+    /// Destroy the payloads of the periods that are over, and keep what the validator signs of it
+    Retain(retain::RetainArguments),
+    /// Verify a destruction record, without any network or against its log
+    VerifyDestruction(verify_destruction::VerifyDestructionArguments),
     /// Be a witness of logs, or have a checkpoint cosigned by one
     #[command(subcommand)]
     Witness(witness::WitnessCommand),
@@ -223,6 +230,8 @@ pub(crate) fn run(command: &LogCommand, out: &mut impl Write) -> Result<(), LogF
         LogCommand::Trace(arguments) => trace::trace(arguments, out),
         LogCommand::Receipt(command) => receipt::run(command, out),
         LogCommand::Reidentify(command) => reidentify::run(command, out),
+        LogCommand::Retain(arguments) => retain::retain(arguments, out),
+        LogCommand::VerifyDestruction(arguments) => verify_destruction::verify(arguments, out),
         LogCommand::Witness(command) => witness::run(command, out),
     }
 }

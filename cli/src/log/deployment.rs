@@ -92,15 +92,21 @@ pub(crate) fn keys_for(
 ) -> Result<Vec<NoteVerifier>, LogFailure> {
     let mut found = Vec::new();
     for key in keys {
-        let rest = origin.as_str().strip_prefix(key.name().as_str());
-        let number = rest.and_then(|rest| rest.strip_prefix('/'));
-        match (rest, number.and_then(Shard::numbered)) {
-            (Some(""), _) => found.push(key.clone()),
-            (_, Some(shard)) => found.extend(keys_of(std::slice::from_ref(key), shard)?),
-            (_, None) => {}
+        match shard_of(key.name().as_str(), origin) {
+            Some(Shard::Whole) => found.push(key.clone()),
+            Some(shard) => found.extend(keys_of(std::slice::from_ref(key), shard)?),
+            None => {}
         }
     }
     Ok(found)
+}
+
+/// Which log of the deployment of that name has that origin, if it can be one of its logs.
+pub(crate) fn shard_of(deployment: &str, origin: &Origin) -> Option<Shard> {
+    match origin.as_str().strip_prefix(deployment)? {
+        "" => Some(Shard::Whole),
+        rest => Shard::numbered(rest.strip_prefix('/')?),
+    }
 }
 
 /// The folder of a log, in that of all.

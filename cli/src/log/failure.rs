@@ -11,8 +11,10 @@ use sluis_log::{
 use thiserror::Error;
 
 use super::complaint::ComplaintFailure;
+use super::destruction::DestructionFailure;
 use super::receipt::ReceiptFailure;
 use super::reidentify::ReidentifyFailure;
+use super::retain::RetainFailure;
 use super::trace::TraceFailure;
 use crate::files::FileFailure;
 use crate::keys::KeysFailure;
@@ -124,6 +126,12 @@ pub(crate) enum LogFailure {
     /// A step of a re-identification that is not taken.
     #[error(transparent)]
     Reidentify(#[from] ReidentifyFailure),
+    /// An order to destroy that was not obeyed, or not wholly.
+    #[error(transparent)]
+    Retain(#[from] RetainFailure),
+    /// A record of a destruction that shows nothing.
+    #[error(transparent)]
+    DestructionRecord(#[from] DestructionFailure),
     /// The map of a deployment's logs is none, or not the deployment's.
     #[error("{0}")]
     Map(#[from] ShardNoteError),
@@ -193,8 +201,8 @@ pub(crate) enum LogFailure {
     /// The URL cannot be used.
     #[error("--url {url}: {problem}")]
     Url { url: String, problem: &'static str },
-    /// The token file holds no token.
-    #[error("{}: expected one line with the auditor token", .0.display())]
+    /// The file holds no credential.
+    #[error("{}: expected one line with the token", .0.display())]
     Token(PathBuf),
     /// Nothing to read the log with.
     #[error("--url wants --auditor-token-file, or --auditor-key-file with --auditor and --log")]
@@ -292,6 +300,8 @@ impl LogFailure {
             Self::Trace(failure) => failure.exit_code(),
             Self::Reidentify(failure) => failure.exit_code(),
             Self::Receipt(failure) => failure.exit_code(),
+            Self::Retain(failure) => failure.exit_code(),
+            Self::DestructionRecord(failure) => failure.exit_code(),
             Self::Refused { .. } | Self::WitnessRefused { .. } => 5,
             Self::Unreachable { .. } => 6,
         }

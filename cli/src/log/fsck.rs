@@ -20,6 +20,7 @@ use thiserror::Error;
 use self::chain::{Chain, Records};
 use super::FsckArguments;
 use super::deployment;
+use super::destruction::signed;
 use super::failure::LogFailure;
 use super::progress::Progress;
 use super::remote::RemoteLog;
@@ -358,14 +359,7 @@ fn destruction(path: &Path, keys: &[NoteVerifier]) -> Result<VerifiedDestruction
     };
     let bytes = read_file(path, MAX_NOTE_BYTES)?.ok_or_else(missing)?;
     let note = SignedNote::parse(&bytes).map_err(|error| failed(error.into()))?;
-    let mut refused = LogFailure::NoKey;
-    for key in keys {
-        match VerifiedDestruction::verify(&note, key) {
-            Ok(verified) => return Ok(verified),
-            Err(error) => refused = failed(error),
-        }
-    }
-    Err(refused)
+    signed(&note, keys).map_err(failed)
 }
 
 impl ReadLog {

@@ -11,7 +11,7 @@ use sluis_log::{
 use super::failure::LogFailure;
 use super::remote::RemoteLog;
 use super::tree_source::TreeSource;
-use super::trust;
+use super::trust::{self, Trusted};
 use super::{ProveArguments, TreeFrom};
 
 pub(crate) fn prove(arguments: &ProveArguments, out: &mut impl Write) -> Result<(), LogFailure> {
@@ -22,17 +22,7 @@ pub(crate) fn prove(arguments: &ProveArguments, out: &mut impl Write) -> Result<
     let quorum = arguments.witnesses.quorum()?;
     let trusted = trust::checkpoint(&source.checkpoint()?, &origin, &keys, &quorum)?;
     let (index, size) = (arguments.index, trusted.checkpoint.head().size);
-    let wanted = inclusion_tiles(index, size).map_err(LogFailure::Proof)?;
-    let tiles = source.tiles(&wanted, size)?;
-    let proof = inclusion_proof(index, size, &|id| tiles.get(id)).map_err(LogFailure::Proof)?;
-    let entry = entry(&source, index, size)?;
-    let leaf = LeafHash::of(&entry);
-    let bundle = ProofBundle {
-        extra: Some(entry),
-        index,
-        proof,
-        checkpoint: trusted.checkpoint.note().clone(),
-    };
+    let (bundle, leaf) = bundle(&source, &trusted, index)?;
     // What a folder or a server gave is believed only now.
     bundle.verify(leaf, &origin, &keys, &quorum)?;
     let Some(path) = &arguments.out else {
@@ -46,6 +36,27 @@ pub(crate) fn prove(arguments: &ProveArguments, out: &mut impl Write) -> Result<
     write!(file, "{bundle}").map_err(failed)?;
     file.sync_all().map_err(failed)?;
     writeln!(out, "{}: entry {index} of {size}", path.display()).map_err(LogFailure::Output)
+}
+
+/// The entry at that index and its proof, as they were read: nothing is verified.
+pub(crate) fn bundle(
+    source: &TreeSource<'_>,
+    trusted: &Trusted,
+    index: u64,
+) -> Result<(ProofBundle, LeafHash), LogFailure> {
+    let size = trusted.checkpoint.head().size;
+    let wanted = inclusion_tiles(index, size).map_err(LogFailure::Proof)?;
+    let tiles = source.tiles(&wanted, size)?;
+    let proof = inclusion_proof(index, size, &|id| tiles.get(id)).map_err(LogFailure::Proof)?;
+    let entry = entry(source, index, size)?;
+    let leaf = LeafHash::of(&entry);
+    let bundle = ProofBundle {
+        extra: Some(entry),
+        index,
+        proof,
+        checkpoint: trusted.checkpoint.note().clone(),
+    };
+    Ok((bundle, leaf))
 }
 
 fn entry(source: &TreeSource<'_>, index: u64, size: u64) -> Result<Vec<u8>, LogFailure> {

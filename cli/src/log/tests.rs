@@ -1,6 +1,7 @@
 //! The commands against a log served by a thread, and against files that are not what they should be.
 
 mod complaint;
+mod destruction;
 mod erased;
 mod matrix;
 mod proofs;

@@ -17,6 +17,8 @@
 //! deployment's origin. Its first line has spaces, which no origin has: it is never
 //! taken for a checkpoint, nor for a map of shards. One record has one spelling.
 
+mod logged;
+
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -31,6 +33,8 @@ use crate::payload_key::PayloadKeyId;
 use crate::retention::RetentionPeriod;
 use crate::shard::MAX_SHARDS;
 use crate::time::UnixMillis;
+
+pub use logged::{LoggedDestruction, LoggedDestructionError};
 
 const FIRST_LINE: &str = "sluis log destruction v1";
 const LABELS: [&str; 5] = ["deployment", "period", "key", "destroyed", "entry"];

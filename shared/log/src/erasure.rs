@@ -240,7 +240,7 @@ struct AnnouncedLog {
 
 /// The period, and what each log had of it. The payload is the gate's own: the entry
 /// commits to it.
-fn announced(payload: &str) -> Option<(RetentionPeriod, Vec<DestroyedPayloads>)> {
+pub(crate) fn announced(payload: &str) -> Option<(RetentionPeriod, Vec<DestroyedPayloads>)> {
     let Announced { period, logs } = serde_json::from_str::<Announcement>(payload).ok()?.data;
     if logs.len() > MAX_DESTRUCTION_LOGS {
         return None;

@@ -63,8 +63,8 @@ pub use auditor::{
 pub use chain::{ChainHash, ChainHead, MAX_ORIGIN_BYTES, Origin, OriginError, link};
 pub use commitment::{Commitment, CommitmentRandom};
 pub use destruction::{
-    DestroyedPayloads, DestructionError, DestructionRecord, LoggedAt, MAX_DESTRUCTION_LOGS,
-    PayloadRange, VerifiedDestruction,
+    DestroyedPayloads, DestructionError, DestructionRecord, LoggedAt, LoggedDestruction,
+    LoggedDestructionError, MAX_DESTRUCTION_LOGS, PayloadRange, VerifiedDestruction,
 };
 pub use edge_node::{EdgeNode, EdgeNodeError, MAX_EDGE_NODE_BYTES};
 pub use entry::{
