@@ -576,7 +576,7 @@ fn a_record_of_several_logs_is_held_against_the_one_it_names() {
     let told = told(&of, (3, 2, 4));
     write(&folder.0.join("log/1"), &of, &entries(&of, &told));
     let map = ShardMap::new(origin(), 2, &[]).unwrap();
-    folder.write("log/shards", &map.sign(&signer(1)).unwrap().to_string());
+    folder.write("log/shards", &super::served::signed_at(&map, at(AT)));
     let place = |record: &DestructionRecord| folder.write("record", &note(record, &signer(1)));
     place(&record(&of, "2026-01-01", AT, (3, 2, 4)));
     let said = against_log(&folder).unwrap();
