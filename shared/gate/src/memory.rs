@@ -449,7 +449,12 @@ pub enum PayloadKeyFault {
     DestroyLost,
     /// By its own date no period is over.
     EarlyDate,
+    /// Another order destroys the key first, under [`FASTER_RECORD`].
+    Raced,
 }
+
+/// What a faster order leaves as its record.
+pub const FASTER_RECORD: &str = "the record of a faster order";
 
 /// What the place is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -483,7 +488,8 @@ impl MemoryPayloadKeys {
                 | PayloadKeyFault::ListDown
                 | PayloadKeyFault::DestroyDown
                 | PayloadKeyFault::DestroyLost
-                | PayloadKeyFault::EarlyDate,
+                | PayloadKeyFault::EarlyDate
+                | PayloadKeyFault::Raced,
                 _,
             ) => Ok(work()),
         }
@@ -534,6 +540,8 @@ impl PayloadKeys for MemoryPayloadKeys {
         record: &str,
     ) -> Result<PeriodKey, LogError> {
         let early = self.fault.get() == PayloadKeyFault::EarlyDate;
+        let raced = self.fault.get() == PayloadKeyFault::Raced;
+        let record = if raced { FASTER_RECORD } else { record };
         let known = self.answer(KeyQuestion::Destroy, || {
             let mut keys = self.keys.borrow_mut();
             let key = keys.get_mut(&(origin.as_str().to_owned(), period))?;

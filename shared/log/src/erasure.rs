@@ -53,10 +53,9 @@ impl DestroyedPeriods {
     }
 
     /// What was counted in a log, by the periods' days.
-    fn of(&self, log: &Origin, stream: Stream) -> Vec<Counted> {
+    fn of(&self, log: &Origin) -> Vec<Counted> {
         let periods = self.0.iter();
         periods
-            .filter(|(period, _)| period.stream() == stream)
             .filter_map(|(period, logs)| {
                 let range = *logs.get(log.as_str())?;
                 Some(Counted {
@@ -159,16 +158,13 @@ impl Erasures {
     /// say so: all logs of the deployment, or the records.
     pub fn finish(&self, destroyed: &DestroyedPeriods) -> Result<(), FsckError> {
         let mut first: Option<FsckError> = None;
-        for stream in [Stream::Accesses, Stream::Refusals] {
-            let mut counted = destroyed.of(&self.log, stream);
-            let months = self.missing.iter().filter(|((of, _), _)| *of == stream);
-            for ((_, month), missing) in months {
-                let Err(found) = missing.taken_from(&mut counted, stream, *month) else {
-                    continue;
-                };
-                if first.is_none_or(|first| found.index < first.index) {
-                    first = Some(found);
-                }
+        let mut counted = destroyed.of(&self.log);
+        for ((stream, month), missing) in &self.missing {
+            let Err(found) = missing.taken_from(&mut counted, *stream, *month) else {
+                continue;
+            };
+            if first.is_none_or(|first| found.index < first.index) {
+                first = Some(found);
             }
         }
         first.map_or(Ok(()), Err)

@@ -1,9 +1,9 @@
 //! The log as a store or a server returns it.
 
 use sluis_log::{
-    ChainHead, ChainVerifier, ENTRY_BYTES, Entry, EntryId, EntryPage, ExportHeader, IdCheck,
-    KnownKey, MemoryLog, Origin, PayloadKey, PendingEntry, Receipt, RetentionPeriod, Row,
-    SealedEntry, StoredEntry, WrappedKey, WrappingKey,
+    ChainHead, ChainVerifier, DestroyedPeriods, ENTRY_BYTES, Entry, EntryId, EntryPage, Erasures,
+    ExportHeader, IdCheck, KnownKey, MemoryLog, Origin, PayloadKey, PendingEntry, Receipt,
+    RetentionPeriod, Row, SealedEntry, StoredEntry, UnixMillis, WrappedKey, WrappingKey,
 };
 
 use crate::Parser;
@@ -136,11 +136,20 @@ fn log_page(input: &[u8]) {
         return;
     };
     let mut verifier = ChainVerifier::new(&page.origin, IdCheck::All);
+    // Far on, so that much is over.
+    let Ok(now) = UnixMillis::new(4_000_000_000_000) else {
+        return;
+    };
+    let mut erasures = Erasures::new(page.origin.clone(), now);
+    let mut destroyed = DestroyedPeriods::default();
     let mut holds = true;
     for stored in &page.items {
         look_at(stored);
         holds = holds && verifier.next(stored).is_ok();
+        // Whatever the chain says, as if it held.
+        let _ = erasures.next(stored, &mut destroyed);
     }
+    let _ = erasures.finish(&destroyed);
     if holds {
         let _ = verifier.finish(page.size);
     }

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 
 use pollster::block_on;
 use serde_json::{Value, json};
-use sluis_gate::memory::{EraseFault, LogFault, MemoryRequest, MemoryResponse, PayloadKeyFault};
+use sluis_gate::memory::{
+    EraseFault, FASTER_RECORD, LogFault, MemoryRequest, MemoryResponse, PayloadKeyFault,
+};
 use sluis_gate::{
     AuditLog as _, CheckpointKey, MAX_ENDED_PERIODS, MAX_ERASED_PAYLOADS, PayloadKeys as _,
     Platform as _, Reply,
@@ -278,6 +280,21 @@ fn a_fault_at_any_step_is_finished_by_the_next_order() {
 }
 
 #[test]
+fn of_two_orders_at_once_the_first_ones_record_counts() {
+    let bench = Bench::new();
+    calls(&bench);
+    bench.platform.advance_ms(3 * YEAR_MS);
+    keys(&bench, PayloadKeyFault::Raced, true);
+    let reply = order(&bench);
+    let answer: Value = serde_json::from_str(&body_of(&reply)).unwrap();
+    assert_eq!(answer["records"], json!([FASTER_RECORD]));
+    assert_eq!(answer["erased"], json!(1));
+    keys(&bench, PayloadKeyFault::Raced, false);
+    let again: Value = serde_json::from_str(&body_of(&order(&bench))).unwrap();
+    assert_eq!(again["records"], answer["records"]);
+}
+
+#[test]
 fn whatever_the_day_what_is_due_goes_and_nothing_else() {
     let bench = Bench::new();
     let refusals = |entries: &[SealedEntry]| {
@@ -460,16 +477,22 @@ fn a_clock_put_back_opens_nothing_and_destroys_nothing() {
     let bench = Bench::new();
     calls(&bench);
     bench.platform.advance_ms(3 * YEAR_MS);
-    let (_, records) = obeyed(&bench);
+    // The key is gone, and the payload is still there.
+    erasing(&bench, EraseFault::Erase, true);
+    assert_eq!(order(&bench).status, 503);
+    erasing(&bench, EraseFault::Erase, false);
     bench.platform.turn_back_ms(3 * YEAR_MS);
-    let (answer, same) = obeyed(&bench);
+    let before = bench.platform.entries();
+    let (answer, records) = obeyed(&bench);
+    assert_eq!(records.len(), 1);
     assert_eq!(
         (&answer["erased"], &answer["more"]),
         (&json!(0), &json!(false))
     );
-    assert_eq!(same, records);
+    assert_eq!(bench.platform.entries(), before);
     let stored = bench.stored();
-    assert!(stored[0].payload().is_some() && stored[2].payload().is_none());
+    assert!(before[2].payload.is_some() && stored[2].payload().is_none());
+    assert!(stored[0].payload().is_some());
     // A refusal of that month cannot be recorded any more, so it is no answer either.
     let wrong = bench.mint(json!({"purposes": ["simBenefitAdvice"]}));
     assert_eq!(bench.serve(bench.request(&wrong)).status, 503);
