@@ -8,7 +8,7 @@
 //   closure; a future of wasm-bindgen costs two that WebAssembly allocates and
 //   frees, a microtask more, and some 10 µs.
 
-import { createHmac, createPrivateKey, sign as signEd25519 } from "node:crypto";
+import { createPrivateKey, hkdfSync, sign as signEd25519 } from "node:crypto";
 
 /** Exports of the module: `complete(operation, value)`, where `undefined` is failure, and `run()`. */
 let complete;
@@ -123,10 +123,10 @@ export function sign(key, data, signature) {
   }
 }
 
-/** HMAC-SHA256 into `code`, a view on the module's memory; whether that succeeded. */
-export function hmac_sha256(key, message, code) {
+/** HKDF-SHA256 into `output`, a view on the module's memory; whether that succeeded. */
+export function hkdf_sha256(salt, keyingMaterial, info, output) {
   try {
-    code.set(createHmac("sha256", key).update(message).digest());
+    output.set(new Uint8Array(hkdfSync("sha256", keyingMaterial, salt, info, output.length)));
     return true;
   } catch {
     return false;

@@ -6,8 +6,8 @@ use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
 use sluis_log::{
-    BackendResult, EdgeNode, HmacSha256, MappedLog, OutcomeCode, PendingEntry, ReceiptField,
-    RetentionTerms, Shard, StoredEntry, hmac_sha256,
+    BackendResult, EdgeNode, HkdfSha256, MappedLog, OutcomeCode, PendingEntry, ReceiptField,
+    RetentionTerms, Shard, StoredEntry, hkdf_sha256,
 };
 use sluis_minimise::AllowList;
 use sluis_policy::{Allowance, Catalogue, HolderIdentity, VerificationSystemKind as Kind};
@@ -48,7 +48,7 @@ pub struct Gate {
     pub(crate) field_lists: FieldLists,
     pub(crate) secrets: Secrets,
     /// What calculates the commitments of records.
-    pub(crate) hmac: HmacSha256,
+    pub(crate) hkdf: HkdfSha256,
     pub(crate) keys: KeyRing,
     pub(crate) status_lists: Rc<StatusLists>,
     pub(crate) references: KnownReferences,
@@ -84,15 +84,15 @@ impl Gate {
         catalogue: Catalogue,
         secrets: Secrets,
     ) -> Result<Rc<Self>, ConfigError> {
-        Self::with_hmac(config, catalogue, secrets, hmac_sha256)
+        Self::with_hkdf(config, catalogue, secrets, hkdf_sha256)
     }
 
-    /// The same with the platform's own HMAC-SHA256, where that is faster.
-    pub fn with_hmac(
+    /// The same with the platform's own HKDF-SHA256, where that is faster.
+    pub fn with_hkdf(
         config: Config,
         catalogue: Catalogue,
         secrets: Secrets,
-        hmac: HmacSha256,
+        hkdf: HkdfSha256,
     ) -> Result<Rc<Self>, ConfigError> {
         config.check_against(&catalogue)?;
         let field_lists = FieldLists::new(&config.routes, &catalogue)?;
@@ -122,7 +122,7 @@ impl Gate {
             config,
             catalogue,
             secrets,
-            hmac,
+            hkdf,
         }))
     }
 

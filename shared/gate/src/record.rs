@@ -386,7 +386,7 @@ fn seal_event(
         at: millis(now_ms)?,
         policy: PolicyDigest(gate.catalogue.digest()),
     };
-    seal_with(&envelope, event, random, key, gate.hmac).map_err(|_| Fault::Record)
+    seal_with(&envelope, event, random, key, gate.hkdf).map_err(|_| Fault::Record)
 }
 
 fn millis(ms: u64) -> Result<UnixMillis, Fault> {

@@ -4,11 +4,13 @@ use std::fmt;
 
 use subtle::ConstantTimeEq;
 
-use crate::hash::{HASH_BYTES, HmacSha256, hmac_sha256};
-use crate::id::EntryId;
+use crate::hash::{HASH_BYTES, HkdfSha256, hkdf_sha256};
+use crate::id::{ENTRY_ID_BYTES, EntryId};
 
-/// Separates this use of HMAC from any other.
-const COMMITMENT_DOMAIN: &[u8] = b"sluis log commitment v1\0";
+/// Separates this use of HKDF from any other.
+const COMMITMENT_DOMAIN: &[u8; 24] = b"sluis log commitment v1\0";
+/// Length of the domain and the id behind it.
+const INFO_BYTES: usize = COMMITMENT_DOMAIN.len() + ENTRY_ID_BYTES;
 
 /// Thirty-two fresh random bytes for one commitment.
 ///
@@ -35,7 +37,9 @@ impl fmt::Debug for CommitmentRandom {
     }
 }
 
-/// `HMAC-SHA256(random, "sluis log commitment v1" 0x00 || id || payload)`.
+/// `HKDF-SHA256(salt = random, IKM = payload, info = "sluis log commitment v1" 0x00 || id)`,
+/// thirty-two bytes of it (RFC 5869): an HMAC of the payload under the random, and of the
+/// id under that.
 ///
 /// It covers the identifier, so that the payload of one entry cannot be shown
 /// under another's, and the payload in clear, so that encrypting the stored
@@ -46,7 +50,7 @@ pub struct Commitment([u8; HASH_BYTES]);
 impl Commitment {
     /// Commits to a payload.
     pub fn to(payload: &str, id: EntryId, random: &CommitmentRandom) -> Self {
-        Self::calculated(payload, id, random, hmac_sha256)
+        Self::calculated(payload, id, random, hkdf_sha256)
     }
 
     /// The same by another implementation.
@@ -54,10 +58,14 @@ impl Commitment {
         payload: &str,
         id: EntryId,
         random: &CommitmentRandom,
-        hmac: HmacSha256,
+        hkdf: HkdfSha256,
     ) -> Self {
-        let message = [COMMITMENT_DOMAIN, id.as_bytes(), payload.as_bytes()].concat();
-        Self(hmac(&random.0, &message))
+        let mut info = [0; INFO_BYTES];
+        let parts = COMMITMENT_DOMAIN.iter().chain(id.as_bytes());
+        info.iter_mut()
+            .zip(parts)
+            .for_each(|(to, from)| *to = *from);
+        Self(hkdf(&random.0, payload.as_bytes(), &info))
     }
 
     /// Whether `payload` and `random` are what was committed to.

@@ -19,9 +19,10 @@ pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; HASH_BYTES] {
     hasher.finalize().into()
 }
 
-/// What calculates HMAC-SHA256: [`hmac_sha256`], or a platform's own, which must
+/// What calculates HKDF-SHA256: [`hkdf_sha256`], or a platform's own, which must
 /// give the same.
-pub type HmacSha256 = fn(key: &[u8; HASH_BYTES], message: &[u8]) -> [u8; HASH_BYTES];
+pub type HkdfSha256 =
+    fn(salt: &[u8; HASH_BYTES], keying_material: &[u8], info: &[u8]) -> [u8; HASH_BYTES];
 
 /// A key of HMAC-SHA256, its two first blocks hashed already: a key that is used
 /// often is made once. Its memory is wiped when it is dropped.
@@ -52,6 +53,16 @@ impl HmacKey {
 /// HMAC-SHA256 (RFC 2104) of one message.
 pub fn hmac_sha256(key: &[u8; HASH_BYTES], message: &[u8]) -> [u8; HASH_BYTES] {
     HmacKey::new(key).mac(&[message])
+}
+
+/// The first thirty-two bytes of HKDF-SHA256 (RFC 5869 §2): one round of its expansion.
+pub fn hkdf_sha256(
+    salt: &[u8; HASH_BYTES],
+    keying_material: &[u8],
+    info: &[u8],
+) -> [u8; HASH_BYTES] {
+    let extracted = hmac_sha256(salt, keying_material);
+    HmacKey::new(&extracted).mac(&[info, &[1]])
 }
 
 /// base64url without padding (RFC 4648 §5).
@@ -99,9 +110,10 @@ pub(crate) const fn hex_digits(byte: u8) -> [u8; 2] {
 
 /// Lower-case hexadecimal, as `sha256sum` prints it.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    let digits = bytes.iter().flat_map(|byte| hex_digits(*byte));
     let mut text = Vec::with_capacity(bytes.len() * 2);
-    text.extend(digits);
+    for byte in bytes {
+        text.extend_from_slice(&hex_digits(*byte));
+    }
     // INVARIANT: digits are ASCII.
     String::from_utf8(text).unwrap_or_default()
 }
@@ -119,6 +131,19 @@ mod tests {
         assert_eq!(
             hex(&HmacKey::new(&key).mac(&[b"Hi ", b"There"])),
             "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"
+        );
+    }
+
+    /// RFC 5869 §A.1, whose salt of thirteen bytes is ours padded with zeros (RFC 2104 §2),
+    /// and whose forty-two bytes begin with ours.
+    #[test]
+    fn hkdf_agrees_with_rfc_5869() {
+        let mut salt = [0; 32];
+        (0..13).for_each(|at| salt[usize::from(at)] = at);
+        let info: Vec<u8> = (0xf0..=0xf9).collect();
+        assert_eq!(
+            hex(&hkdf_sha256(&salt, &[0x0b; 22], &info)),
+            "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf"
         );
     }
 

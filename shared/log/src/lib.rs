@@ -78,7 +78,7 @@ pub use event::{
     RefusalAggregate, TokenFacts, Trace, TraceId, Verdict,
 };
 pub use export::ExportHeader;
-pub use hash::{HASH_BYTES, HmacSha256, decimal, hmac_sha256};
+pub use hash::{HASH_BYTES, HkdfSha256, decimal, hkdf_sha256, hmac_sha256};
 pub use id::{ENTRY_ID_BYTES, EntryId, EntryIdError};
 pub use memory::{AppendError, MemoryLog};
 pub use note::{

@@ -7,7 +7,7 @@
 //! The commitment in the entry is over the random and the payload in clear, so no
 //! entry and no proof changes when the key goes.
 //!
-//! The nonce is the front of that commitment: an HMAC under a fresh random over the
+//! The nonce is the front of that commitment, which is made under a fresh random over the
 //! id and the payload. It stands in the entry already, and it is another one for
 //! every other content, so that nothing depends on an id being used once.
 

@@ -9,7 +9,7 @@ use crate::chain::{ChainHash, ChainHead, link};
 use crate::commitment::{Commitment, CommitmentRandom};
 use crate::entry::{ENTRY_BYTES, Entry, EntryError, LeafHash, PolicyDigest, Stream};
 use crate::event::Event;
-use crate::hash::{HASH_BYTES, HmacSha256, base64url, from_base64url, hmac_sha256};
+use crate::hash::{HASH_BYTES, HkdfSha256, base64url, from_base64url, hkdf_sha256};
 use crate::id::EntryId;
 use crate::payload::{PayloadError, write};
 use crate::payload_key::{MAX_SEALED_BYTES, MIN_SEALED_BYTES, PayloadKey};
@@ -50,7 +50,7 @@ pub fn seal(
     random: CommitmentRandom,
     key: &PayloadKey,
 ) -> Result<PendingEntry, PayloadError> {
-    seal_with(envelope, event, random, key, hmac_sha256)
+    seal_with(envelope, event, random, key, hkdf_sha256)
 }
 
 /// [`seal`] where something else calculates the commitment.
@@ -59,7 +59,7 @@ pub fn seal_with(
     event: &Event<'_>,
     random: CommitmentRandom,
     key: &PayloadKey,
-    hmac: HmacSha256,
+    hkdf: HkdfSha256,
 ) -> Result<PendingEntry, PayloadError> {
     let Envelope {
         source,
@@ -73,7 +73,7 @@ pub fn seal_with(
         return Err(PayloadError::Period(period));
     }
     let payload = write(source, id, at, policy, event)?;
-    let commitment = Commitment::calculated(&payload, id, &random, hmac);
+    let commitment = Commitment::calculated(&payload, id, &random, hkdf);
     let sealed = key.seal(id, &commitment, &random, &payload);
     let entry = Entry {
         outcome,

@@ -42,11 +42,11 @@ fn the_format_is_what_the_documentation_says() {
     let pending = sealed(0, [1; 16], [2; 32], AT);
     assert_eq!(
         hex(&pending.entry_bytes()),
-        "01010101c17418cacacacacacacacacacacacacacacacacacacacacacacacacacacacacacacaca386d4d99a698a9fe913ee07615f0a1233e050a21cf233929e19677485bd2d452"
+        "01010101c17418cacacacacacacacacacacacacacacacacacacacacacacacacacacacacacacacabafee81883a33e0f725e1587c4b4e8b579db727928ea158a7388b51b31d6e0ab"
     );
     assert_eq!(
         hex(&pending.leaf_hash().0),
-        "4814bc1a6fb2ada974e5609c38ca2c9790cd39d853248e742f7d4a36174b657f"
+        "297f39e601ade795080dae057f2cd6c285277e2b1d3df6697842968a0739d29c"
     );
     let genesis = ChainHead::genesis(&origin());
     assert_eq!(
@@ -55,7 +55,7 @@ fn the_format_is_what_the_documentation_says() {
     );
     assert_eq!(
         hex(&genesis.followed_by(pending.leaf_hash()).hash.0),
-        "fc3ee1e804196850128eb1bd85f14010399a6487e59a4e534e7a786c3d6f7fdd"
+        "7c3194aacf3e2e9cb9c370ed043363e6cad0a5d77344752aa6ec5bd189f2c802"
     );
 }
 

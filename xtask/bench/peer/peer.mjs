@@ -184,12 +184,13 @@ async function record(env, { references, payloads }, token, claims, mandate, tra
     },
   });
   const bytes = Uint8Array.fromHex(id.replaceAll("-", ""));
-  const message = concat(COMMITMENT, bytes, encoder.encode(payload));
-  const key = await crypto.subtle.importKey("raw", random, HMAC, false, ["sign"]);
-  const commitment = await crypto.subtle.sign("HMAC", key, message);
+  const text = encoder.encode(payload);
+  const key = await crypto.subtle.importKey("raw", text, "HKDF", false, ["deriveBits"]);
+  const hkdf = { name: "HKDF", hash: "SHA-256", salt: random, info: concat(COMMITMENT, bytes) };
+  const commitment = await crypto.subtle.deriveBits(hkdf, key, 256);
   const iv = new Uint8Array(commitment, 0, 12);
   const cipher = { name: "AES-GCM", iv, additionalData: concat(PAYLOAD, bytes) };
-  const clear = concat(random, encoder.encode(payload));
+  const clear = concat(random, text);
   const sealed = new Uint8Array(await crypto.subtle.encrypt(cipher, payloads, clear));
   const entry = new Uint8Array(71);
   entry.set([1, 1, 1]);

@@ -8,7 +8,7 @@ use sluis_log::ShardMap;
 use sluis_policy::{Catalogue, CatalogueError};
 use worker::Env;
 
-use super::hmac::hmac_sha256;
+use super::hkdf::hkdf_sha256;
 use super::replay::DurableReplay;
 use super::shared::KvStore;
 use crate::embedded::{CATALOGUE, CONFIG};
@@ -71,11 +71,11 @@ fn start(env: &Env) -> Result<Rc<Gate>, StartError> {
         auditor_key: secret(env, "SLUIS_AUDITOR_KEY")?,
         operator_token: secret(env, "SLUIS_OPERATOR_TOKEN").ok(),
     })?;
-    Ok(Gate::with_hmac(
+    Ok(Gate::with_hkdf(
         config,
         Catalogue::from_embedded(CATALOGUE)?,
         secrets,
-        hmac_sha256,
+        hkdf_sha256,
     )?)
 }
 

@@ -41,8 +41,13 @@ extern "C" {
     /// Signs with it, at once; whether that succeeded.
     pub(crate) fn sign(key: &JsValue, data: &[u8], signature: &mut [u8]) -> bool;
 
-    /// HMAC-SHA256, at once; whether that succeeded.
-    pub(crate) fn hmac_sha256(key: &[u8], message: &[u8], code: &mut [u8]) -> bool;
+    /// HKDF-SHA256, at once; whether that succeeded.
+    pub(crate) fn hkdf_sha256(
+        salt: &[u8],
+        keying_material: &[u8],
+        info: &[u8],
+        output: &mut [u8],
+    ) -> bool;
 
     /// Calls `append` of the log's object; ends with what it returns or [`TIMED_OUT`].
     pub(crate) fn append(

@@ -8,7 +8,7 @@
 //! and answers cross over in fewer and cheaper calls than it makes, each for a
 //! measured reason stated there.
 
-pub(crate) mod hmac;
+pub(crate) mod hkdf;
 pub(crate) mod instance;
 pub(crate) mod js;
 pub(crate) mod platform;
