@@ -26,6 +26,9 @@ use crate::secrets::Secrets;
 /// The JWS header's `typ`.
 pub const TYP: &str = "sluis-assertion+jwt";
 
+/// Room for an assertion, so that it is not moved while it grows.
+const USUAL_BYTES: usize = 2048;
+
 #[derive(Serialize)]
 struct Header<'a> {
     alg: &'a str,
@@ -142,29 +145,46 @@ pub(crate) fn sign<P: Platform>(
         failed_in_shadow,
     };
     let key = &gate.secrets.assertion_key;
-    let header = Header {
-        alg: key.algorithm().as_str(),
-        typ: TYP,
-        kid: key.key_id().as_str(),
-    };
-    let mut token = part(&header)?;
+    let mut token = String::with_capacity(USUAL_BYTES);
+    token.push_str(header(gate)?);
     token.push('.');
-    token.push_str(&part(&claims)?);
+    push_part(&mut token, &claims)?;
     let signature = platform.sign(key, token.as_bytes());
     let signature = signature.map_err(|_| Fault::Assertion)?;
     token.push('.');
-    token.push_str(&BASE64URL.encode(signature));
+    BASE64URL.encode_string(signature, &mut token);
     Ok(token)
 }
 
 /// A part of the JWS: JSON in base64url (RFC 7515 §7.1).
-fn part(value: &impl Serialize) -> Result<String, Fault> {
-    let json = serde_json::to_vec(value).map_err(|_| Fault::Assertion)?;
-    Ok(BASE64URL.encode(json))
+fn push_part(token: &mut String, value: &impl Serialize) -> Result<(), Fault> {
+    let mut json = Vec::with_capacity(USUAL_BYTES);
+    serde_json::to_writer(&mut json, value).map_err(|_| Fault::Assertion)?;
+    BASE64URL.encode_string(json, token);
+    Ok(())
 }
 
 fn base64url(bytes: &[u8]) -> String {
     BASE64URL.encode(bytes)
+}
+
+/// The header, which is that of every assertion of a gate.
+fn header(gate: &Gate) -> Result<&str, Fault> {
+    let known = &gate.assertion_header;
+    if let Some(header) = known.get() {
+        return Ok(header);
+    }
+    let key = &gate.secrets.assertion_key;
+    let mut header = String::new();
+    push_part(
+        &mut header,
+        &Header {
+            alg: key.algorithm().as_str(),
+            typ: TYP,
+            kid: key.key_id().as_str(),
+        },
+    )?;
+    Ok(known.get_or_init(|| header))
 }
 
 /// The public JWK set of the assertion key.

@@ -62,6 +62,8 @@ pub struct Gate {
     /// Where this instance runs, once that is known.
     edge_node: OnceCell<EdgeNode>,
     assertion_keys: String,
+    /// The header of every assertion, once one was made.
+    pub(crate) assertion_header: OnceCell<String>,
 }
 
 /// An allowed and recorded request.
@@ -118,6 +120,7 @@ impl Gate {
             log_watch: LogWatch::default(),
             edge_node: OnceCell::new(),
             assertion_keys: assertion::key_set(&secrets),
+            assertion_header: OnceCell::new(),
             field_lists,
             config,
             catalogue,

@@ -81,7 +81,7 @@ impl<'a> Context<'a> {
         let key = &self.gate.secrets.log_key;
         let mandate = token.mandate();
         let decision = &judged.decision;
-        let mut checks: Vec<Check<'_>> = decision
+        let mut checks: Vec<Check> = decision
             .rules()
             .iter()
             .map(|rule| Check {

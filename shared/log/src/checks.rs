@@ -6,20 +6,67 @@
 //! ```
 //!
 //! Some thirty checks stand in every decision's record, which is hashed and
-//! stored for ten years; an object for each would be most of the record.
+//! stored for ten years; an object for each would be most of the record. One list
+//! follows another that is the same, so the text of the last one is kept.
 
-use serde::ser::{SerializeMap, SerializeSeq};
+use std::cell::RefCell;
+
+use serde::ser::{Error as _, SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::event::{Check, CheckOutcome};
 
 /// The checks of one record.
-pub(crate) struct Checks<'a>(pub(crate) &'a [Check<'a>]);
+pub(crate) struct Checks<'a>(pub(crate) &'a [Check]);
+
+thread_local! {
+    static LAST: RefCell<Option<Written>> = const { RefCell::new(None) };
+}
+
+/// A list and its text.
+struct Written {
+    checks: Vec<Check>,
+    text: Box<RawValue>,
+}
+
+impl Written {
+    fn is_of(&self, checks: &[Check]) -> bool {
+        // By address: the names are constants of the program, and where a constant has
+        // two addresses the list is written once more.
+        self.checks.len() == checks.len()
+            && self.checks.iter().zip(checks).all(|(one, other)| {
+                one.outcome == other.outcome
+                    && std::ptr::eq(one.id, other.id)
+                    && std::ptr::eq(one.requirement, other.requirement)
+                    && std::ptr::eq(one.by, other.by)
+            })
+    }
+}
+
+impl Serialize for Checks<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        LAST.with_borrow_mut(|last| {
+            let known = last.take().filter(|written| written.is_of(self.0));
+            let written = match known {
+                Some(written) => written,
+                None => Written {
+                    checks: self.0.to_vec(),
+                    text: to_raw_value(&ByParty(self.0)).map_err(S::Error::custom)?,
+                },
+            };
+            last.insert(written).text.serialize(serializer)
+        })
+    }
+}
+
+/// The list itself.
+struct ByParty<'a>(&'a [Check]);
 
 /// Those of one party.
 struct MadeBy<'a> {
     by: &'a str,
-    checks: &'a [Check<'a>],
+    checks: &'a [Check],
 }
 
 /// Those of one party with one outcome.
@@ -28,16 +75,13 @@ struct With<'a> {
     outcome: CheckOutcome,
 }
 
-/// `M-12.5 mandateWindow`
-struct Named<'a>(&'a Check<'a>);
-
 const OUTCOMES: [(CheckOutcome, &str); 3] = [
     (CheckOutcome::Held, "held"),
     (CheckOutcome::Failed, "failed"),
     (CheckOutcome::FailedInShadow, "failedInShadow"),
 ];
 
-impl Serialize for Checks<'_> {
+impl Serialize for ByParty<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut parties = serializer.serialize_seq(None)?;
         for (at, check) in self.0.iter().enumerate() {
@@ -71,28 +115,28 @@ impl Serialize for MadeBy<'_> {
 }
 
 impl<'a> With<'a> {
-    fn iter(&self) -> impl Iterator<Item = &'a Check<'a>> {
+    fn iter(&self) -> impl Iterator<Item = &'a Check> {
         let (by, outcome) = (self.party.by, self.outcome);
-        let mine = move |check: &&Check<'_>| check.by == by && check.outcome == outcome;
+        let mine = move |check: &&Check| check.outcome == outcome && check.by == by;
         self.party.checks.iter().filter(mine)
     }
 }
 
+/// Each as `M-12.5 mandateWindow`.
 impl Serialize for With<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.iter().map(Named))
-    }
-}
-
-impl Serialize for Named<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Check {
+        let mut list = serializer.serialize_seq(None)?;
+        let mut text = String::new();
+        for Check {
             id, requirement, ..
-        } = self.0;
-        let mut text = String::with_capacity(requirement.len() + 1 + id.len());
-        text.push_str(requirement);
-        text.push(' ');
-        text.push_str(id);
-        serializer.serialize_str(&text)
+        } in self.iter()
+        {
+            text.clear();
+            text.push_str(requirement);
+            text.push(' ');
+            text.push_str(id);
+            list.serialize_element(&text)?;
+        }
+        list.end()
     }
 }

@@ -89,7 +89,7 @@ pub struct DecisionRecord<'a> {
     /// What was asked for, when the request named a known operation.
     pub operation: Option<OperationFacts<'a>>,
     /// Every check that was made, and by whom (M-21.2).
-    pub checks: &'a [Check<'a>],
+    pub checks: &'a [Check],
     /// Whether the request went on, or would have, whatever was decided.
     pub shadow: bool,
 }
@@ -254,15 +254,15 @@ pub struct OperationFacts<'a> {
 /// One check that was made (M-21.2). A record lists them by who made them and what
 /// came of them, each as requirement and name: `"M-12.5 mandateWindow"`.
 #[derive(Debug, Clone, Copy)]
-pub struct Check<'a> {
+pub struct Check {
     /// The check's name.
-    pub id: &'a str,
+    pub id: &'static str,
     /// The requirement it rests on, such as M-12.5.
-    pub requirement: &'a str,
+    pub requirement: &'static str,
     /// What came of it.
     pub outcome: CheckOutcome,
     /// Who made it.
-    pub by: &'a str,
+    pub by: &'static str,
 }
 
 /// What came of a check.

@@ -13,6 +13,8 @@ pub const ENTRY_ID_BYTES: usize = 16;
 const TEXT_BYTES: usize = 36;
 /// Where the hyphens stand in the text form.
 const HYPHENS: [usize; 4] = [8, 13, 18, 23];
+/// Where the two digits of each byte do.
+const PLACES: [usize; ENTRY_ID_BYTES] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 
 /// Identifies one entry, wherever it is written, sent or retried.
 ///
@@ -90,10 +92,12 @@ impl EntryId {
     /// The lower-case hyphenated form, in ASCII.
     pub(crate) fn text(&self) -> [u8; TEXT_BYTES] {
         let mut text = [b'-'; TEXT_BYTES];
-        let places = text.iter_mut().enumerate();
-        let places = places.filter(|(position, _)| !HYPHENS.contains(position));
-        let digits = self.0.iter().flat_map(|byte| hex_digits(*byte));
-        places.zip(digits).for_each(|((_, to), digit)| *to = digit);
+        for (place, byte) in PLACES.into_iter().zip(self.0) {
+            let to = text.get_mut(place..).and_then(<[u8]>::first_chunk_mut);
+            if let Some(to) = to {
+                *to = hex_digits(byte);
+            }
+        }
         text
     }
 
@@ -118,7 +122,8 @@ impl fmt::Debug for EntryId {
 
 impl Serialize for EntryId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        // INVARIANT: digits and hyphens are ASCII.
+        serializer.serialize_str(std::str::from_utf8(&self.text()).unwrap_or_default())
     }
 }
 

@@ -27,6 +27,9 @@ use crate::time::UnixMillis;
 /// readers and stores may rely on.
 pub const MAX_PAYLOAD_BYTES: usize = 128 * 1024;
 
+/// Room for the record of a decision, so that it is not moved while it grows.
+const USUAL_PAYLOAD_BYTES: usize = 3 * 1024;
+
 /// Why a record cannot be written.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum PayloadError {
@@ -113,7 +116,9 @@ pub(crate) fn write(
         datacontenttype: "application/json",
         data: Data::of(event, source, policy)?,
     };
-    let text = serde_json::to_string(&event).map_err(|_| PayloadError::Json)?;
+    let mut text = Vec::with_capacity(USUAL_PAYLOAD_BYTES);
+    serde_json::to_writer(&mut text, &event).map_err(|_| PayloadError::Json)?;
+    let text = String::from_utf8(text).map_err(|_| PayloadError::Json)?;
     if text.len() > MAX_PAYLOAD_BYTES {
         return Err(PayloadError::TooLong(text.len()));
     }

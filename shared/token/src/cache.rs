@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{BuildHasher, DefaultHasher, Hasher, RandomState};
 use std::sync::Arc;
 
 use crate::authentic::{AuthenticityError, resolve};
@@ -27,8 +28,42 @@ pub const DEFAULT_CACHE_CAPACITY: usize = 1024;
 /// is never in it, so rubbish cannot push good tokens out.
 pub struct VerifiedTokenCache {
     capacity_of_generation: usize,
-    young: HashMap<Arc<str>, VerifiedAccessToken>,
-    old: HashMap<Arc<str>, VerifiedAccessToken>,
+    young: Generation,
+    old: Generation,
+}
+
+type Generation = HashMap<Arc<str>, VerifiedAccessToken, BySignature>;
+
+/// How much of a token's end is hashed to find it: bytes of its signature, of which no two
+/// tokens have the same.
+const HASHED_BYTES: usize = 32;
+
+/// Hashes the end of a token, not all of it; the whole text is compared then.
+#[derive(Default, Clone)]
+struct BySignature(RandomState);
+
+impl BuildHasher for BySignature {
+    type Hasher = EndHasher;
+
+    fn build_hasher(&self) -> EndHasher {
+        EndHasher(self.0.build_hasher())
+    }
+}
+
+struct EndHasher(DefaultHasher);
+
+impl Hasher for EndHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.write(
+            bytes
+                .last_chunk::<HASHED_BYTES>()
+                .map_or(bytes, <[u8; _]>::as_slice),
+        );
+    }
+
+    fn finish(&self) -> u64 {
+        self.0.finish()
+    }
 }
 
 impl VerifiedTokenCache {
@@ -36,8 +71,8 @@ impl VerifiedTokenCache {
     pub fn new(capacity: usize) -> Self {
         Self {
             capacity_of_generation: capacity / 2,
-            young: HashMap::new(),
-            old: HashMap::new(),
+            young: Generation::default(),
+            old: Generation::default(),
         }
     }
 
@@ -153,5 +188,25 @@ impl fmt::Debug for CachedToken {
         formatter
             .debug_struct("CachedToken")
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Else a token would not be found again, or one would stand for another.
+    #[test]
+    fn tokens_with_one_end_have_one_hash_and_stay_two() {
+        let end = "s".repeat(HASHED_BYTES - 1);
+        let hasher = BySignature::default();
+        let hash = |text: String| hasher.hash_one(Arc::<str>::from(text));
+        assert_eq!(hash(format!("a.{end}s")), hash(format!("b.{end}s")));
+        assert_ne!(hash(format!("a.{end}s")), hash(format!("a.{end}t")));
+        assert_ne!(hash("a".to_owned()), hash("b".to_owned()));
+        let mut texts: HashMap<Arc<str>, u8, BySignature> = HashMap::default();
+        texts.insert(format!("a.{end}s").into(), 1);
+        assert_eq!(texts.get(format!("b.{end}s").as_str()), None);
+        assert_eq!(texts.get(format!("a.{end}s").as_str()), Some(&1));
     }
 }

@@ -188,11 +188,14 @@ fn unescaped(text: &str) -> String {
 impl fmt::Display for ReceiptField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("log=\"")?;
-        for character in self.log.as_str().chars() {
-            if matches!(character, '"' | '\\') {
-                f.write_str("\\")?;
+        for part in self.log.as_str().split_inclusive(['"', '\\']) {
+            match part.strip_suffix(['"', '\\']) {
+                None => f.write_str(part)?,
+                Some(before) => {
+                    let escaped = part.get(before.len()..).unwrap_or_default();
+                    write!(f, "{before}\\{escaped}")?;
+                }
             }
-            write!(f, "{character}")?;
         }
         write!(
             f,
