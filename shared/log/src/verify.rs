@@ -92,12 +92,6 @@ pub enum Fault {
     /// It announces a destruction, and cannot be read.
     #[error("announces a destruction and does not say of what")]
     UnknownDestruction,
-    /// It announces the destruction of what is not over.
-    #[error("announces the destruction of {period}, whose day has not come")]
-    DestroyedEarly {
-        /// The period.
-        period: RetentionPeriod,
-    },
     /// An earlier entry has the same identifier.
     #[error("the id {0} was seen before")]
     DuplicateId(EntryId),

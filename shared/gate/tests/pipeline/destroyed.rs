@@ -3,7 +3,7 @@
 
 use pollster::block_on;
 use serde_json::json;
-use sluis_gate::memory::MemoryRequest;
+use sluis_gate::memory::{MemoryRequest, PayloadKeyFault};
 use sluis_gate::{CheckpointKey, Platform as _};
 use sluis_log::{
     ChainVerifier, DestroyedPeriods, Erasures, Fault, FsckError, IdCheck, LeafHash, LogSummary,
@@ -11,7 +11,7 @@ use sluis_log::{
     UnixMillis,
 };
 
-use crate::retain::{YEAR_MS, auditor_now, calls, deployment, obeyed};
+use crate::retain::{YEAR_MS, auditor_now, calls, deployment, obeyed, order};
 use crate::support::{Bench, CHECKPOINT_KEY, body_of};
 
 /// The log's own name on this platform.
@@ -166,4 +166,22 @@ fn a_payload_under_another_periods_name_is_found() {
         error.index == 0 && matches!(error.fault, Fault::ErasedUnrecorded { .. }),
         "{error}"
     );
+}
+
+#[test]
+fn an_order_under_a_clock_that_is_ahead_leaves_a_log_that_verifies() {
+    let bench = Bench::new();
+    calls(&bench);
+    bench.platform.advance_ms(3 * YEAR_MS);
+    bench
+        .platform
+        .break_payload_keys(PayloadKeyFault::EarlyDate);
+    assert_eq!(order(&bench).status, 503);
+    bench.platform.turn_back_ms(3 * YEAR_MS);
+    let stored = bench.stored();
+    let summary = fsck(&bench, &stored).unwrap();
+    assert_eq!((summary.opened, summary.erased), (4, 0));
+    // What it announced covers nothing.
+    assert!(bench.platform.erase(2));
+    assert!(fsck(&bench, &bench.stored()).is_err());
 }

@@ -34,7 +34,7 @@ fn verifier() -> NoteVerifier {
     key.signer().verifier()
 }
 
-fn order(bench: &Bench) -> Reply<MemoryResponse> {
+pub(crate) fn order(bench: &Bench) -> Reply<MemoryResponse> {
     let request = MemoryRequest::new("POST", "/operator/retain");
     bench.serve(request.header("authorization", &format!("Bearer {OPERATOR}")))
 }
