@@ -25,6 +25,7 @@ use crate::setup::{self, cargo};
 use crate::steps::run as run_command;
 
 mod damage;
+mod expected;
 
 use damage::Damage;
 
@@ -350,7 +351,11 @@ impl Program {
             "{damage}: {}, {said}",
             output.status
         );
-        ensure!(damage.is_named_by(&said), "{damage} is not named: {said}");
+        let expected = &damage.expected;
+        ensure!(
+            expected.is_in(&said),
+            "{damage}: {said}, and not {expected:?}"
+        );
         Ok(())
     }
 }

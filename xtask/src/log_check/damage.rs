@@ -1,48 +1,26 @@
-//! One changed byte at a time, in files of every kind that an exported log has, and which entries that is about.
+//! One changed byte at a time, in files of every kind that an exported log has.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
-use std::ops::Range;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// Entries of one tile (C2SP tlog-tiles).
-const TILE: u64 = 256;
+use super::expected::Expected;
 
 /// A byte that was changed.
 pub(super) struct Damage {
     file: PathBuf,
     at: u64,
-    /// The entries that the byte is about, if it is about some.
-    entries: Option<Range<u64>>,
-    /// Its line, of a file that has lines, from 1.
-    line: Option<u64>,
+    /// What the program must say of it.
+    pub(super) expected: Expected,
 }
 
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "byte {} of {}", self.at, self.file.display())
-    }
-}
-
-impl Damage {
-    /// Whether a message names one of the entries, or the line.
-    pub(super) fn is_named_by(&self, said: &str) -> bool {
-        let named = |label: &str| {
-            let (_, rest) = said.split_once(label)?;
-            let digits = rest
-                .find(|c: char| !c.is_ascii_digit())
-                .unwrap_or(rest.len());
-            rest.get(..digits)?.parse::<u64>().ok()
-        };
-        let Some(entries) = &self.entries else {
-            return !said.is_empty();
-        };
-        named("entry ").is_some_and(|entry| entries.contains(&entry))
-            || self.line.is_some() && named("line ") == self.line
     }
 }
 
@@ -80,10 +58,7 @@ pub(super) fn all(
             let change = u8::try_from(1 + random(255))?;
             let damage = Damage {
                 at,
-                entries: entries(log, kind, file, at)?,
-                line: (kind == "records.jsonl")
-                    .then(|| line(file, at))
-                    .transpose()?,
+                expected: Expected::of(log, kind, file, at)?,
                 file: file.clone(),
             };
             flip(file, at, change)?;
@@ -122,48 +97,6 @@ fn kinds(log: &Path) -> Result<BTreeMap<String, Vec<PathBuf>>> {
     Ok(kinds)
 }
 
-/// The entries that a byte is about: of a tile all that are under it, for a changed hash is found where it is needed.
-fn entries(log: &Path, kind: &str, file: &Path, at: u64) -> Result<Option<Range<u64>>> {
-    let level = match kind.strip_prefix("tile/") {
-        Some("entries") => 0,
-        Some(level) => level.parse::<u32>()?,
-        None if kind == "records.jsonl" => {
-            // The first line is the header: of the log, and of no entry.
-            let line = line(file, at)?;
-            return Ok(line.checked_sub(2).map(|entry| entry..entry + 1));
-        }
-        None => return Ok(None),
-    };
-    let mut number = 0;
-    for part in file.strip_prefix(log)?.iter().skip(2) {
-        let part = part.to_string_lossy();
-        let digits = part.trim_start_matches('x');
-        let (digits, partial) = match digits.strip_suffix(".p") {
-            Some(digits) => (digits, true),
-            None => (digits, false),
-        };
-        number = number * 1_000 + digits.parse::<u64>().with_context(|| part.to_string())?;
-        if partial {
-            break;
-        }
-    }
-    let span = TILE
-        .checked_pow(level + 1)
-        .context("no tile of that level")?;
-    Ok(Some(number * span..(number + 1) * span))
-}
-
-/// The number of the line that a byte stands in, from 1.
-fn line(file: &Path, at: u64) -> Result<u64> {
-    let mut before = BufReader::new(File::open(file)?).take(at);
-    let (mut line, mut skipped) = (1, Vec::new());
-    while before.read_until(b'\n', &mut skipped)? > 0 {
-        line += u64::from(skipped.ends_with(b"\n"));
-        skipped.clear();
-    }
-    Ok(line)
-}
-
 fn flip(path: &Path, at: u64, change: u8) -> Result<()> {
     let mut file = File::options().read(true).write(true).open(path)?;
     let mut byte = [0];
@@ -176,39 +109,4 @@ fn flip(path: &Path, at: u64, change: u8) -> Result<()> {
         bail!("nothing would change");
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_byte_is_about_the_entries_of_its_tile_or_line() {
-        let log = Path::new("/log");
-        let of = |kind, path| entries(log, kind, Path::new(path), 5).unwrap();
-        assert_eq!(
-            of("tile/0", "/log/tile/0/x001/234"),
-            Some(1234 * 256..1235 * 256)
-        );
-        assert_eq!(of("tile/1", "/log/tile/1/000.p/15"), Some(0..65_536));
-        assert_eq!(of("tile/entries", "/log/tile/entries/002"), Some(512..768));
-        assert_eq!(of("checkpoint", "/log/checkpoint"), None);
-    }
-
-    #[test]
-    fn a_message_names_an_entry_of_the_range_or_it_does_not() {
-        let damage = |entries, line| Damage {
-            file: PathBuf::from("f"),
-            at: 0,
-            entries,
-            line,
-        };
-        let tile = damage(Some(256..512), None);
-        assert!(tile.is_named_by("sluis: the log does not verify: entry 300: x"));
-        assert!(!tile.is_named_by("sluis: the log does not verify: entry 512: x"));
-        assert!(!tile.is_named_by("the root is another"));
-        let record = damage(Some(3..4), Some(5));
-        assert!(record.is_named_by("f: line 5: x") && record.is_named_by("entry 3: x"));
-        assert!(!record.is_named_by("f: line 4: x") && !record.is_named_by("entry 4: x"));
-    }
 }
