@@ -1,6 +1,6 @@
 //! How the deployment's logs stand, for `/health`.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -10,6 +10,7 @@ use sluis_log::Shard;
 use crate::age::within;
 use crate::gate::Gate;
 use crate::platform::{AuditLog as _, LogState, Platform};
+use crate::subject::race;
 
 /// How long an answer of a log stands for its health, in milliseconds.
 const HEALTH_INTERVAL_MS: u64 = 1000;
@@ -18,11 +19,21 @@ const HEALTH_INTERVAL_MS: u64 = 1000;
 /// long enough to be seen, short enough to be tried again.
 const FAILED_WRITE_MS: u64 = 10_000;
 
+/// How long a question for health takes at most, in milliseconds, whatever the logs
+/// do: less than those who ask, load balancers, wait.
+pub const HEALTH_LIMIT_MS: u32 = 3_000;
+/// A question that is older was lost with its request.
+const ASKING_MS: u64 = 2 * HEALTH_LIMIT_MS as u64;
+/// Time between two looks at whether another request's question was answered.
+const WAIT_STEP_MS: u32 = 20;
+
 /// What one instance knows of the logs.
 #[derive(Debug, Default)]
 pub(crate) struct LogWatch {
     /// When they were last asked how they stand, and what they answered.
     asked: RefCell<Option<(u64, Rc<[Watched]>)>>,
+    /// Since when a request asks them.
+    asking: Cell<Option<u64>>,
     /// When a write last failed, of those where none has succeeded since.
     failed: RefCell<BTreeMap<Shard, u64>>,
 }
@@ -37,7 +48,42 @@ pub(crate) struct Watched {
     pub(crate) state: Option<LogState>,
 }
 
+/// The one question to the logs; dropped, another may begin.
+struct Asking<'a> {
+    since: &'a Cell<Option<u64>>,
+    own: u64,
+}
+
+impl<'a> Asking<'a> {
+    fn begin(since: &'a Cell<Option<u64>>, now_ms: u64) -> Option<Self> {
+        if within(since.get(), ASKING_MS, now_ms) {
+            return None;
+        }
+        since.set(Some(now_ms));
+        Some(Self { since, own: now_ms })
+    }
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        // One that was taken for lost leaves its successor's alone.
+        if self.since.get() == Some(self.own) {
+            self.since.set(None);
+        }
+    }
+}
+
 impl LogWatch {
+    /// What was answered lately.
+    fn known(&self, now_ms: u64) -> Option<Rc<[Watched]>> {
+        match &*self.asked.borrow() {
+            Some((asked_ms, known)) if within(Some(*asked_ms), HEALTH_INTERVAL_MS, now_ms) => {
+                Some(Rc::clone(known))
+            }
+            Some(_) | None => None,
+        }
+    }
+
     /// How a write went: when it failed, or that it did not.
     pub(crate) fn noted(&self, shard: Shard, failed_ms: Option<u64>) {
         let mut failed = self.failed.borrow_mut();
@@ -58,28 +104,42 @@ impl LogWatch {
 
 impl Gate {
     /// How every log stands, the open and the closed. Anyone may ask for the health of
-    /// this gate, so they are asked once an interval and not once a request.
+    /// this gate, so they are asked once an interval and not once a request, and by one
+    /// request at a time.
     pub(crate) async fn log_states<P: Platform>(&self, platform: &P) -> Rc<[Watched]> {
-        let now_ms = platform.now_ms();
-        if let Some((asked_ms, known)) = &*self.log_watch.asked.borrow()
-            && within(Some(*asked_ms), HEALTH_INTERVAL_MS, now_ms)
-        {
-            return Rc::clone(known);
+        loop {
+            let now_ms = platform.now_ms();
+            if let Some(known) = self.log_watch.known(now_ms) {
+                return known;
+            }
+            if let Some(_asking) = Asking::begin(&self.log_watch.asking, now_ms) {
+                return self.ask_logs(platform).await;
+            }
+            // No future of another request is awaited: Workers bind it to the request
+            // that began it.
+            platform.sleep(WAIT_STEP_MS).await;
         }
+    }
+
+    async fn ask_logs<P: Platform>(&self, platform: &P) -> Rc<[Watched]> {
         let logs = self.config.log.shards.logs().iter();
-        // All at once: one that hangs must not keep the word of the others back.
+        // All at once, and none for longer than the limit: one that hangs must not keep
+        // the word of the others back.
         let found = join_all(logs.map(async |mapped| Watched {
             shard: mapped.shard,
             open: mapped.open,
             state: match platform.log(mapped.shard) {
-                Ok(log) => log.state().await.ok(),
+                Ok(log) => {
+                    let answer = race(log.state(), platform.sleep(HEALTH_LIMIT_MS)).await;
+                    answer.and_then(Result::ok)
+                }
                 Err(_) => None,
             },
         }));
         let found: Rc<[Watched]> = found.await.into();
-        let answer = Rc::clone(&found);
         // From the answer on: one that took longer than the interval counts for it too.
         let asked_ms = platform.now_ms();
+        let answer = Rc::clone(&found);
         self.log_watch.asked.replace(Some((asked_ms, found)));
         answer
     }

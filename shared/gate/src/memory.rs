@@ -208,6 +208,8 @@ pub enum LogFault {
     CrashAfterWrite,
     /// It answers with a receipt for something else.
     ForkedReceipt,
+    /// It takes entries, and never says how it stands.
+    Hangs,
 }
 
 /// A log in memory. Clones share it.
@@ -221,6 +223,8 @@ struct LogParts {
     standing: RefCell<Standing>,
     fault: Cell<LogFault>,
     erase_fault: Cell<EraseFault>,
+    /// How often it was asked how it stands.
+    asked: Cell<usize>,
 }
 
 /// How erasing payloads fails.
@@ -251,6 +255,7 @@ impl MemoryAuditLog {
             standing: RefCell::new(Standing::Sound),
             fault: Cell::default(),
             erase_fault: Cell::default(),
+            asked: Cell::default(),
         }))
     }
 }
@@ -265,7 +270,7 @@ impl AuditLog for MemoryAuditLog {
             return Err(LogError::NotTrusted);
         }
         match self.0.fault.get() {
-            LogFault::None => write(),
+            LogFault::None | LogFault::Hangs => write(),
             LogFault::Unavailable => Err(LogError::Unavailable),
             LogFault::Timeout => Err(LogError::Timeout { limit_ms: 0 }),
             LogFault::CrashAfterWrite => {
@@ -282,7 +287,10 @@ impl AuditLog for MemoryAuditLog {
 
     async fn read(&self, from: u64, limit: u32) -> Result<LogSlice, LogError> {
         match self.0.fault.get() {
-            LogFault::None | LogFault::CrashAfterWrite | LogFault::ForkedReceipt => {
+            LogFault::None
+            | LogFault::CrashAfterWrite
+            | LogFault::ForkedReceipt
+            | LogFault::Hangs => {
                 let entries = self.0.entries.borrow();
                 Ok(LogSlice {
                     size: entries.head().size,
@@ -294,6 +302,10 @@ impl AuditLog for MemoryAuditLog {
     }
 
     async fn state(&self) -> Result<LogState, LogError> {
+        self.0.asked.set(self.0.asked.get() + 1);
+        if self.0.fault.get() == LogFault::Hangs {
+            return std::future::pending().await;
+        }
         let sequenced = self.read(0, 0).await?.size;
         Ok(LogState {
             sequenced,
@@ -707,6 +719,11 @@ impl MemoryPlatform {
         if let Some(log) = self.made(shard) {
             log.0.fault.set(fault);
         }
+    }
+
+    /// How often one of the logs was asked how it stands.
+    pub fn times_asked(&self, shard: Shard) -> usize {
+        self.made(shard).map_or(0, |log| log.0.asked.get())
     }
 
     /// Puts the whole log back to its first `size` entries, as its owner could.

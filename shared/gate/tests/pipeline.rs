@@ -18,6 +18,8 @@ mod binding;
 mod destroyed;
 #[path = "pipeline/edge_node.rs"]
 mod edge_node;
+#[path = "pipeline/health.rs"]
+mod health;
 #[path = "pipeline/payload_keys.rs"]
 mod payload_keys;
 #[path = "pipeline/published.rs"]
