@@ -10,6 +10,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use sluis_log::Shard;
 
 use crate::runtime::{
     Build, Function, Launch, LogCondition, ReplayCondition, Runtime, Surroundings,
@@ -161,7 +162,16 @@ pub fn set_fault(state: &Path, fault: &str) -> Result<()> {
 
 /// The SQLite file of the component that runs over `state`.
 pub fn sqlite_file(state: &Path) -> PathBuf {
-    state.join(".spin/sqlite_db.db")
+    sqlite_file_of(state, Shard::Whole)
+}
+
+/// The same of one of several logs.
+pub fn sqlite_file_of(state: &Path, shard: Shard) -> PathBuf {
+    let name = match shard {
+        Shard::Whole => "sqlite_db.db".to_owned(),
+        Shard::Part(number) => format!("sqlite_db-log-{number}.db"),
+    };
+    state.join(".spin").join(name)
 }
 
 fn fault(log: LogCondition) -> &'static str {

@@ -236,6 +236,11 @@ impl World {
         &self.surroundings.root
     }
 
+    /// Where the runtime keeps what it keeps.
+    pub fn state(&self) -> &Path {
+        &self.surroundings.state
+    }
+
     /// The backend.
     pub fn backend(&self) -> Result<&Backend> {
         self.backend.as_ref().context("the backend is closed")

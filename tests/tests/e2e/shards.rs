@@ -1,6 +1,11 @@
 //! Several logs: the build that compares has four, and one that is closed.
 
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
 use anyhow::{Context, Result, ensure};
+use rusqlite::Connection;
 use serde_json::{Value, json};
 use sluis_log::{
     KeyName, LeafHash, MappedLog, ProofBundle, Quorum, Shard, SignedNote, StoredEntry,
@@ -9,6 +14,7 @@ use sluis_log::{
 use sluis_tests::client::Request;
 use sluis_tests::issuer::SSIN;
 use sluis_tests::runtime::Build;
+use sluis_tests::spin::sqlite_file_of;
 use sluis_tests::world::World;
 
 use crate::Case;
@@ -18,6 +24,9 @@ pub(crate) const CASES: &[Case] = &[Case::new(
     "every_shard_is_a_log_of_its_own_over_a_sigkill",
     shards,
 )];
+
+/// The log whose store is emptied, where that can be done from outside.
+const EMPTIED: Shard = Shard::Part(2);
 
 /// Requests of a round: with so many, a log without an entry is one chance in two thousand.
 const REQUESTS: usize = 30;
@@ -43,6 +52,68 @@ fn shards(world: &mut World) -> Result<()> {
             sharded.restart()?;
         }
     }
+    let file = sqlite_file_of(sharded.state(), EMPTIED);
+    if file.exists() {
+        emptied(&sharded, &file)?;
+    }
+    Ok(())
+}
+
+/// The store of one log loses everything under an instance that has just found it sound: it looks like one that never had
+/// an entry, for which a checkpoint over nothing is signed. The trusted place knows better, and is asked.
+fn emptied(world: &World, file: &Path) -> Result<()> {
+    let checkpoint = || {
+        let request = Request::get(&format!("{}/checkpoint", EMPTIED.path()));
+        world.send(&request.bearer(&world.auditor_token()?))
+    };
+    ensure!(checkpoint()?.status == 200, "not sound before");
+    let store = Connection::open(file)?;
+    let named = |kind: &str| -> Result<Vec<String>> {
+        let question =
+            "SELECT name FROM sqlite_schema WHERE type = ?1 AND name LIKE 'sluis!_%' ESCAPE '!'";
+        let mut question = store.prepare(question)?;
+        let names = question.query_map([kind], |row| row.get(0))?;
+        Ok(names.collect::<Result<_, _>>()?)
+    };
+    // Who owns the file need not heed its triggers.
+    for trigger in named("trigger")? {
+        store.execute_batch(&format!("DROP TRIGGER {trigger}"))?;
+    }
+    store.execute_batch("PRAGMA foreign_keys = OFF")?;
+    for table in named("table")? {
+        store.execute_batch(&format!("DELETE FROM {table}"))?;
+    }
+    let answer = checkpoint()?;
+    ensure!(
+        answer.status == 404,
+        "{}: a checkpoint of an emptied store: {}",
+        answer.status,
+        answer.text()
+    );
+    // Nothing is added to it; the other logs go on.
+    world.take_seen();
+    let body = json!({ "ssin": SSIN }).to_string();
+    let mut passed = 0;
+    for _ in 0..REQUESTS {
+        let answer = world.send(&rights_by_body(&body).bearer(&world.pension_token()?))?;
+        ensure!(matches!(answer.status, 200 | 503), "{}", answer.text());
+        passed += usize::from(answer.status == 200);
+    }
+    let seen = world.take_seen().len();
+    ensure!(
+        seen == passed && (1..REQUESTS).contains(&passed),
+        "{passed} of {REQUESTS} passed, and the backend saw {seen}"
+    );
+    let count: i64 = store.query_row("SELECT count(*) FROM sluis_entries", (), |row| row.get(0))?;
+    ensure!(count == 0, "{count} entries were added");
+    // What was answered for health a moment ago is forgotten by then.
+    thread::sleep(Duration::from_millis(1_100));
+    let health = Request::get("/health").bearer(world.operator_token());
+    let health = world.send(&health)?.json()?;
+    ensure!(
+        health["status"] == "DEGRADED" && health["logs"]["/log/2"]["evidence"] == "rolledBack",
+        "{health}"
+    );
     Ok(())
 }
 

@@ -45,6 +45,11 @@ pub(super) enum StartError {
         "variable sluis_log_postgres: each of several logs wants a database of its own: put {LOG_PLACE} where `_` and its number stand in the database's name"
     )]
     OneDatabase,
+    /// A place for the log's number where all logs stand together.
+    #[error(
+        "variable sluis_trusted_postgres: all logs have one trusted place: {LOG_PLACE} has no meaning there"
+    )]
+    ManyTrusted,
     /// A variable does not go with the configuration.
     #[error("{0}")]
     Config(#[from] ConfigError),
@@ -104,10 +109,13 @@ async fn start() -> Result<Service, StartError> {
             SpinReplay::in_postgres(address_of(address, Shard::Whole)?)
         }
     };
-    let mut logs = BTreeMap::new();
+    let (mut logs, mut open) = (BTreeMap::new(), Vec::new());
     for mapped in config.logs().logs() {
         let key = CheckpointKey::parse(&checkpoint_key, &mapped.origin)?;
         logs.insert(mapped.shard, SpinLog::new(kept.store(mapped)?, key));
+        if mapped.open {
+            open.push(mapped.shard);
+        }
     }
     let gate = Gate::new(config, catalogue, secrets)?;
     if let Some(name) = optional("sluis_edge_node").await? {
@@ -115,7 +123,7 @@ async fn start() -> Result<Service, StartError> {
     }
     Ok(Service {
         gate,
-        platform: SpinPlatform::new(logs, replay),
+        platform: SpinPlatform::new(logs, open, replay),
     })
 }
 
@@ -136,6 +144,9 @@ impl Kept {
                 let address = required("sluis_log_postgres").await?;
                 let trusted = optional("sluis_trusted_postgres").await?;
                 let trusted = match trusted {
+                    Some(trusted) if trusted.contains(LOG_PLACE) => {
+                        return Err(StartError::ManyTrusted);
+                    }
                     Some(trusted) => trusted,
                     None => address_of(&address, Shard::Whole)?,
                 };
