@@ -263,15 +263,15 @@ impl Target for WorldTarget<'_> {
 
     fn move_on(&self, seconds: u64) -> Result<(), TargetError> {
         let mut world = self.world.borrow_mut();
-        let ahead = world.ahead() + Duration::from_secs(seconds);
+        let ahead = i64::try_from(seconds).map_err(surroundings)? + world.ahead();
         world.set_clock(ahead).map_err(surroundings)
     }
 
     fn begin(&self, publishes: bool) -> Result<(), TargetError> {
         let mut world = self.world.borrow_mut();
-        if world.ahead() > Duration::ZERO {
+        if world.ahead() != 0 {
             // What an earlier case moved.
-            world.set_clock(Duration::ZERO).map_err(surroundings)?;
+            world.set_clock(0).map_err(surroundings)?;
         }
         drop(world);
         self.start(publishes);

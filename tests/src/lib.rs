@@ -12,6 +12,7 @@ pub mod issuer;
 pub mod postgres;
 pub mod runtime;
 pub mod runtimes;
+pub mod sluis;
 pub mod spin;
 pub mod wire;
 pub mod workerd;

@@ -47,7 +47,7 @@ impl Function {
 pub enum Build {
     /// `simulation.toml`.
     Simulation,
-    /// The same, with candidates that are compared with what decides, and with four logs.
+    /// The same, with candidates that are compared with what decides, with four logs, and with the shortest retention.
     Comparing,
     /// `simulation.toml` with four logs, for the benchmark.
     Sharded,
@@ -108,7 +108,7 @@ pub struct Surroundings {
     pub log: LogCondition,
     /// How the memory of what was used once fares.
     pub replay: ReplayCondition,
-    /// Whether the clock can be set ahead while it runs.
+    /// Whether the clock can be set while it runs.
     pub movable_clock: bool,
 }
 
@@ -160,12 +160,13 @@ pub trait Runtime: std::fmt::Debug + Send + Sync {
         Err(format!("{} has no such faults to order", self.name()))
     }
 
-    /// Sets the clock of a run ahead of this machine's; only where `surroundings.movable_clock` asked for it.
+    /// Sets the clock of a run so many milliseconds ahead of this machine's, below 0 back; only where
+    /// `surroundings.movable_clock` asked for it.
     fn set_clock(
         &self,
         _surroundings: &Surroundings,
         _address: SocketAddr,
-        _ahead: Duration,
+        _ahead_ms: i64,
     ) -> Result<()> {
         bail!("{} has no clock to set", self.name())
     }

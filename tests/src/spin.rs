@@ -7,7 +7,6 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use sluis_log::Shard;
@@ -74,10 +73,10 @@ impl Runtime for CompatibleHost {
         &self,
         surroundings: &Surroundings,
         _address: SocketAddr,
-        ahead: Duration,
+        ahead_ms: i64,
     ) -> Result<()> {
         let file = clock_file(&surroundings.state);
-        fs::write(&file, ahead.as_millis().to_string())
+        fs::write(&file, ahead_ms.to_string())
             .with_context(|| format!("writing {}", file.display()))
     }
 
@@ -146,7 +145,7 @@ pub fn fault_file(state: &Path) -> PathBuf {
     state.join("fault")
 }
 
-/// The file by which a test sets the host's wall clock ahead.
+/// The file by which a test sets the host's wall clock.
 fn clock_file(state: &Path) -> PathBuf {
     state.join("clock")
 }

@@ -8,7 +8,6 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
@@ -25,7 +24,7 @@ pub const SHARED_OBJECTS: &str = "sluis-shared";
 /// has no such field.
 pub const CF_FIELD: &str = "x-sluis-test-cf";
 
-/// A request's field that sets the clock ahead by so many milliseconds, where that was asked for.
+/// A request's field that sets the clock ahead by so many milliseconds, or back, where that was asked for.
 const CLOCK_FIELD: &str = "x-sluis-test-clock";
 
 /// The runtime itself, as npm installed it.
@@ -81,11 +80,10 @@ impl Runtime for Workerd {
         &self,
         _surroundings: &Surroundings,
         address: SocketAddr,
-        ahead: Duration,
+        ahead_ms: i64,
     ) -> Result<()> {
-        let milliseconds = ahead.as_millis().to_string();
         let answer = Request::get("/")
-            .with(CLOCK_FIELD, &milliseconds)
+            .with(CLOCK_FIELD, &ahead_ms.to_string())
             .send(address)?;
         ensure!(answer.status == 200, "the clock: {}", answer.status);
         Ok(())
@@ -167,7 +165,7 @@ pub struct Worker<'a> {
     pub variables: Vec<&'a str>,
     /// Its Durable Objects.
     pub objects: Objects<'a>,
-    /// Whether a request of a test can set its clock ahead.
+    /// Whether a request of a test can set its clock.
     pub movable_clock: bool,
 }
 

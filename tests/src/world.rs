@@ -6,7 +6,6 @@ mod memory;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
@@ -43,8 +42,8 @@ pub const EDGE_NODE: &str = "sim/node-1";
 pub struct World {
     runtime: Arc<dyn Runtime>,
     surroundings: Surroundings,
-    /// How far its clock is ahead of ours.
-    ahead: Duration,
+    /// By how many seconds its clock is ahead of ours.
+    ahead: i64,
     running: Option<Running>,
     backend: Option<Backend>,
     backend_port: u16,
@@ -137,7 +136,7 @@ impl World {
                 replay: ReplayCondition::Well,
                 movable_clock: false,
             },
-            ahead: Duration::ZERO,
+            ahead: 0,
             running: None,
             backend_port: backend.address().port(),
             backend: Some(backend),
@@ -192,7 +191,7 @@ impl World {
 
     /// Seconds since the Unix epoch, by the validator's clock.
     pub fn now(&self) -> u64 {
-        issuer::now() + self.ahead.as_secs()
+        issuer::now().saturating_add_signed(self.ahead)
     }
 
     /// Whether its clock can be set, and its memory of uses fail.
@@ -200,27 +199,27 @@ impl World {
         self.runtime.supports_faults().is_ok()
     }
 
-    /// Starts the runtime again with a clock that can be set ahead, until the next reset.
+    /// Starts the runtime again with a clock that can be set, until the next reset.
     pub fn restart_with_movable_clock(&mut self) -> Result<()> {
         self.surroundings.movable_clock = true;
         self.restart()
     }
 
-    /// Whether the clock can be set ahead.
+    /// Whether the clock can be set.
     pub fn has_movable_clock(&self) -> bool {
         self.surroundings.movable_clock
     }
 
-    /// How far the clock is ahead of ours.
-    pub fn ahead(&self) -> Duration {
+    /// By how many seconds the clock is ahead of ours.
+    pub fn ahead(&self) -> i64 {
         self.ahead
     }
 
-    /// Sets the clock ahead of ours. Tokens are made by it from now on.
-    pub fn set_clock(&mut self, ahead: Duration) -> Result<()> {
+    /// Sets the clock so many seconds ahead of ours, below 0 back. Tokens are made by it from now on.
+    pub fn set_clock(&mut self, ahead: i64) -> Result<()> {
         ensure!(self.surroundings.movable_clock, "the clock is not movable");
         self.runtime
-            .set_clock(&self.surroundings, self.address()?, ahead)?;
+            .set_clock(&self.surroundings, self.address()?, ahead * 1_000)?;
         self.ahead = ahead;
         Ok(())
     }
@@ -285,7 +284,7 @@ impl World {
             running.stop()?;
         }
         self.surroundings.log = log;
-        self.ahead = Duration::ZERO;
+        self.ahead = 0;
         self.running = Some(Running::start(&*self.runtime, &self.surroundings)?);
         Ok(())
     }
@@ -354,11 +353,24 @@ impl World {
 
     /// Claims that were made by our clock, by the validator's.
     fn on_time(&self, mut claims: Value) -> Value {
-        for name in ["iat", "exp"] {
-            if let Some(value) = claims.get_mut(name)
+        const DETAIL: &str = "/authorization_details/0";
+        let of_mandate = [
+            "validFrom",
+            "validUntil",
+            "grant/acceptedAt",
+            "circleOfTrust/acceptedAt",
+            "terms/acceptedAt",
+        ];
+        let of_mandate = of_mandate.map(|name| format!("{DETAIL}/{name}"));
+        for pointer in ["/iat", "/exp"]
+            .map(str::to_owned)
+            .into_iter()
+            .chain(of_mandate)
+        {
+            if let Some(value) = claims.pointer_mut(&pointer)
                 && let Some(seconds) = value.as_u64()
             {
-                *value = (seconds + self.ahead.as_secs()).into();
+                *value = seconds.saturating_add_signed(self.ahead).into();
             }
         }
         claims
@@ -389,7 +401,7 @@ impl World {
     /// The credential of an auditor for that purpose, valid by the validator's clock.
     pub fn auditor_token_for(&self, purpose: Option<ReadingPurpose>) -> Result<String> {
         let grant = AuditorGrant::new(AUDITOR, purpose, purpose.map(|_| AUDITOR_CASE))?;
-        let now = UnixMillis::new((issuer::now() + self.ahead.as_secs()) * 1000)?;
+        let now = UnixMillis::new(self.now() * 1000)?;
         let key = AuditorKey::from_base64url(&self.auditor_key)?;
         Ok(key.mint(&grant, &Self::log_origin()?, now, AUDITOR_SECONDS)?)
     }

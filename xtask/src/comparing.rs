@@ -1,4 +1,5 @@
-//! The configuration of the build that compares: the simulation's, with candidates beside what decides, and with four logs.
+//! The configuration of the build that compares: the simulation's, with candidates beside what decides, with four logs,
+//! and with the shortest retention.
 //!
 //! It is made of `simulation.toml` and `catalogue.toml`, so it changes with them.
 
@@ -17,6 +18,11 @@ const LOG: [&str; 2] = [
     "aggregate_interval_ms = 10000",
     "aggregate_interval_ms = 1000\nshards = 4\nclosed = [\"/log\"]",
 ];
+/// The shortest terms, so that a test's records can be old enough to be destroyed.
+const RETENTION: [&str; 2] = [
+    "access_years = 10\nrefusal_months = 24",
+    "access_years = 1\nrefusal_months = 1",
+];
 /// The candidate wants the next version of every type's terms.
 const TERMS: [&str; 2] = ["termsVersion = \"1\"", "termsVersion = \"2\""];
 
@@ -33,6 +39,7 @@ pub(crate) fn write(root: &Path) -> Result<PathBuf> {
     let keys = format!("jwks = {{ url = \"http://127.0.0.1:8788{nic}\" }}");
     let next = format!("candidate_jwks = {{ url = \"http://127.0.0.1:8788{CANDIDATE_KEYS}\" }}");
     let config = changed(&read(SIMULATION_CONFIG)?, LOG)?;
+    let config = changed(&config, RETENTION)?;
     let config = changed(&config, [&keys, &format!("{keys}\n{next}")])?;
     let config = format!("{config}\n[compare]\ncatalogue = \"{CATALOGUE}\"\n");
     write_if_changed(&folder.join(CATALOGUE), &catalogue)?;

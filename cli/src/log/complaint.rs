@@ -102,7 +102,8 @@ pub(crate) fn complaint(
         verdict,
     } = made;
     if report.calls.is_empty() {
-        return Err(TraceFailure::NothingFound.into());
+        let erased = report.erased;
+        return Err(TraceFailure::NothingFound { erased }.into());
     }
     let mut logs = proofs.finish()?;
     for (_, signed) in &checkpoints {

@@ -80,10 +80,12 @@ pub(crate) enum ReceiptFailure {
     Fault(#[from] ReceiptFault),
     #[error("{url}: not published yet; ask again in a moment")]
     NotYet { url: String },
-    #[error(
-        "{url}: no receipt for this field: it is of another validator, or the record was erased"
-    )]
+    #[error("{url}: no receipt for this field: it is of another validator, or not as it came")]
     Unknown { url: String },
+    #[error(
+        "{url}: the retention period of this call's record has ended, and the record was erased"
+    )]
+    Erased { url: String },
 }
 
 impl ReceiptFailure {
@@ -92,7 +94,7 @@ impl ReceiptFailure {
             Self::File(_) => FileFailure::EXIT_CODE,
             Self::Fault(_) => 3,
             Self::Field { .. } | Self::Document { .. } => 4,
-            Self::NotYet { .. } | Self::Unknown { .. } => 5,
+            Self::NotYet { .. } | Self::Unknown { .. } | Self::Erased { .. } => 5,
         }
     }
 }
@@ -121,6 +123,7 @@ fn fetch(arguments: &FetchArguments, out: &mut impl Write) -> Result<(), LogFail
         200 => {}
         202 => return Err(ReceiptFailure::NotYet { url }.into()),
         404 => return Err(ReceiptFailure::Unknown { url }.into()),
+        410 => return Err(ReceiptFailure::Erased { url }.into()),
         status => return Err(LogFailure::Refused { url, status }),
     }
     let limit = u64::try_from(MAX_RECEIPT_DOCUMENT_BYTES).unwrap_or(u64::MAX);

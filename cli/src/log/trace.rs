@@ -190,7 +190,8 @@ pub(crate) fn verdict_of(report: &Report) -> Result<(), TraceFailure> {
     };
     let (gaps, contradictions) = (count(Severity::Gap), count(Severity::Contradiction));
     if report.calls.is_empty() && gaps == 0 && contradictions == 0 {
-        return Err(TraceFailure::NothingFound);
+        let erased = report.erased;
+        return Err(TraceFailure::NothingFound { erased });
     }
     if gaps > 0 || contradictions > 0 || report.unreadable > 0 {
         return Err(TraceFailure::NotWhole {

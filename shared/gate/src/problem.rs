@@ -12,6 +12,7 @@ use sluis_token::{AuthorizationScheme, BearerError, ClaimsError, MandateError, V
 use crate::challenge::challenge;
 use crate::error::{AuditorRefusal, Fault, Refusal, Stop, SubjectError};
 use crate::headers;
+use crate::media_type::PROBLEM;
 use crate::route::RouteError;
 use crate::serve::{Reply, ReplyBody};
 
@@ -262,6 +263,20 @@ impl From<Environment> for Candour {
     }
 }
 
+/// To who may know that there was a record: its retention period has ended. Belgif has no
+/// type for that (RFC 9457 §4.2.1).
+pub(crate) fn gone<B>() -> Reply<B> {
+    const BODY: &str = r#"{"type":"about:blank","status":410,"title":"Gone","detail":"The retention period of this record has ended, and what it said was erased"}"#;
+    Reply {
+        status: 410,
+        headers: vec![
+            ("content-type", PROBLEM.to_owned()),
+            (headers::NO_STORE.0, headers::NO_STORE.1.to_owned()),
+        ],
+        body: ReplyBody::Text(BODY.to_owned()),
+    }
+}
+
 /// The answer to a stopped request.
 pub(crate) fn answer<B>(
     stop: &Stop,
@@ -302,7 +317,7 @@ pub(crate) fn answer<B>(
         },
     };
     let mut headers = vec![
-        ("content-type", "application/problem+json".to_owned()),
+        ("content-type", PROBLEM.to_owned()),
         (headers::NO_STORE.0, headers::NO_STORE.1.to_owned()),
     ];
     if let Some(seconds) = retry {

@@ -4,7 +4,8 @@
 //! The field is sent back as it came with the answer. It is checked before anything is
 //! looked up, so what a stranger sends costs one HMAC; and whether the log has such an
 //! entry is told to nobody else. A call's own holder learns what it sent and got
-//! ([`sluis_log::CallReceipt`]); this is no reading of records and is not recorded.
+//! ([`sluis_log::CallReceipt`]); this is no reading of records and is not recorded. Of a
+//! record whose retention period has ended it learns that.
 
 use std::rc::Rc;
 
@@ -19,6 +20,7 @@ use crate::error::{Fault, Refusal, Stop};
 use crate::gate::Gate;
 use crate::headers;
 use crate::platform::{AuditLog, InboundRequest as _, LogError, Platform};
+use crate::problem;
 use crate::route::RouteError;
 use crate::serve::{Reply, ReplyBody, json};
 use crate::trace::Nonces;
@@ -77,7 +79,9 @@ impl Gate {
             return Err(Fault::Log(LogError::Malformed).into());
         }
         let decision = self.opened(platform, decision).await?;
-        let mut receipt = said(&field, &decision, None)?;
+        let Some(mut receipt) = said(&field, &decision, None)? else {
+            return Ok(problem::gone());
+        };
         if receipt.lacks_outcome() {
             let index = log.index_of(field.outcome()).await.map_err(Fault::Log)?;
             let Some(index) = index else {
@@ -91,7 +95,9 @@ impl Gate {
                 return Ok(later());
             }
             let outcome = self.opened(platform, entry(&log, index).await?).await?;
-            receipt = said(&field, &decision, Some(&outcome))?;
+            if let Some(whole) = said(&field, &decision, Some(&outcome))? {
+                receipt = whole;
+            }
         }
         self.receipt_reply(&log, &receipt, checkpoint).await
     }
@@ -144,21 +150,23 @@ impl Gate {
     }
 }
 
-/// What the records of a call come to.
+/// What the records of a call come to; none if the decision's was erased.
 fn said(
     field: &ReceiptField,
     decision: &StoredEntry,
     outcome: Option<&StoredEntry>,
-) -> Result<CallReceipt, Stop> {
-    let receipt = CallReceipt::of(field.log(), decision, outcome);
-    receipt.map_err(|error| match error {
-        CallReceiptError::Erased => Refusal::Route(RouteError::NotFound).into(),
-        CallReceiptError::FirstLine
-        | CallReceiptError::Line(_)
-        | CallReceiptError::NotAllowed
-        | CallReceiptError::Commitment
-        | CallReceiptError::OtherOutcome => Fault::Log(LogError::Malformed).into(),
-    })
+) -> Result<Option<CallReceipt>, Stop> {
+    match CallReceipt::of(field.log(), decision, outcome) {
+        Ok(receipt) => Ok(Some(receipt)),
+        Err(CallReceiptError::Erased) => Ok(None),
+        Err(
+            CallReceiptError::FirstLine
+            | CallReceiptError::Line(_)
+            | CallReceiptError::NotAllowed
+            | CallReceiptError::Commitment
+            | CallReceiptError::OtherOutcome,
+        ) => Err(Fault::Log(LogError::Malformed).into()),
+    }
 }
 
 /// The entry at an index that is published.

@@ -14,9 +14,10 @@ use sluis_log::trace::{
 };
 use sluis_log::{
     BackendResult, Check, CheckOutcome, CommitmentRandom, DecisionRecord, DeliberationFacts,
-    EdgeNode, EntryId, Envelope, Epoch, EpochKey, Erasable, Event, EventSource, GateMode,
-    HolderIdentity, MandateFacts, MemoryLog, OperationFacts, Origin, OutcomeRecord, PolicyDigest,
-    ReferenceKey, StoredEntry, TokenFacts, Trace, TraceId, UnixMillis, Verdict, conformance, seal,
+    DestroyedPayloads, EdgeNode, EntryId, Envelope, Epoch, EpochKey, Erasable, Event, EventSource,
+    GateMode, HolderIdentity, MandateFacts, MemoryLog, OperationFacts, Origin, OutcomeRecord,
+    PayloadKey, PayloadRange, PayloadsDestroyed, PolicyDigest, ReferenceKey, RetentionPeriod,
+    StoredEntry, TokenFacts, Trace, TraceId, UnixMillis, Verdict, conformance, seal,
 };
 
 const AT: u64 = 1_767_323_045_678;
@@ -774,6 +775,87 @@ fn readers_see_what_is_theirs() {
     }
 }
 
+/// A call whose records were erased, and behind it what the log says of the period.
+fn ended(range: Option<PayloadRange>) -> (Sample, Vec<StoredEntry>) {
+    let sample = Sample::new(1);
+    let mut log = MemoryLog::new(origin());
+    sample.append(&mut log);
+    let period = RetentionPeriod::parse("accesses/2026-01-01").unwrap();
+    let logs = [DestroyedPayloads {
+        log: origin(),
+        payloads: range,
+    }];
+    let event = Event::PayloadsDestroyed(PayloadsDestroyed {
+        operator: "operator",
+        trace: Trace {
+            id: TraceId::parse("t").unwrap(),
+            related: None,
+        },
+        period,
+        key: PayloadKey::new(&origin(), period, [5; 32]).id(),
+        logs: &logs,
+    });
+    // Twice: the first order was not answered.
+    for n in [1, 2] {
+        let id = EntryId::from_random([0xe0 | n; 16]);
+        sealed(&mut log, id, AT + u64::from(n) * 86_400_000, &event);
+    }
+    let mut entries = conformance::opened(log.read(0, u32::MAX));
+    let (decision, outcome) = (0, 1);
+    entries[decision].erasable = Erasable::Erased;
+    entries[outcome].erasable = Erasable::Erased;
+    (sample, entries)
+}
+
+#[test]
+fn what_was_erased_by_right_is_said_with_its_period_and_day() {
+    let both = PayloadRange::new(2, 0, 1);
+    let (sample, entries) = ended(both);
+    let all = Query {
+        from: UnixMillis::new(0).ok(),
+        ..Query::default()
+    };
+    let made = trace_with(&all, &LogKeys::default(), &entries, &[], &[]);
+    let period = RetentionPeriod::parse("accesses/2026-01-01").unwrap();
+    let at = UnixMillis::new(AT + 2 * 86_400_000).unwrap();
+    let found: Vec<Finding> = made.findings().collect();
+    // That nothing tells what became of it is no gap: it was erased with it.
+    assert_eq!(found, [Finding::PayloadErased { period, at }]);
+    assert_eq!(
+        report(&made, Audience::DataSubject).calls[0].findings[0].text,
+        "the payload was erased: the end of accesses/2026-01-01 was logged at \
+         2026-01-04T03:04:05.678Z; the leaf alone answers, and nothing can be joined"
+    );
+    // What is asked for by name is not found; what it can have been is told.
+    let made = trace_with(&sample.query(), &LogKeys::default(), &entries, &[], &[]);
+    let told = report(&made, Audience::DataSubject);
+    assert_eq!((told.calls.len(), told.erased), (0, 1));
+    let ended_then = told
+        .ended
+        .iter()
+        .map(|ended| (ended.period, ended.at.clone()));
+    assert_eq!(ended_then.collect::<Vec<_>>(), [(period, at.to_string())]);
+    // Another log, another place, or nothing: it is missing.
+    for range in [PayloadRange::new(1, 1, 1), None] {
+        let (_, entries) = ended(range);
+        let made = trace_with(&all, &LogKeys::default(), &entries, &[], &[]);
+        let found: Vec<Finding> = made.findings().collect();
+        assert_eq!(found, [Finding::PayloadMissing], "{range:?}");
+    }
+    // What says so must be what its entry commits to.
+    let (_, mut entries) = ended(both);
+    for told in [2, 3] {
+        let opening = entries[told].erasable.opening_mut().unwrap();
+        opening.payload = opening.payload.replace("\"payloads\":2", "\"payloads\":1");
+    }
+    let made = trace_with(&all, &LogKeys::default(), &entries, &[], &[]);
+    assert_eq!(
+        made.findings().collect::<Vec<_>>(),
+        [Finding::PayloadMissing]
+    );
+    assert_eq!(report(&made, Audience::Supervisor).unreadable, 2);
+}
+
 #[test]
 fn what_was_erased_or_altered_is_said_and_not_believed() {
     let sample = Sample::new(1);
@@ -789,7 +871,7 @@ fn what_was_erased_or_altered_is_said_and_not_believed() {
     };
     let made = trace_with(&period, &LogKeys::default(), &entries, &[], &[]);
     let found: Vec<Finding> = made.findings().collect();
-    assert_eq!(found, [Finding::PayloadErased]);
+    assert_eq!(found, [Finding::PayloadMissing]);
 
     let mut entries = log_of(&[sample]);
     let opening = entries[0].erasable.opening_mut().unwrap();

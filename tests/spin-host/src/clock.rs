@@ -1,6 +1,6 @@
-//! The wall clock, which a test can set ahead: `--clock-file FILE` names a file with a number of
-//! milliseconds, read at every look at the clock; an absent one means none. Sleeps go by another
-//! clock and take as long as ever.
+//! The wall clock, which a test can set ahead, or back: `--clock-file FILE` names a file with a
+//! number of milliseconds, below 0 for back, read at every look at the clock; an absent one means
+//! none. Sleeps go by another clock and take as long as ever.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,14 +17,14 @@ impl WallClock {
         Self(file.map(Arc::new))
     }
 
-    /// How far it is ahead of this machine's.
-    fn ahead(&self) -> Duration {
+    /// By how many milliseconds it is ahead of this machine's.
+    fn ahead_ms(&self) -> i64 {
         let text = self
             .0
             .as_ref()
             .and_then(|file| std::fs::read_to_string(file.as_path()).ok());
         let milliseconds = text.and_then(|text| text.trim().parse().ok());
-        Duration::from_millis(milliseconds.unwrap_or_default())
+        milliseconds.unwrap_or_default()
     }
 }
 
@@ -36,6 +36,12 @@ impl HostWallClock for WallClock {
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     fn now(&self) -> Duration {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
-        since.unwrap_or_default() + self.ahead()
+        let (since, ahead_ms) = (since.unwrap_or_default(), self.ahead_ms());
+        let by = Duration::from_millis(ahead_ms.unsigned_abs());
+        if ahead_ms < 0 {
+            since.saturating_sub(by)
+        } else {
+            since + by
+        }
     }
 }

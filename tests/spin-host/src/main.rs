@@ -80,7 +80,7 @@ struct Arguments {
     /// For tests: a file that asks for faults of the databases.
     #[arg(long)]
     fault_file: Option<PathBuf>,
-    /// For tests: a file that sets the wall clock ahead.
+    /// For tests: a file that sets the wall clock ahead, or back.
     #[arg(long)]
     clock_file: Option<PathBuf>,
 }

@@ -26,6 +26,7 @@ mod published;
 mod receipts;
 mod recording;
 mod requests;
+mod retention;
 mod secrecy;
 mod senders;
 mod shadow;
@@ -108,6 +109,7 @@ fn cases() -> impl Iterator<Item = &'static Case> {
         recording::CASES,
         published::CASES,
         shards::CASES,
+        retention::CASES,
         receipts::CASES,
         load::CASES,
         corpus::CASES,

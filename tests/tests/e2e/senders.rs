@@ -487,10 +487,10 @@ fn status_stale(world: &mut World) -> Result<()> {
     let place = format!("{LISTS}stale");
     world.issuers.take_down_document(&place);
     // The issuer gives no newer one, which is tried: what is known serves, and no longer than its bound.
-    world.set_clock(Duration::from_secs(9 * 60 + 50))?;
+    world.set_clock(9 * 60 + 50)?;
     passes(&world.send(&listed(world, 0, &uri)?)?)?;
     world.take_seen();
-    world.set_clock(Duration::from_secs(10 * 60 + 5))?;
+    world.set_clock(10 * 60 + 5)?;
     let index = world.log_size()?;
     let response = world.send(&listed(world, 0, &uri)?)?;
     expect(&response, SERVICE_UNAVAILABLE)?;
@@ -499,7 +499,7 @@ fn status_stale(world: &mut World) -> Result<()> {
     // A token without a status goes on, and this one does once there is a list.
     passes(&world.send(&rights().bearer(&world.pension_token()?))?)?;
     publish(world, "stale", &[0], 300)?;
-    world.set_clock(Duration::from_mins(11))?;
+    world.set_clock(11 * 60)?;
     passes(&world.send(&listed(world, 0, &uri)?)?)
 }
 

@@ -121,7 +121,12 @@ fn a_receipt_is_fetched_and_shows_the_call_without_a_network() {
             "receipt", "fetch", "--url", &url, "--field", &field, "--out", &receipt,
         ])
     };
-    for (status, code) in [("202 Accepted", 5), ("404 Not Found", 5), ("500 Oops", 5)] {
+    for (status, code) in [
+        ("202 Accepted", 5),
+        ("404 Not Found", 5),
+        ("410 Gone", 5),
+        ("500 Oops", 5),
+    ] {
         assert_eq!(fetch(status).unwrap_err().exit_code(), code, "{status}");
     }
     fetch("200 OK").unwrap();

@@ -49,8 +49,11 @@ pub(crate) enum TraceFailure {
     NotASubject { name: String },
     #[error(transparent)]
     Catalogue(CatalogueFailure),
-    #[error("nothing was found")]
-    NothingFound,
+    #[error("nothing was found{}", left(*.erased))]
+    NothingFound {
+        /// Decisions that could have been what is asked for, and whose payload was erased.
+        erased: u64,
+    },
     #[error(
         "the trace is not whole: {gaps} gaps, {contradictions} contradictions, {unreadable} entries that cannot be read"
     )]
@@ -75,7 +78,14 @@ impl TraceFailure {
             Self::Key(failure) => failure.exit_code(),
             Self::Catalogue(failure) => failure.exit_code(),
             Self::NotWhole { .. } => 7,
-            Self::NothingFound => 8,
+            Self::NothingFound { .. } => 8,
         }
+    }
+}
+
+fn left(erased: u64) -> String {
+    match erased {
+        0 => String::new(),
+        erased => format!("; {erased} decisions that it could be were erased"),
     }
 }

@@ -40,6 +40,13 @@ pub(crate) fn write(report: &Report, out: &mut impl Write) -> io::Result<()> {
             "{} decisions could not be looked at: their payloads were erased.",
             report.erased
         )?;
+        for ended in &report.ended {
+            writeln!(
+                out,
+                "The end of {} was logged at {}.",
+                ended.period, ended.at
+            )?;
+        }
     }
     if report.unreadable > 0 {
         writeln!(

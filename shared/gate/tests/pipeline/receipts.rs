@@ -293,7 +293,14 @@ fn an_outcome_that_was_erased_is_left_out() {
     }
     assert_eq!(line(&receipt, "operation"), "getPensionRights");
     assert!(bench.platform.erase(0));
-    assert_eq!(ask(&bench, &field).status, 404);
+    // Who holds the field learns why there is none any more.
+    let reply = ask(&bench, &field);
+    assert_eq!(reply.status, 410);
+    let type_of = header(&reply, "content-type");
+    assert_eq!(type_of, Some("application/problem+json"));
+    let problem: Value = serde_json::from_str(&body_of(&reply)).unwrap();
+    assert_eq!(problem["status"], 410);
+    assert!(problem["detail"].as_str().unwrap().contains("erased"));
 }
 
 #[test]

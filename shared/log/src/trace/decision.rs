@@ -129,6 +129,8 @@ struct OutcomeData {
 pub(crate) enum ValidatorRecord {
     Decision(Box<DecisionFacts>),
     Outcome(OutcomeFacts),
+    /// The end of a retention period.
+    Destruction,
     /// Neither, or an outcome whose payload was erased.
     Other,
 }
@@ -163,8 +165,8 @@ impl ValidatorRecord {
             OutcomeCode::RefusalsCounted
             | OutcomeCode::LogRead
             | OutcomeCode::KeysPurged
-            | OutcomeCode::ComparisonsCounted
-            | OutcomeCode::PayloadsDestroyed => return Ok(Self::Other),
+            | OutcomeCode::ComparisonsCounted => return Ok(Self::Other),
+            OutcomeCode::PayloadsDestroyed => return Ok(Self::Destruction),
         };
         let payload = stored.payload().map(decision).transpose()?;
         Ok(Self::Decision(Box::new(DecisionFacts {

@@ -3,11 +3,15 @@
 use std::fmt;
 
 use super::call::Call;
+use super::join::latest;
 use super::keys::LogKeys;
 use super::member::{Member, Party, RecordKind, names};
 use super::record::PartyRecord;
 use super::reidentified::{reidentified, steps_before};
+use crate::destruction::LoggedDestruction;
+use crate::entry::Stream;
 use crate::reference::EpochKey;
+use crate::retention::RetentionPeriod;
 use crate::time::UnixMillis;
 
 /// How far the clocks of two parties may be apart before their times contradict
@@ -30,8 +34,16 @@ names! {
 /// for every reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Finding {
-    /// The payload was erased, and with it what could be joined.
-    PayloadErased,
+    /// The payload was erased, and with it what could be joined: it can have been of that
+    /// period, whose end was logged then.
+    PayloadErased {
+        /// The period.
+        period: RetentionPeriod,
+        /// When its end was logged.
+        at: UnixMillis,
+    },
+    /// The payload is not there, and no entry says that it was to be erased.
+    PayloadMissing,
     /// Allowed and forwarded, and nothing says what became of it.
     NoOutcome,
     /// No party recorded the issue of the token.
@@ -113,7 +125,8 @@ impl Finding {
     /// Its stable name.
     pub const fn code(self) -> &'static str {
         match self {
-            Self::PayloadErased => "payloadErased",
+            Self::PayloadErased { .. } => "payloadErased",
+            Self::PayloadMissing => "payloadMissing",
             Self::NoOutcome => "noOutcome",
             Self::NoTokenIssued => "noTokenIssued",
             Self::NoRelationConfirmed => "noRelationConfirmed",
@@ -141,11 +154,12 @@ impl Finding {
     /// How much it says.
     pub const fn severity(self) -> Severity {
         match self {
-            Self::PayloadErased
+            Self::PayloadErased { .. }
             | Self::TokenNotSeen
             | Self::SeveralCalls { .. }
             | Self::ReidentificationNotAnswered => Severity::Note,
-            Self::NoOutcome
+            Self::PayloadMissing
+            | Self::NoOutcome
             | Self::NoTokenIssued
             | Self::NoRelationConfirmed
             | Self::NoRequestSent
@@ -171,8 +185,12 @@ impl Finding {
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::PayloadErased => f.write_str(
-                "the payload was erased: the leaf alone answers, and nothing can be joined",
+            Self::PayloadErased { period, at } => write!(
+                f,
+                "the payload was erased: the end of {period} was logged at {at}; the leaf alone answers, and nothing can be joined"
+            ),
+            Self::PayloadMissing => f.write_str(
+                "the payload is not there, and no entry of these logs says that its period has ended",
             ),
             Self::NoOutcome => f.write_str("allowed and forwarded, and no outcome is recorded"),
             Self::NoTokenIssued => f.write_str("no log given has the issue of this token"),
@@ -241,6 +259,8 @@ pub(crate) struct Given<'a> {
     /// The digests of the catalogues given, in hexadecimal; none when none was given.
     pub(crate) policies: Option<&'a [String]>,
     pub(crate) keys: &'a LogKeys,
+    /// What the logs say of periods that ended.
+    pub(crate) destroyed: &'a [LoggedDestruction],
 }
 
 /// Everything found of a call.
@@ -253,13 +273,13 @@ pub(crate) fn examine(call: &Call, given: &Given<'_>) -> Vec<Finding> {
     {
         found.push(Finding::PolicyNotGiven);
     }
+    let Some(data) = decision.data() else {
+        erased(call, given, &mut found);
+        return sorted(found);
+    };
     if decision.granted && call.outcome.is_none() && !decision.proxy_forwards() {
         found.push(Finding::NoOutcome);
     }
-    let Some(data) = decision.data() else {
-        found.push(Finding::PayloadErased);
-        return sorted(found);
-    };
     if decision.at().minute() != decision.minute {
         found.push(Finding::LeafMinute);
     }
@@ -273,6 +293,25 @@ pub(crate) fn examine(call: &Call, given: &Given<'_>) -> Vec<Finding> {
     }
     order(call, &mut found);
     sorted(found)
+}
+
+/// Under which period it was erased. What became of the call went with it, and is no gap.
+fn erased(call: &Call, given: &Given<'_>, found: &mut Vec<Finding>) {
+    let stream = if call.decision.granted {
+        Stream::Accesses
+    } else {
+        Stream::Refusals
+    };
+    let covering = given
+        .destroyed
+        .iter()
+        .filter(|said| said.covers(&call.log, call.decision.index, stream));
+    let periods = latest(covering);
+    if periods.is_empty() {
+        found.push(Finding::PayloadMissing);
+    }
+    let periods = periods.into_iter();
+    found.extend(periods.map(|(period, at)| Finding::PayloadErased { period, at }));
 }
 
 fn sorted(mut found: Vec<Finding>) -> Vec<Finding> {

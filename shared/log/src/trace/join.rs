@@ -4,7 +4,7 @@
 //! because a mandate's records are known by those of the tokens issued for it.
 //! In memory is what was found, of bounded number, whatever the logs' length.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use thiserror::Error;
 
@@ -16,12 +16,17 @@ use super::member::{Party, RecordKind, Tie};
 use super::query::Query;
 use super::record::PartyRecord;
 use crate::chain::Origin;
+use crate::destruction::{LoggedDestruction, LoggedDestructionError};
 use crate::hash::{HASH_BYTES, hex};
 use crate::id::EntryId;
+use crate::retention::RetentionPeriod;
 use crate::stored::StoredEntry;
+use crate::time::UnixMillis;
 
 /// Most calls of one trace.
 pub const MAX_CALLS: usize = 1_000;
+/// Most ends of periods that a trace knows of: every month of thirty years, each logged a dozen times.
+pub const MAX_DESTRUCTIONS_OF_A_TRACE: usize = 4_096;
 
 /// Which reading of the other parties' logs it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +49,9 @@ pub enum TraceError {
     /// More records than are held at once.
     #[error("more than {MAX_RECORDS_OF_A_TRACE} records of other parties; ask for fewer calls")]
     TooManyRecords,
+    /// More ends of periods than are held at once.
+    #[error("more than {MAX_DESTRUCTIONS_OF_A_TRACE} entries about the end of a retention period")]
+    TooManyDestructions,
 }
 
 /// Makes a trace.
@@ -60,6 +68,8 @@ pub struct Tracer<'a> {
     /// Records that are wanted and of no call.
     strays: Vec<PartyRecord>,
     erased: u64,
+    /// What was logged of periods that ended.
+    destroyed: Vec<LoggedDestruction>,
     unreadable: u64,
 }
 
@@ -70,6 +80,8 @@ pub struct Traced {
     pub(crate) parties: Vec<Party>,
     pub(crate) strays: Vec<(Finding, Party)>,
     pub(crate) erased: u64,
+    /// The periods that ended, and when that was logged last.
+    pub(crate) destroyed: BTreeMap<RetentionPeriod, UnixMillis>,
     pub(crate) unreadable: u64,
 }
 
@@ -89,6 +101,7 @@ impl<'a> Tracer<'a> {
             records: 0,
             strays: Vec::new(),
             erased: 0,
+            destroyed: Vec::new(),
             unreadable: 0,
         }
     }
@@ -144,8 +157,27 @@ impl<'a> Tracer<'a> {
                 call.outcome = Some(outcome);
                 Ok(true)
             }
+            ValidatorRecord::Destruction => self.destruction(stored).map(|()| false),
             ValidatorRecord::Other => Ok(false),
         }
+    }
+
+    /// Takes what is said of the end of a period.
+    fn destruction(&mut self, stored: &StoredEntry) -> Result<(), TraceError> {
+        match LoggedDestruction::read(stored) {
+            Ok(_) if self.destroyed.len() == MAX_DESTRUCTIONS_OF_A_TRACE => {
+                return Err(TraceError::TooManyDestructions);
+            }
+            Ok(said) => self.destroyed.push(said),
+            Err(LoggedDestructionError::Erased) => {}
+            Err(
+                LoggedDestructionError::OtherKind
+                | LoggedDestructionError::Commitment(_)
+                | LoggedDestructionError::Payload
+                | LoggedDestructionError::NotDue,
+            ) => self.unreadable += 1,
+        }
+        Ok(())
     }
 
     /// Says that a log of that party is given, even if it has no record.
@@ -213,6 +245,7 @@ impl<'a> Tracer<'a> {
             parties: &self.parties,
             policies: policies.as_deref(),
             keys: self.keys,
+            destroyed: &self.destroyed,
         };
         let mut calls = self.calls;
         if self.logs > 1 {
@@ -258,9 +291,22 @@ impl<'a> Tracer<'a> {
             parties: self.parties,
             strays,
             erased: self.erased,
+            destroyed: latest(&self.destroyed),
             unreadable: self.unreadable,
         }
     }
+}
+
+/// The periods, and when the end of each was logged last: an order that a fault ended is logged again.
+pub(crate) fn latest<'a>(
+    destroyed: impl IntoIterator<Item = &'a LoggedDestruction>,
+) -> BTreeMap<RetentionPeriod, UnixMillis> {
+    let mut periods = BTreeMap::new();
+    for said in destroyed {
+        let at = periods.entry(said.period()).or_insert_with(|| said.at());
+        *at = (*at).max(said.at());
+    }
+    periods
 }
 
 impl Traced {

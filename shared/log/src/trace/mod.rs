@@ -30,13 +30,13 @@ pub use decision::{DecisionFacts, OutcomeFacts, PartyChecks};
 pub use disclosure::{Audience, Withheld};
 pub use finding::{CLOCK_TOLERANCE_MS, Finding, Severity};
 pub use instant::InstantError;
-pub use join::{MAX_CALLS, Pass, TraceError, Traced, Tracer};
+pub use join::{MAX_CALLS, MAX_DESTRUCTIONS_OF_A_TRACE, Pass, TraceError, Traced, Tracer};
 pub use keys::LogKeys;
 pub use member::{KINDS, Kind, Member, Party, RecordKind};
 pub use query::{Query, SoughtMandate, SoughtSubject};
 pub use record::{MAX_PARTY_LINE_BYTES, PartyRecord, PartyRecordError};
 pub(crate) use record::{is_enterprise_number, is_number_of_somebody};
 pub use report::{
-    Answer, CallReport, ChainLink, Fact, FindingReport, Question, REPORT_FORMAT, Report, Shown,
-    TracedLog,
+    Answer, CallReport, ChainLink, EndedPeriod, Fact, FindingReport, Question, REPORT_FORMAT,
+    Report, Shown, TracedLog,
 };

@@ -10,6 +10,7 @@ use super::join::Traced;
 use super::member::{Member, Party, RecordKind, Tie, names};
 use super::record::PartyRecord;
 use crate::chain::Origin;
+use crate::retention::RetentionPeriod;
 use crate::time::UnixMillis;
 
 /// The format of a report in JSON.
@@ -53,8 +54,20 @@ pub struct Report {
     pub findings: Vec<FindingReport>,
     /// Decisions that could not be looked at, because their payload was erased.
     pub erased: u64,
+    /// The retention periods that ended, where that is why something could not be looked at.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ended: Vec<EndedPeriod>,
     /// Entries that could not be read or do not open their commitment.
     pub unreadable: u64,
+}
+
+/// A retention period that ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EndedPeriod {
+    /// The period.
+    pub period: RetentionPeriod,
+    /// When its end was logged.
+    pub at: String,
 }
 
 /// What is known of one of the validator's logs.
@@ -194,8 +207,22 @@ impl Traced {
                 .map(|(finding, _)| FindingReport::from(*finding))
                 .collect(),
             erased: self.erased,
+            ended: self.ended(),
             unreadable: self.unreadable,
         }
+    }
+}
+
+impl Traced {
+    fn ended(&self) -> Vec<EndedPeriod> {
+        if self.erased == 0 {
+            return Vec::new();
+        }
+        let ended = self.destroyed.iter().map(|(period, at)| EndedPeriod {
+            period: *period,
+            at: at.to_string(),
+        });
+        ended.collect()
     }
 }
 

@@ -41,8 +41,8 @@ macro_rules! change {
 
 /// 2024-12-17T22:59:59Z and the next second: the framework changes (M-D.4).
 const LAST_OF_19_004: u64 = 1_734_476_399;
-/// 2024-12-31T23:00:00Z: SIM/001 begins.
-const START_OF_SIM: u64 = 1_735_686_000;
+/// 2024-12-19T23:00:00Z: SIM/001 begins.
+const START_OF_SIM: u64 = 1_734_649_200;
 /// 2025-06-30T22:00:00Z: SIM/003 ends.
 const END_OF_SIM_003: u64 = 1_751_320_800;
 /// 2025-12-31T23:00:00Z: SIM/902 repeals SIM/901.
