@@ -591,3 +591,20 @@ fn a_record_of_several_logs_is_held_against_the_one_it_names() {
         "validator.example.be/other is no log of validator.example.be/log"
     );
 }
+
+#[test]
+fn an_entry_that_is_not_under_the_signed_tree_announces_nothing() {
+    let folder = deployment((3, 2, 4));
+    let log = folder.0.join("log");
+    let told = fs::read(log.join("records.jsonl")).unwrap();
+    let bundle = log.join("tile/entries/000.p/10");
+    let entry = fs::read(&bundle).unwrap();
+    // What the log signed has a sample there; entry and record are put in its place.
+    let without = entries(&origin(), &conformance::sample(TOLD, 0).unwrap());
+    write(&log, &origin(), &without);
+    fs::write(log.join("records.jsonl"), told).unwrap();
+    fs::write(bundle, entry).unwrap();
+    let failure = against_log(&folder).unwrap_err();
+    assert!(matches!(failure, LogFailure::Bundle(_)), "{failure}");
+    assert_eq!(failure.exit_code(), 3);
+}
