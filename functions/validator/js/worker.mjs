@@ -22,8 +22,8 @@ const PUBLISH_AFTER_MS = 400;
 
 /**
  * The log. Everything it does is in Rust; the runtime wants a class that extends
- * its own. Called by RPC and not by `fetch`: 32 µs of CPU a call against 60,
- * Worker and object together, for an entry of 4.5 kB.
+ * its own. Called by RPC and not by `fetch`, which took about twice the CPU a
+ * call, Worker and object together.
  */
 export class AuditLog extends DurableObject {
   constructor(state, env) {

@@ -136,15 +136,6 @@ impl SpinLog {
         within(STORE_LIMIT_MS, call).await.ok_or(TIMEOUT)?
     }
 
-    /// Begins the look at the store that the first entry waits for.
-    pub(super) fn look(&self) {
-        let log = self.clone();
-        spawn(async move {
-            // Who appends is told what it comes to.
-            _ = within(STORE_LIMIT_MS, log.0.checked()).await;
-        });
-    }
-
     /// Publishes soon, after the answer.
     fn schedule(&self, receipt: &Receipt) {
         let end = receipt.index.saturating_add(1);

@@ -1,6 +1,5 @@
 //! What the gate asks of a platform, on Spin.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::rc::Rc;
@@ -25,36 +24,19 @@ pub(super) struct SpinPlatform(Rc<Parts>);
 struct Parts {
     verifier: LocalVerifier,
     logs: BTreeMap<Shard, SpinLog>,
-    /// The logs that entries are added to, until the first is asked for.
-    unused: RefCell<Vec<Shard>>,
     keys: SpinKeys,
     replay: SpinReplay,
 }
 
 impl SpinPlatform {
-    pub(super) fn new(
-        logs: BTreeMap<Shard, SpinLog>,
-        open: Vec<Shard>,
-        replay: SpinReplay,
-    ) -> Self {
+    pub(super) fn new(logs: BTreeMap<Shard, SpinLog>, replay: SpinReplay) -> Self {
         Self(Rc::new(Parts {
             verifier: LocalVerifier,
             // What makes a key holds the write lock of one of the files.
             keys: SpinKeys(logs.values().next().cloned()),
             logs,
-            unused: RefCell::new(open),
             replay,
         }))
-    }
-
-    /// With the first use of a log the looks at the others begin: else the first entry
-    /// of each would wait for one, request after request. The log in use does its own.
-    fn look_at_others(&self, used: Shard) {
-        let others = self.0.unused.take().into_iter();
-        let others = others.filter(|shard| *shard != used);
-        for log in others.filter_map(|shard| self.0.logs.get(&shard)) {
-            log.look();
-        }
     }
 }
 
@@ -76,7 +58,6 @@ impl Platform for SpinPlatform {
     }
 
     fn log(&self, shard: Shard) -> Result<SpinLog, LogError> {
-        self.look_at_others(shard);
         let found = self.0.logs.get(&shard).cloned();
         found.ok_or(LogError::NoShard(shard))
     }

@@ -109,13 +109,10 @@ async fn start() -> Result<Service, StartError> {
             SpinReplay::in_postgres(address_of(address, Shard::Whole)?)
         }
     };
-    let (mut logs, mut open) = (BTreeMap::new(), Vec::new());
+    let mut logs = BTreeMap::new();
     for mapped in config.logs().logs() {
         let key = CheckpointKey::parse(&checkpoint_key, &mapped.origin)?;
         logs.insert(mapped.shard, SpinLog::new(kept.store(mapped)?, key));
-        if mapped.open {
-            open.push(mapped.shard);
-        }
     }
     let gate = Gate::new(config, catalogue, secrets)?;
     if let Some(name) = optional("sluis_edge_node").await? {
@@ -123,7 +120,7 @@ async fn start() -> Result<Service, StartError> {
     }
     Ok(Service {
         gate,
-        platform: SpinPlatform::new(logs, open, replay),
+        platform: SpinPlatform::new(logs, replay),
     })
 }
 
