@@ -4,9 +4,9 @@ use std::io;
 use std::path::PathBuf;
 
 use sluis_log::{
-    AuditorGrantError, BundleFault, ChainHash, CheckpointError, CommitmentError, DestructionError,
-    FsckError, KeyName, NoteError, Origin, ProofBundleError, QuorumError, ShardNoteError,
-    TilePathError, TreeError, TreeFault,
+    AuditorGrantError, BundleFault, ChainHash, CheckpointError, CommitmentError, FsckError,
+    KeyName, NoteError, Origin, ProofBundleError, QuorumError, ShardNoteError, TilePathError,
+    TreeError, TreeFault,
 };
 use thiserror::Error;
 
@@ -74,11 +74,11 @@ pub(crate) enum LogFailure {
         path: PathBuf,
         error: CommitmentError,
     },
-    /// A destruction record that is none, or not the log's.
+    /// A destruction record that is none, not the log's, or of what is still to come.
     #[error("{}: {error}", .path.display())]
     Destruction {
         path: PathBuf,
-        error: DestructionError,
+        error: DestructionFailure,
     },
     /// There is no time to verify at.
     #[error(transparent)]
@@ -284,15 +284,6 @@ impl LogFailure {
                 | ShardNoteError::OtherTime { .. }
                 | ShardNoteError::OtherName { .. } => 3,
             },
-            Self::Destruction { error, .. } => match error {
-                DestructionError::Note(_)
-                | DestructionError::Lines(_)
-                | DestructionError::NotDue { .. }
-                | DestructionError::Logs => 4,
-                DestructionError::OtherDeployment { .. }
-                | DestructionError::Signature(_)
-                | DestructionError::NotSigned(_) => 3,
-            },
             Self::OfShard { failure, .. } => failure.exit_code(),
             Self::OfShards(failures) => failures.first().map_or(1, Self::exit_code),
             Self::Key(failure) => failure.exit_code(),
@@ -301,7 +292,9 @@ impl LogFailure {
             Self::Reidentify(failure) => failure.exit_code(),
             Self::Receipt(failure) => failure.exit_code(),
             Self::Retain(failure) => failure.exit_code(),
-            Self::DestructionRecord(failure) => failure.exit_code(),
+            Self::DestructionRecord(failure) | Self::Destruction { error: failure, .. } => {
+                failure.exit_code()
+            }
             Self::Refused { .. } | Self::WitnessRefused { .. } => 5,
             Self::Unreachable { .. } => 6,
         }

@@ -20,7 +20,7 @@ use thiserror::Error;
 use self::chain::{Chain, Records};
 use super::FsckArguments;
 use super::deployment;
-use super::destruction::signed;
+use super::destruction::{DestructionFailure, has_come, signed};
 use super::failure::LogFailure;
 use super::progress::Progress;
 use super::remote::RemoteLog;
@@ -299,12 +299,13 @@ impl ReadMap {
 
 impl Check {
     fn new(arguments: &FsckArguments) -> Result<Self, LogFailure> {
+        let now = clock::now_millis().map_err(LogFailure::Clock)?;
         let mut destroyed = DestroyedPeriods::default();
         for path in &arguments.destructions {
-            destroyed.record(&destruction(path, &arguments.keys)?);
+            destroyed.record(&destruction(path, &arguments.keys, now)?, now);
         }
         Ok(Self {
-            now: clock::now_millis().map_err(LogFailure::Clock)?,
+            now,
             destroyed,
             read: Vec::new(),
             map: None,
@@ -347,19 +348,26 @@ impl Check {
     }
 }
 
-/// A destruction record, signed by one of the keys.
-fn destruction(path: &Path, keys: &[NoteVerifier]) -> Result<VerifiedDestruction, LogFailure> {
+/// A destruction record, signed by one of the keys, of what is no more to come.
+fn destruction(
+    path: &Path,
+    keys: &[NoteVerifier],
+    now: UnixMillis,
+) -> Result<VerifiedDestruction, LogFailure> {
     let failed = |error| LogFailure::Destruction {
         path: path.to_owned(),
         error,
     };
+    let no_record = |error| failed(DestructionFailure::Record(error));
     let missing = || LogFailure::File {
         path: path.to_owned(),
         error: io::ErrorKind::NotFound.into(),
     };
     let bytes = read_file(path, MAX_NOTE_BYTES)?.ok_or_else(missing)?;
-    let note = SignedNote::parse(&bytes).map_err(|error| failed(error.into()))?;
-    signed(&note, keys).map_err(failed)
+    let note = SignedNote::parse(&bytes).map_err(|error| no_record(error.into()))?;
+    let verified = signed(&note, keys).map_err(no_record)?;
+    has_come(verified.record(), now).map_err(failed)?;
+    Ok(verified)
 }
 
 impl ReadLog {

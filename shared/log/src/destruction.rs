@@ -73,6 +73,11 @@ impl PayloadRange {
     pub const fn last(self) -> u64 {
         self.last
     }
+
+    /// Whether that index is between them.
+    pub const fn covers(self, index: u64) -> bool {
+        self.first <= index && index <= self.last
+    }
 }
 
 /// What one log had of a period.

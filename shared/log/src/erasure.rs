@@ -33,15 +33,21 @@ use crate::verify::{Fault, FsckError};
 pub struct DestroyedPeriods(BTreeMap<RetentionPeriod, BTreeMap<String, PayloadRange>>);
 
 impl DestroyedPeriods {
-    /// What a signed record says.
-    pub fn record(&mut self, destruction: &VerifiedDestruction) {
+    /// What a signed record says, as far as that can be by now.
+    pub fn record(&mut self, destruction: &VerifiedDestruction, now: UnixMillis) {
         let record = destruction.record();
-        self.add(record.period(), record.logs());
+        self.add(record.period(), record.logs(), now);
     }
 
+    /// A gate whose clock was ahead announces, and signs, what the stores then refuse.
+    /// Before its day that is a word about nothing: it covers nothing.
+    ///
     /// An order that was given again after a fault is logged again: before the key is
     /// gone nothing is deleted, so the larger count is the one that was destroyed.
-    fn add(&mut self, period: RetentionPeriod, logs: &[DestroyedPayloads]) {
+    fn add(&mut self, period: RetentionPeriod, logs: &[DestroyedPayloads], now: UnixMillis) {
+        if !period.is_due(now) {
+            return;
+        }
         let of_period = self.0.entry(period).or_default();
         for DestroyedPayloads { log, payloads } in logs {
             let Some(range) = *payloads else { continue };
@@ -119,11 +125,7 @@ impl Erasures {
                 OutcomeCode::PayloadsDestroyed => {
                     let unknown = || fault(Fault::UnknownDestruction);
                     let (period, logs) = announced(&opening.payload).ok_or_else(unknown)?;
-                    // A gate whose clock was ahead announces what the stores then refuse.
-                    // Before its day that is a word about nothing: it covers nothing.
-                    if period.is_due(self.now) {
-                        destroyed.add(period, &logs);
-                    }
+                    destroyed.add(period, &logs, self.now);
                     Ok(())
                 }
                 OutcomeCode::Granted
@@ -183,16 +185,11 @@ impl Missing {
         stream: Stream,
         month: Month,
     ) -> Result<(), FsckError> {
-        let from = RetentionTerms::SHORTEST.period_of_month(stream, month);
-        let to = RetentionTerms::LONGEST.period_of_month(stream, month);
         let counted = counted.iter_mut();
         let mut possible: Vec<_> = counted
-            .filter(|counted| (from..=to).contains(&counted.period))
+            .filter(|counted| counted.period.can_be_of(stream, month))
             .collect();
-        let covers = |index| {
-            let mut ranges = possible.iter().map(|counted| counted.range);
-            ranges.any(|range| (range.first()..=range.last()).contains(&index))
-        };
+        let covers = |index| possible.iter().any(|counted| counted.range.covers(index));
         let outside = [self.first, self.last]
             .into_iter()
             .find(|index| !covers(*index));

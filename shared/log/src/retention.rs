@@ -164,6 +164,14 @@ impl RetentionPeriod {
         now.month() >= self.from
     }
 
+    /// Whether a payload of that stream and month can be of it: under some terms that
+    /// there can be. Which there were then, nobody tells.
+    pub(crate) fn can_be_of(self, stream: Stream, month: Month) -> bool {
+        let from = RetentionTerms::SHORTEST.period_of_month(stream, month);
+        let to = RetentionTerms::LONGEST.period_of_month(stream, month);
+        (from..=to).contains(&self)
+    }
+
     /// Reads the one spelling.
     pub fn parse(text: &str) -> Result<Self, RetentionPeriodError> {
         let parts = || {

@@ -12,6 +12,7 @@ use sluis_log::{
 use super::served::signed_at;
 use super::written::{PERIOD, erased, key, signer, write, write_saying};
 use super::{Folder, LogFailure, origin, sluis};
+use crate::log::destruction::DestructionFailure;
 
 const RECORDS: &str = "records.jsonl";
 
@@ -51,14 +52,19 @@ fn unrecorded(result: Result<String, LogFailure>, at: u64, most: u64) -> bool {
 
 /// A record of it, as the gate signs it.
 fn record(logs: Vec<DestroyedPayloads>, signer: &NoteSigner) -> String {
-    let period = RetentionPeriod::parse(PERIOD).unwrap();
+    record_of(PERIOD, 1_772_409_600_000, logs, signer)
+}
+
+/// A record of that period, signed at that time.
+fn record_of(period: &str, at: u64, logs: Vec<DestroyedPayloads>, signer: &NoteSigner) -> String {
+    let period = RetentionPeriod::parse(period).unwrap();
     let place = LoggedAt {
         log: origin(),
         index: 50,
         id: EntryId::from_random([1; 16]),
     };
     let key = conformance::key(Stream::Refusals).id();
-    let at = UnixMillis::new(1_772_409_600_000).unwrap();
+    let at = UnixMillis::new(at).unwrap();
     let record = DestructionRecord::new(origin(), (period, key), at, place, logs).unwrap();
     record.sign(signer).unwrap().to_string()
 }
@@ -128,7 +134,7 @@ fn a_signed_record_says_what_no_entry_says() {
         (
             "too early",
             text.replace("destroyed 2026", "destroyed 2025"),
-            4,
+            3,
         ),
     ] {
         let file = folder.write("other", &text);
@@ -139,6 +145,38 @@ fn a_signed_record_says_what_no_entry_says() {
     let gone = folder.path("gone");
     let failure = fsck(&folder, &["--destruction", &gone]).unwrap_err();
     assert_eq!(failure.exit_code(), 1, "{failure}");
+}
+
+#[test]
+fn a_record_of_what_is_still_to_come_excuses_nothing() {
+    let folder = Folder::new();
+    let log = folder.0.join("log");
+    write_saying(&log, &origin(), (300, true), &[]);
+    // 2050-01-01, by a clock that was put ahead: of a period that these payloads can be of, and of one that is over.
+    for period in ["refusals/2050-01-01", PERIOD] {
+        let logs = vec![erased(&origin(), 300)];
+        let text = record_of(period, 2_524_608_000_000, logs, &signer(1));
+        let file = folder.write("record", &text);
+        let failure = fsck(&folder, &["--destruction", &file]).unwrap_err();
+        assert!(
+            matches!(
+                failure,
+                LogFailure::Destruction {
+                    error: DestructionFailure::Ahead { .. },
+                    ..
+                }
+            ),
+            "{failure}"
+        );
+        assert_eq!(failure.exit_code(), 3);
+        let expected = format!(
+            "{file}: {period} is said to have been destroyed at 2050-01-01T00:00:00.000Z, which is still to come: the validator's clock was put ahead"
+        );
+        assert_eq!(failure.to_string(), expected);
+        // As it is called where the record is looked at alone.
+        let failure = sluis(&["verify-destruction", &file, "--key", &key()]).unwrap_err();
+        assert_eq!(failure.exit_code(), 3);
+    }
 }
 
 #[test]

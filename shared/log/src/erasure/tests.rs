@@ -321,10 +321,8 @@ fn a_destruction_that_is_announced_must_say_of_what() {
     }
 }
 
-#[test]
-fn a_signed_record_says_it_as_well() {
-    let mut bench = Bench::at("2026-06");
-    bench.missing(OutcomeCode::Granted, "2010-03");
+/// The record of one payload of that period, as a gate signs it by whose clock the month is that one.
+fn signed(of: &str, at: &str) -> VerifiedDestruction {
     let place = LoggedAt {
         log: origin("gate.example.be/log/1"),
         index: 7,
@@ -335,11 +333,32 @@ fn a_signed_record_says_it_as_well() {
         payloads: PayloadRange::new(1, 0, 0),
     }];
     let key = PayloadKeyId::of_bytes([4; 16]);
-    let what = (period("accesses/2021-01-01"), key);
-    let record = DestructionRecord::new(origin(LOG), what, month("2022-01"), place, logs).unwrap();
+    let record = DestructionRecord::new(origin(LOG), (period(of), key), month(at), place, logs);
     let signer = NoteSigner::new(KeyName::parse(LOG).unwrap(), &[5; 32]).unwrap();
-    let note = record.sign(&signer).unwrap();
-    let verified = VerifiedDestruction::verify(&note, &signer.verifier()).unwrap();
-    bench.destroyed.record(&verified);
+    let note = record.unwrap().sign(&signer).unwrap();
+    VerifiedDestruction::verify(&note, &signer.verifier()).unwrap()
+}
+
+#[test]
+fn a_signed_record_says_it_as_well() {
+    let mut bench = Bench::at("2026-06");
+    bench.missing(OutcomeCode::Granted, "2010-03");
+    let record = signed("accesses/2021-01-01", "2022-01");
+    bench.destroyed.record(&record, month("2026-06"));
     assert_eq!(bench.finish(), Ok(()));
+}
+
+#[test]
+fn what_is_signed_before_its_day_covers_nothing_until_then() {
+    let record = signed("accesses/2021-01-01", "2021-01");
+    for (now, found) in [
+        ("2020-12", unrecorded(0, 1)),
+        ("2021-01", Ok(())),
+        ("2021-02", Ok(())),
+    ] {
+        let mut bench = Bench::at(now);
+        bench.missing(OutcomeCode::Granted, "2010-03");
+        bench.destroyed.record(&record, month(now));
+        assert_eq!(bench.finish(), found, "{now}");
+    }
 }
