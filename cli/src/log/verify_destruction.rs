@@ -1,5 +1,6 @@
 //! `sluis log verify-destruction`: the record of a period that ended. Off line: who signed it, and that the period was over
-//! by then. With the log: that the entry it names stands there and says the same, and that what it counts is gone.
+//! by then. With the log: that the entry it names stands there and says the same, and that the first and last payload
+//! that it counts are gone.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -63,9 +64,9 @@ pub(crate) fn verify(
     let logs = Logs { deployment, place };
     logs.has_entry(record, keys)?;
     say("the entry stands in the log, and says the same", out)?;
-    logs.have_nothing(record)?;
+    logs.have_nothing(record, keys)?;
     say(
-        "the first and the last of each log's payloads are gone",
+        "the first and the last entry that each log counts stand there, and their payloads are gone",
         out,
     )
 }
@@ -119,15 +120,8 @@ impl Logs {
         keys: &[NoteVerifier],
     ) -> Result<(), LogFailure> {
         let named = record.entry();
-        let log = self.at(&named.log)?;
-        let keys = trust::keys_of_log(keys, None, &named.log)?;
-        let (source, quorum) = (log.source(), Quorum::none());
-        let trusted = trust::checkpoint(&source.checkpoint()?, &named.log, &keys, &quorum)?;
-        let (bundle, leaf) = prove::bundle(&source, &trusted, named.index)?;
-        bundle.verify(leaf, &named.log, &keys, &quorum)?;
         let index = named.index;
-        let stored = log.records(&named.log, &[index])?.into_iter().next();
-        let stored = stored.filter(|stored| bundle.extra.as_ref() == Some(&stored.entry));
+        let stored = self.proven(&named.log, &[index], keys)?.into_iter().next();
         let stored = stored.ok_or(LogFailure::OtherEntry { index })?;
         let said = LoggedDestruction::read(&stored).map_err(|error| DestructionFailure::Entry {
             log: named.log.clone(),
@@ -141,14 +135,41 @@ impl Logs {
         Err(DestructionFailure::OtherDestruction { log, index }.into())
     }
 
+    /// The records at those indices, each of the entry that the signed tree has there.
+    fn proven(
+        &self,
+        log: &Origin,
+        indices: &[u64],
+        keys: &[NoteVerifier],
+    ) -> Result<Vec<StoredEntry>, LogFailure> {
+        let read = self.at(log)?;
+        let keys = trust::keys_of_log(keys, None, log)?;
+        let (source, quorum) = (read.source(), Quorum::none());
+        let trusted = trust::checkpoint(&source.checkpoint()?, log, &keys, &quorum)?;
+        let found = read.records(log, indices)?;
+        for stored in &found {
+            let index = stored.index;
+            let (bundle, leaf) = prove::bundle(&source, &trusted, index)?;
+            bundle.verify(leaf, log, &keys, &quorum)?;
+            if bundle.extra.as_ref() != Some(&stored.entry) {
+                return Err(LogFailure::OtherEntry { index });
+            }
+        }
+        Ok(found)
+    }
+
     /// What the record counts begins and ends with entries of the stream whose payload is gone.
-    fn have_nothing(&self, record: &DestructionRecord) -> Result<(), LogFailure> {
+    fn have_nothing(
+        &self,
+        record: &DestructionRecord,
+        keys: &[NoteVerifier],
+    ) -> Result<(), LogFailure> {
         for destroyed in record.logs() {
             let Some(range) = destroyed.payloads else {
                 continue;
             };
             let log = &destroyed.log;
-            for stored in self.at(log)?.records(log, &[range.first(), range.last()])? {
+            for stored in self.proven(log, &[range.first(), range.last()], keys)? {
                 let index = stored.index;
                 let entry = stored.decode().ok();
                 let stream = entry.map(|entry| entry.stream());

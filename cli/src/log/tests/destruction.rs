@@ -483,7 +483,7 @@ fn a_record_is_held_against_its_log() {
     assert!(
         said.ends_with(
             "verified: the entry stands in the log, and says the same\n\
-             verified: the first and the last of each log's payloads are gone\n"
+             verified: the first and the last entry that each log counts stand there, and their payloads are gone\n"
         ),
         "{said}"
     );
@@ -566,6 +566,35 @@ fn a_record_of_something_else_than_the_log_tells_is_found() {
         failure.to_string().contains("not the one committed to"),
         "{failure}"
     );
+}
+
+#[test]
+fn what_is_said_to_be_gone_must_stand_in_the_log() {
+    let range = (3, 2, 4);
+    for (place, index) in [(2, 2), (4, 4)] {
+        let folder = deployment(range);
+        assert!(against_log(&folder).is_ok());
+        let mut stored = entries(&origin(), &told(&origin(), range));
+        let other = conformance::sample(20, 0).unwrap();
+        stored[place].entry = other.entry_bytes().to_vec();
+        write(&folder.0.join("other"), &origin(), &stored);
+        let put = |file: &str| {
+            let from = folder.0.join("other").join(file);
+            fs::copy(from, folder.0.join("log").join(file)).unwrap();
+        };
+        // The record is of an entry that the log does not have there.
+        put("records.jsonl");
+        let failure = against_log(&folder).unwrap_err();
+        assert!(
+            matches!(failure, LogFailure::OtherEntry { index: found } if found == index),
+            "{failure}"
+        );
+        // That entry stands where the log's was; the log never signed it.
+        put("tile/entries/000.p/10");
+        let failure = against_log(&folder).unwrap_err();
+        assert!(matches!(failure, LogFailure::Bundle(_)), "{failure}");
+        assert_eq!(failure.exit_code(), 3);
+    }
 }
 
 #[test]
