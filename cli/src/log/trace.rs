@@ -22,6 +22,7 @@ use super::failure::LogFailure;
 use super::remote::RemoteLog;
 use super::source::{Announced, ExportedEntries, RemoteEntries};
 use super::trust;
+use crate::clock::now_millis;
 use arguments::Asked;
 
 pub(crate) fn trace(arguments: &TraceArguments, out: &mut impl Write) -> Result<(), LogFailure> {
@@ -67,7 +68,8 @@ pub(crate) fn make(
     keys: &[NoteVerifier],
     see: See<'_>,
 ) -> Result<Made, LogFailure> {
-    let mut joining = Tracer::new(&asked.query, &asked.keys);
+    let now = now_millis().map_err(LogFailure::Clock)?;
+    let mut joining = Tracer::new(&asked.query, &asked.keys, now);
     let mut verdicts = Vec::new();
     let mut map = None;
     match sought.log()? {

@@ -8,9 +8,9 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use sluis_log::trace::{
-    Audience, Finding, KINDS, LogKeys, MAX_CALLS, MAX_PARTY_LINE_BYTES, Member, Party, PartyRecord,
-    PartyRecordError, Pass, Query, RecordKind, Report, SoughtMandate, SoughtSubject, TraceError,
-    Traced, TracedLog, Tracer,
+    Audience, Finding, KINDS, LogKeys, MAX_CALLS, MAX_DESTRUCTIONS_OF_A_TRACE,
+    MAX_PARTY_LINE_BYTES, Member, Party, PartyRecord, PartyRecordError, Pass, Query, RecordKind,
+    Report, SoughtMandate, SoughtSubject, TraceError, Traced, TracedLog, Tracer,
 };
 use sluis_log::{
     BackendResult, Check, CheckOutcome, CommitmentRandom, DecisionRecord, DeliberationFacts,
@@ -21,6 +21,8 @@ use sluis_log::{
 };
 
 const AT: u64 = 1_767_323_045_678;
+/// Two years after, when what is of the shortest term is over: 2028-01-02T03:04:05.678Z.
+const LATER: u64 = AT + 730 * 86_400_000;
 const POLICY: [u8; 32] = [0xca; 32];
 const SYSTEM: &str = "simCbss";
 const ISSUER: &str = "https://vs.example";
@@ -267,6 +269,14 @@ fn log_of(samples: &[Sample]) -> Vec<StoredEntry> {
     conformance::opened(log.read(0, u32::MAX))
 }
 
+/// Reads that log, when all that the tests have is over.
+fn tracer<'a>(query: &'a Query, keys: &'a LogKeys) -> Tracer<'a> {
+    let now = UnixMillis::new(LATER + 30 * 86_400_000).unwrap();
+    let mut tracer = Tracer::new(query, keys, now);
+    tracer.log(&origin());
+    tracer
+}
+
 fn trace_with(
     query: &Query,
     keys: &LogKeys,
@@ -274,8 +284,7 @@ fn trace_with(
     records: &[PartyRecord],
     given: &[Party],
 ) -> Traced {
-    let mut tracer = Tracer::new(query, keys);
-    tracer.log(&origin());
+    let mut tracer = tracer(query, keys);
     for entry in entries {
         tracer.entry(entry).unwrap();
     }
@@ -552,11 +561,10 @@ fn what_is_missing_is_named() {
     );
 
     let keys = LogKeys::default();
-    let mut tracer_query = Tracer::new(&Query::default(), &keys).finish(Some(&[[0; 32]]));
+    let mut tracer_query = tracer(&Query::default(), &keys).finish(Some(&[[0; 32]]));
     assert_eq!(tracer_query.findings().count(), 0);
     let query = sample.query();
-    let mut tracer = Tracer::new(&query, &keys);
-    tracer.log(&origin());
+    let mut tracer = tracer(&query, &keys);
     for entry in log_of(&[sample]) {
         tracer.entry(&entry).unwrap();
     }
@@ -775,12 +783,12 @@ fn readers_see_what_is_theirs() {
     }
 }
 
-/// A call whose records were erased, and behind it what the log says of the period.
-fn ended(range: Option<PayloadRange>) -> (Sample, Vec<StoredEntry>) {
-    let sample = Sample::new(1);
-    let mut log = MemoryLog::new(origin());
-    sample.append(&mut log);
-    let period = RetentionPeriod::parse("accesses/2026-01-01").unwrap();
+/// The first period that a call of these can be of.
+const PERIOD: &str = "accesses/2028-01-01";
+
+/// The `n`th entry that says how a period ended.
+fn tell(log: &mut MemoryLog, n: u64, at: u64, period: &str, range: Option<PayloadRange>) {
+    let period = RetentionPeriod::parse(period).unwrap();
     let logs = [DestroyedPayloads {
         log: origin(),
         payloads: range,
@@ -795,10 +803,25 @@ fn ended(range: Option<PayloadRange>) -> (Sample, Vec<StoredEntry>) {
         key: PayloadKey::new(&origin(), period, [5; 32]).id(),
         logs: &logs,
     });
+    let mut id = [0xe0; 16];
+    id[8..].copy_from_slice(&n.to_be_bytes());
+    sealed(log, EntryId::from_random(id), at, &event);
+}
+
+/// A call whose records were erased, and behind it what the log says of the period.
+fn ended(range: Option<PayloadRange>) -> (Sample, Vec<StoredEntry>) {
+    ended_as(PERIOD, LATER, range)
+}
+
+/// The same of that period, which was over by then.
+fn ended_as(period: &str, then: u64, range: Option<PayloadRange>) -> (Sample, Vec<StoredEntry>) {
+    let sample = Sample::new(1);
+    let mut log = MemoryLog::new(origin());
+    sample.append(&mut log);
     // Twice: the first order was not answered.
     for n in [1, 2] {
-        let id = EntryId::from_random([0xe0 | n; 16]);
-        sealed(&mut log, id, AT + u64::from(n) * 86_400_000, &event);
+        let at = then + n * 86_400_000;
+        tell(&mut log, n, at, period, range);
     }
     let mut entries = conformance::opened(log.read(0, u32::MAX));
     let (decision, outcome) = (0, 1);
@@ -816,15 +839,15 @@ fn what_was_erased_by_right_is_said_with_its_period_and_day() {
         ..Query::default()
     };
     let made = trace_with(&all, &LogKeys::default(), &entries, &[], &[]);
-    let period = RetentionPeriod::parse("accesses/2026-01-01").unwrap();
-    let at = UnixMillis::new(AT + 2 * 86_400_000).unwrap();
+    let period = RetentionPeriod::parse(PERIOD).unwrap();
+    let at = UnixMillis::new(LATER + 2 * 86_400_000).unwrap();
     let found: Vec<Finding> = made.findings().collect();
     // That nothing tells what became of it is no gap: it was erased with it.
     assert_eq!(found, [Finding::PayloadErased { period, at }]);
     assert_eq!(
         report(&made, Audience::DataSubject).calls[0].findings[0].text,
-        "the payload was erased: the end of accesses/2026-01-01 was logged at \
-         2026-01-04T03:04:05.678Z; the leaf alone answers, and nothing can be joined"
+        "the payload was erased: the end of accesses/2028-01-01 was logged at \
+         2028-01-04T03:04:05.678Z; the leaf alone answers, and nothing can be joined"
     );
     // What is asked for by name is not found; what it can have been is told.
     let made = trace_with(&sample.query(), &LogKeys::default(), &entries, &[], &[]);
@@ -841,6 +864,19 @@ fn what_was_erased_by_right_is_said_with_its_period_and_day() {
         let made = trace_with(&all, &LogKeys::default(), &entries, &[], &[]);
         let found: Vec<Finding> = made.findings().collect();
         assert_eq!(found, [Finding::PayloadMissing], "{range:?}");
+    }
+    // Of a period that no call of its month can be of, or that is over by the log's clock alone.
+    for (period, then) in [
+        ("accesses/2026-01-01", LATER),
+        ("accesses/2027-12-01", LATER),
+        ("refusals/2028-01-01", LATER),
+        ("accesses/2029-01-01", LATER + 366 * 86_400_000),
+    ] {
+        let (_, entries) = ended_as(period, then, both);
+        let made = trace_with(&all, &LogKeys::default(), &entries, &[], &[]);
+        let found: Vec<Finding> = made.findings().collect();
+        assert_eq!(found, [Finding::PayloadMissing], "{period}");
+        assert_eq!(report(&made, Audience::Supervisor).unreadable, 0);
     }
     // What says so must be what its entry commits to.
     let (_, mut entries) = ended(both);
@@ -889,6 +925,27 @@ fn what_was_erased_or_altered_is_said_and_not_believed() {
 }
 
 #[test]
+fn what_is_said_again_of_a_period_is_held_once() {
+    let mut log = MemoryLog::new(origin());
+    let most = u64::try_from(MAX_DESTRUCTIONS_OF_A_TRACE).unwrap();
+    for last in 0..=most {
+        let range = PayloadRange::new(1, 0, last);
+        tell(&mut log, last, LATER, PERIOD, range);
+    }
+    let entries = conformance::opened(log.read(0, u32::MAX));
+    let (query, keys) = (Sample::new(1).query(), LogKeys::default());
+    let mut tracer = tracer(&query, &keys);
+    for _ in 0..=MAX_DESTRUCTIONS_OF_A_TRACE {
+        assert_eq!(tracer.entry(&entries[0]), Ok(false));
+    }
+    let (last, others) = entries.split_last().unwrap();
+    for entry in others {
+        assert_eq!(tracer.entry(entry), Ok(false));
+    }
+    assert_eq!(tracer.entry(last), Err(TraceError::TooManyDestructions));
+}
+
+#[test]
 fn a_trace_has_a_bound() {
     let mut log = MemoryLog::new(origin());
     Sample {
@@ -898,8 +955,7 @@ fn a_trace_has_a_bound() {
     .append(&mut log);
     let entry = conformance::opened(log.read(0, 1)).remove(0);
     let (query, keys) = (Sample::new(1).query(), LogKeys::default());
-    let mut tracer = Tracer::new(&query, &keys);
-    tracer.log(&origin());
+    let mut tracer = tracer(&query, &keys);
     for _ in 0..MAX_CALLS {
         assert_eq!(tracer.entry(&entry), Ok(true));
     }

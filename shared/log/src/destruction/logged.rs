@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::{DestroyedPayloads, DestructionRecord, PayloadRange};
+use super::{DestroyedPayloads, DestructionRecord};
 use crate::chain::Origin;
 use crate::entry::{OutcomeCode, Stream};
 use crate::erasure::announced;
@@ -104,14 +104,17 @@ impl LoggedDestruction {
         &self.logs
     }
 
-    /// Whether a payload of that stream at that place of a log can have been of the period.
-    pub fn covers(&self, log: &Origin, index: u64, stream: Stream) -> bool {
-        let within = |range: PayloadRange| (range.first()..=range.last()).contains(&index);
-        self.period.stream() == stream
-            && self
-                .logs
-                .iter()
-                .any(|destroyed| destroyed.log == *log && destroyed.payloads.is_some_and(within))
+    /// Whether a payload of that stream and time, at that place of a log, can have been of the period.
+    pub fn covers(&self, log: &Origin, index: u64, stream: Stream, at: UnixMillis) -> bool {
+        let counted = |destroyed: &DestroyedPayloads| {
+            destroyed.log == *log && destroyed.payloads.is_some_and(|range| range.covers(index))
+        };
+        self.period.can_be_of(stream, at.month_in_brussels()) && self.logs.iter().any(counted)
+    }
+
+    /// Whether both say the same of one period: an order that a fault ended is logged again.
+    pub(crate) fn repeats(&self, other: &Self) -> bool {
+        (self.period, self.key, &self.logs) == (other.period, other.key, &other.logs)
     }
 
     /// Whether that record is of what this entry says.
@@ -127,7 +130,7 @@ impl LoggedDestruction {
 mod tests {
     use super::*;
     use crate::commitment::CommitmentRandom;
-    use crate::destruction::LoggedAt;
+    use crate::destruction::{LoggedAt, PayloadRange};
     use crate::entry::PolicyDigest;
     use crate::event::{Event, PayloadsDestroyed, Trace, TraceId};
     use crate::payload_key::PayloadKey;
@@ -211,8 +214,10 @@ mod tests {
     }
 
     #[test]
-    fn it_covers_its_own_stream_and_range_and_log() {
+    fn it_covers_its_own_stream_and_range_and_log_and_months() {
         let said = LoggedDestruction::read(&entry("refusals/2026-01-01")).unwrap();
+        let at = |text: &str| UnixMillis::parse(text).unwrap();
+        let november = at("2025-11-15T00:00:00Z");
         for (path, index, stream, covers) in [
             ("/0", 3, Stream::Refusals, true),
             ("/0", 9, Stream::Refusals, true),
@@ -222,8 +227,18 @@ mod tests {
             ("/1", 3, Stream::Refusals, false),
             ("/2", 3, Stream::Refusals, false),
         ] {
-            let found = said.covers(&origin(path), index, stream);
+            let found = said.covers(&origin(path), index, stream, november);
             assert_eq!(found, covers, "{path} {index} {stream:?}");
+        }
+        // A refusal is kept for 1 to 360 months, from the first of the month after.
+        for (time, covers) in [
+            ("1995-11-15T00:00:00Z", false),
+            ("1995-12-15T00:00:00Z", true),
+            ("2025-11-30T22:59:59Z", true),
+            ("2025-11-30T23:00:00Z", false),
+        ] {
+            let found = said.covers(&origin("/0"), 3, Stream::Refusals, at(time));
+            assert_eq!(found, covers, "{time}");
         }
     }
 

@@ -217,6 +217,15 @@ impl DecisionFacts {
             .map_or_else(minute, |payload| payload.at)
     }
 
+    /// What its leaf calls it.
+    pub(crate) const fn outcome_code(&self) -> OutcomeCode {
+        if self.granted {
+            OutcomeCode::Granted
+        } else {
+            OutcomeCode::Refused
+        }
+    }
+
     pub(crate) fn data(&self) -> Option<&DecisionData> {
         self.payload.as_ref().map(|payload| &payload.data)
     }

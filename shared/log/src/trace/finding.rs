@@ -3,13 +3,11 @@
 use std::fmt;
 
 use super::call::Call;
-use super::join::latest;
+use super::ended::LoggedEnds;
 use super::keys::LogKeys;
 use super::member::{Member, Party, RecordKind, names};
 use super::record::PartyRecord;
 use super::reidentified::{reidentified, steps_before};
-use crate::destruction::LoggedDestruction;
-use crate::entry::Stream;
 use crate::reference::EpochKey;
 use crate::retention::RetentionPeriod;
 use crate::time::UnixMillis;
@@ -260,7 +258,7 @@ pub(crate) struct Given<'a> {
     pub(crate) policies: Option<&'a [String]>,
     pub(crate) keys: &'a LogKeys,
     /// What the logs say of periods that ended.
-    pub(crate) destroyed: &'a [LoggedDestruction],
+    pub(crate) ended: &'a LoggedEnds,
 }
 
 /// Everything found of a call.
@@ -297,20 +295,10 @@ pub(crate) fn examine(call: &Call, given: &Given<'_>) -> Vec<Finding> {
 
 /// Under which period it was erased. What became of the call went with it, and is no gap.
 fn erased(call: &Call, given: &Given<'_>, found: &mut Vec<Finding>) {
-    let stream = if call.decision.granted {
-        Stream::Accesses
-    } else {
-        Stream::Refusals
-    };
-    let covering = given
-        .destroyed
-        .iter()
-        .filter(|said| said.covers(&call.log, call.decision.index, stream));
-    let periods = latest(covering);
-    if periods.is_empty() {
+    let mut periods = given.ended.covering(&call.log, &call.decision).peekable();
+    if periods.peek().is_none() {
         found.push(Finding::PayloadMissing);
     }
-    let periods = periods.into_iter();
     found.extend(periods.map(|(period, at)| Finding::PayloadErased { period, at }));
 }
 

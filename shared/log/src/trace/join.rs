@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use super::call::{Call, Fit, MAX_RECORDS_OF_A_TRACE};
 use super::decision::ValidatorRecord;
+use super::ended::LoggedEnds;
 use super::finding::{Finding, Given, examine};
 use super::keys::LogKeys;
 use super::member::{Party, RecordKind, Tie};
@@ -25,7 +26,8 @@ use crate::time::UnixMillis;
 
 /// Most calls of one trace.
 pub const MAX_CALLS: usize = 1_000;
-/// Most ends of periods that a trace knows of: every month of thirty years, each logged a dozen times.
+/// Most ends of periods that a trace knows of, each once however often it was logged: every month of thirty years in
+/// both streams, told in five ways.
 pub const MAX_DESTRUCTIONS_OF_A_TRACE: usize = 4_096;
 
 /// Which reading of the other parties' logs it is.
@@ -68,8 +70,7 @@ pub struct Tracer<'a> {
     /// Records that are wanted and of no call.
     strays: Vec<PartyRecord>,
     erased: u64,
-    /// What was logged of periods that ended.
-    destroyed: Vec<LoggedDestruction>,
+    ended: LoggedEnds,
     unreadable: u64,
 }
 
@@ -88,8 +89,9 @@ pub struct Traced {
 impl<'a> Tracer<'a> {
     /// Begins. `keys` are the log's keys, as many as are known: with
     /// them a mandate and a subject of another log are compared with the
-    /// references of this one.
-    pub fn new(query: &'a Query, keys: &'a LogKeys) -> Self {
+    /// references of this one. A period that is not over `now` has not ended,
+    /// whatever the log says.
+    pub fn new(query: &'a Query, keys: &'a LogKeys, now: UnixMillis) -> Self {
         Self {
             query,
             keys,
@@ -101,7 +103,7 @@ impl<'a> Tracer<'a> {
             records: 0,
             strays: Vec::new(),
             erased: 0,
-            destroyed: Vec::new(),
+            ended: LoggedEnds::new(now),
             unreadable: 0,
         }
     }
@@ -165,10 +167,7 @@ impl<'a> Tracer<'a> {
     /// Takes what is said of the end of a period.
     fn destruction(&mut self, stored: &StoredEntry) -> Result<(), TraceError> {
         match LoggedDestruction::read(stored) {
-            Ok(_) if self.destroyed.len() == MAX_DESTRUCTIONS_OF_A_TRACE => {
-                return Err(TraceError::TooManyDestructions);
-            }
-            Ok(said) => self.destroyed.push(said),
+            Ok(said) => return self.ended.add(said),
             Err(LoggedDestructionError::Erased) => {}
             Err(
                 LoggedDestructionError::OtherKind
@@ -245,7 +244,7 @@ impl<'a> Tracer<'a> {
             parties: &self.parties,
             policies: policies.as_deref(),
             keys: self.keys,
-            destroyed: &self.destroyed,
+            ended: &self.ended,
         };
         let mut calls = self.calls;
         if self.logs > 1 {
@@ -291,22 +290,10 @@ impl<'a> Tracer<'a> {
             parties: self.parties,
             strays,
             erased: self.erased,
-            destroyed: latest(&self.destroyed),
+            destroyed: self.ended.all(),
             unreadable: self.unreadable,
         }
     }
-}
-
-/// The periods, and when the end of each was logged last: an order that a fault ended is logged again.
-pub(crate) fn latest<'a>(
-    destroyed: impl IntoIterator<Item = &'a LoggedDestruction>,
-) -> BTreeMap<RetentionPeriod, UnixMillis> {
-    let mut periods = BTreeMap::new();
-    for said in destroyed {
-        let at = periods.entry(said.period()).or_insert_with(|| said.at());
-        *at = (*at).max(said.at());
-    }
-    periods
 }
 
 impl Traced {

@@ -10,6 +10,7 @@
 mod call;
 mod decision;
 mod disclosure;
+mod ended;
 mod finding;
 mod instant;
 mod join;

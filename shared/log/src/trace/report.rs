@@ -211,9 +211,7 @@ impl Traced {
             unreadable: self.unreadable,
         }
     }
-}
 
-impl Traced {
     fn ended(&self) -> Vec<EndedPeriod> {
         if self.erased == 0 {
             return Vec::new();
