@@ -73,7 +73,7 @@ pub use keys::{
     MAX_ABSENT_KEYS, MAX_FAILURE_COOL_DOWN_MS, MAX_HELD_REQUESTS, MAX_QUEUED_REQUESTS,
     MAX_REVALIDATE_MS, MAX_STALE_MS, MAX_WAIT_MS, SOFT_AGE_MS, UNKNOWN_KEY_COOL_DOWN_MS,
 };
-pub use log_watch::HEALTH_LIMIT_MS;
+pub use log_watch::{HEALTH_LIMIT_MS, HEALTH_QUESTION_MS};
 pub use minimise::{MAX_PROBLEM_BYTES, ResponseError};
 pub use nonce::NONCE_STEP_SECONDS;
 pub use payload_keys::{MAX_KNOWN_PAYLOAD_KEYS, MAX_PERIODS_OF_A_PAGE, PayloadKeys, PeriodKey};

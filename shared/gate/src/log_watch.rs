@@ -19,11 +19,19 @@ const HEALTH_INTERVAL_MS: u64 = 1000;
 /// long enough to be seen, short enough to be tried again.
 const FAILED_WRITE_MS: u64 = 10_000;
 
-/// How long a question for health takes at most, in milliseconds, whatever the logs
-/// do: less than those who ask, load balancers, wait.
+/// How long a request for health takes at most, in milliseconds, whatever the logs and
+/// other requests do: less than those who ask, load balancers, wait.
 pub const HEALTH_LIMIT_MS: u32 = 3_000;
-/// A question that is older was lost with its request.
-const ASKING_MS: u64 = 2 * HEALTH_LIMIT_MS as u64;
+/// How long the logs have to answer, in milliseconds: a request that first waited for a
+/// question that was lost keeps to its limit all the same.
+pub const HEALTH_QUESTION_MS: u32 = 2_400;
+/// A question without a sign of life for so long was lost with its request: platforms
+/// end one whose client has gone, and need not drop what it was at.
+const LOST_AFTER_MS: u64 = 500;
+/// Time between two signs of life.
+const ALIVE_STEP_MS: u32 = 100;
+/// Whoever has no more time than that left asks, whoever else does.
+const LAST_CALL_MS: u64 = 500;
 /// Time between two looks at whether another request's question was answered.
 const WAIT_STEP_MS: u32 = 20;
 
@@ -32,7 +40,7 @@ const WAIT_STEP_MS: u32 = 20;
 pub(crate) struct LogWatch {
     /// When they were last asked how they stand, and what they answered.
     asked: RefCell<Option<(u64, Rc<[Watched]>)>>,
-    /// Since when a request asks them.
+    /// When the request that asks them last gave a sign of life.
     asking: Cell<Option<u64>>,
     /// When a write last failed, of those where none has succeeded since.
     failed: RefCell<BTreeMap<Shard, u64>>,
@@ -50,25 +58,54 @@ pub(crate) struct Watched {
 
 /// The one question to the logs; dropped, another may begin.
 struct Asking<'a> {
-    since: &'a Cell<Option<u64>>,
-    own: u64,
+    seen: &'a Cell<Option<u64>>,
+    own: Cell<u64>,
 }
 
 impl<'a> Asking<'a> {
-    fn begin(since: &'a Cell<Option<u64>>, now_ms: u64) -> Option<Self> {
-        if within(since.get(), ASKING_MS, now_ms) {
-            return None;
+    /// None while another one is alive.
+    fn begin(seen: &'a Cell<Option<u64>>, now_ms: u64) -> Option<Self> {
+        let alive = within(seen.get(), LOST_AFTER_MS, now_ms);
+        (!alive).then(|| Self::take(seen, now_ms))
+    }
+
+    fn take(seen: &'a Cell<Option<u64>>, now_ms: u64) -> Self {
+        seen.set(Some(now_ms));
+        let own = Cell::new(now_ms);
+        Self { seen, own }
+    }
+
+    /// Whether no other request took its place.
+    fn counts(&self) -> bool {
+        self.seen.get() == Some(self.own.get())
+    }
+
+    /// Waits until then, with signs of life.
+    async fn wait<P: Platform>(&self, platform: &P, until_ms: u64) {
+        let mut left = u64::from(HEALTH_QUESTION_MS);
+        loop {
+            let now_ms = platform.now_ms();
+            if self.counts() {
+                self.own.set(now_ms);
+                self.seen.set(Some(now_ms));
+            }
+            // A clock that was set back makes it no longer.
+            left = left.min(until_ms.saturating_sub(now_ms));
+            if left == 0 {
+                return;
+            }
+            let step = u32::try_from(left).map_or(ALIVE_STEP_MS, |left| left.min(ALIVE_STEP_MS));
+            platform.sleep(step).await;
+            left = left.saturating_sub(step.into());
         }
-        since.set(Some(now_ms));
-        Some(Self { since, own: now_ms })
     }
 }
 
 impl Drop for Asking<'_> {
     fn drop(&mut self) {
         // One that was taken for lost leaves its successor's alone.
-        if self.since.get() == Some(self.own) {
-            self.since.set(None);
+        if self.counts() {
+            self.seen.set(None);
         }
     }
 }
@@ -105,15 +142,25 @@ impl LogWatch {
 impl Gate {
     /// How every log stands, the open and the closed. Anyone may ask for the health of
     /// this gate, so they are asked once an interval and not once a request, and by one
-    /// request at a time.
+    /// request at a time. The limit counts from the beginning of each request.
     pub(crate) async fn log_states<P: Platform>(&self, platform: &P) -> Rc<[Watched]> {
+        let limit_ms = platform.now_ms().saturating_add(HEALTH_LIMIT_MS.into());
+        let asking = &self.log_watch.asking;
         loop {
             let now_ms = platform.now_ms();
             if let Some(known) = self.log_watch.known(now_ms) {
                 return known;
             }
-            if let Some(_asking) = Asking::begin(&self.log_watch.asking, now_ms) {
-                return self.ask_logs(platform).await;
+            let own = if limit_ms.saturating_sub(now_ms) <= LAST_CALL_MS {
+                Some(Asking::take(asking, now_ms))
+            } else {
+                Asking::begin(asking, now_ms)
+            };
+            if let Some(asking) = own {
+                let until_ms = now_ms.saturating_add(HEALTH_QUESTION_MS.into());
+                return self
+                    .ask_logs(platform, &asking, until_ms.min(limit_ms))
+                    .await;
             }
             // No future of another request is awaited: Workers bind it to the request
             // that began it.
@@ -121,7 +168,12 @@ impl Gate {
         }
     }
 
-    async fn ask_logs<P: Platform>(&self, platform: &P) -> Rc<[Watched]> {
+    async fn ask_logs<P: Platform>(
+        &self,
+        platform: &P,
+        asking: &Asking<'_>,
+        until_ms: u64,
+    ) -> Rc<[Watched]> {
         let logs = self.config.log.shards.logs().iter();
         // All at once, and none for longer than the limit: one that hangs must not keep
         // the word of the others back.
@@ -130,7 +182,7 @@ impl Gate {
             open: mapped.open,
             state: match platform.log(mapped.shard) {
                 Ok(log) => {
-                    let answer = race(log.state(), platform.sleep(HEALTH_LIMIT_MS)).await;
+                    let answer = race(log.state(), asking.wait(platform, until_ms)).await;
                     answer.and_then(Result::ok)
                 }
                 Err(_) => None,
