@@ -32,7 +32,7 @@ pub const MAX_PERIODS_OF_A_PAGE: usize = 64;
 pub enum PeriodKey {
     /// The key, wrapped.
     Held(WrappedKey),
-    /// It was destroyed. The text is what the record of that is made of.
+    /// It was destroyed. The text is the signed record of that.
     Destroyed(String),
 }
 

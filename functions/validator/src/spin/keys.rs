@@ -94,9 +94,7 @@ impl SqliteLog {
         drop(lock);
         Ok(PeriodKey::Held(candidate.clone()))
     }
-}
 
-impl SqliteLog {
     /// The key-value store has no date of its own, so the file is asked for it: what
     /// it would not erase yet keeps its key.
     async fn destroy_key(
