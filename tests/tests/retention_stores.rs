@@ -380,6 +380,27 @@ fn postgres_destroys_a_key_once_and_from_its_day_on() {
     ] {
         assert_eq!(refusal(&mut second, statement), "42501", "{statement}");
     }
+    // The owner is kept from accidents.
+    let mut owner = Client::connect(&server.admin_address(), NoTls).unwrap();
+    for statement in [
+        "DELETE FROM sluis_trusted.payload_keys",
+        "TRUNCATE sluis_trusted.payload_keys",
+        // Before its day.
+        "UPDATE sluis_trusted.payload_keys SET wrapped = NULL, destroyed = 'x' WHERE wrapped IS NOT NULL",
+        // Of the one that is gone: another record, and the key back.
+        "UPDATE sluis_trusted.payload_keys SET destroyed = 'x' WHERE wrapped IS NULL",
+        "UPDATE sluis_trusted.payload_keys SET wrapped = decode(repeat('03', 72), 'hex'), \
+         destroyed = NULL WHERE wrapped IS NULL",
+        // Of the one that is there: another key, and another period.
+        "UPDATE sluis_trusted.payload_keys SET wrapped = decode(repeat('04', 72), 'hex') \
+         WHERE wrapped IS NOT NULL",
+        "UPDATE sluis_trusted.payload_keys SET period = 'refusals/2012-04-01' \
+         WHERE wrapped IS NOT NULL",
+    ] {
+        assert_eq!(refusal(&mut owner, statement), "SL003", "{statement}");
+    }
+    assert_eq!(obtain(LATER, 4), held);
+    assert_eq!(obtain(DUE, 4), (None, Some(RECORD.to_owned())));
 }
 
 /// Orders at the same time: each payload is erased by one of them, and none takes rows for kept that are just going.

@@ -129,4 +129,38 @@ $$;
 
 REVOKE ALL ON FUNCTION sluis_trusted.destroy_payload_key FROM PUBLIC;
 
+-- Against accidents, as in the log: who owns the database can do anything.
+CREATE OR REPLACE FUNCTION sluis_trusted.never_forget() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'a period is never forgotten' USING ERRCODE = 'SL003';
+END
+$$;
+
+CREATE OR REPLACE TRIGGER payload_keys_stay
+    BEFORE DELETE OR TRUNCATE ON sluis_trusted.payload_keys
+    FOR EACH STATEMENT EXECUTE FUNCTION sluis_trusted.never_forget();
+
+CREATE OR REPLACE FUNCTION sluis_trusted.end_when_due() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF OLD.wrapped IS NULL OR NEW.wrapped IS NOT NULL
+       OR NEW.origin <> OLD.origin OR NEW.period <> OLD.period THEN
+        RAISE EXCEPTION 'a key is destroyed once and never changed'
+            USING ERRCODE = 'SL003';
+    END IF;
+    IF split_part(OLD.period, '/', 2)::date > (now() AT TIME ZONE 'UTC')::date THEN
+        RAISE EXCEPTION 'a key is kept until the day of its period'
+            USING ERRCODE = 'SL003';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER payload_keys_end
+    BEFORE UPDATE ON sluis_trusted.payload_keys
+    FOR EACH ROW EXECUTE FUNCTION sluis_trusted.end_when_due();
+
 COMMIT;
