@@ -52,8 +52,13 @@ pub(crate) fn retain(arguments: &RetainArguments, out: &mut impl Write) -> Resul
             records,
             erased: now_erased,
             more,
+            fault,
         } = orders.give()?;
         let names = keep(&records, arguments, &folder, out)?;
+        // What is given is kept first. Nothing else is ordered: the validator has done what it could.
+        if let Some(fault) = fault {
+            return Err(orders.failed(fault).into());
+        }
         erased = erased.saturating_add(now_erased);
         if !more {
             folder.has_only(&names)?;

@@ -270,9 +270,9 @@ impl Fault {
                 | LogError::Conflict
                 | LogError::Malformed
                 | LogError::NoShard(_)
-                | LogError::NotDue
                 | LogError::ReceiptMismatch,
             ) => "logUnavailable",
+            Self::Log(LogError::NotDue) => "periodNotDue",
             Self::Keys => "keysUnavailable",
             Self::Verifier => "verifierUnavailable",
             Self::Replay(_) => "replayUnavailable",

@@ -84,7 +84,7 @@ pub use platform::{
 };
 pub use purge::{MAX_PURGE_BODY_BYTES, STORE_DELAY_MS};
 pub use replay::{ReplayError, ReplayStore, USED_KEY_MARGIN_SECONDS, Use};
-pub use retain::{MAX_ENDED_PERIODS, MAX_ERASED_PAYLOADS};
+pub use retain::{MAX_ENDED_PERIODS, MAX_ERASED_PAYLOADS, MAX_STANDING_QUESTIONS};
 pub use route::{MAX_TARGET_BYTES, RouteError};
 pub use secrets::{
     CheckpointKey, KEY_BYTES, MIN_OPERATOR_TOKEN_CHARS, RawSecrets, SecretError, Secrets,

@@ -721,6 +721,13 @@ impl MemoryPlatform {
         }
     }
 
+    /// Lets one of the logs know nothing of its store, as after a start.
+    pub fn forget_standing(&self, shard: Shard) {
+        if let Some(log) = self.made(shard) {
+            log.0.standing.replace(Standing::Unchecked);
+        }
+    }
+
     /// How often one of the logs was asked how it stands.
     pub fn times_asked(&self, shard: Shard) -> usize {
         self.made(shard).map_or(0, |log| log.0.asked.get())

@@ -364,6 +364,7 @@ fn faults() -> Vec<Fault> {
         Fault::Log(LogError::Unavailable),
         Fault::Log(LogError::NotTrusted),
         Fault::Log(LogError::KeyUnavailable),
+        Fault::Log(LogError::NotDue),
         Fault::Keys,
         Fault::Verifier,
         Fault::Replay(ReplayError::Unavailable),

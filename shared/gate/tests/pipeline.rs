@@ -28,6 +28,8 @@ mod published;
 mod receipts;
 #[path = "pipeline/retain.rs"]
 mod retain;
+#[path = "pipeline/retain_faults.rs"]
+mod retain_faults;
 #[path = "pipeline/shards.rs"]
 mod shards;
 #[path = "pipeline/single_use.rs"]

@@ -462,7 +462,7 @@ fn a_clock_put_ahead_destroys_nothing(world: &mut World, sluis: &Sluis) -> Resul
     let before = entries(world)?;
     let said = retain(world, sluis)?;
     ensure!(
-        said.code == 5 && said.error.contains("answered 503"),
+        said.code == 5 && said.error.contains("periodNotDue"),
         "{said:?}"
     );
     world.set_clock(0)?;

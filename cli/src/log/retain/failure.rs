@@ -10,6 +10,11 @@ pub(crate) enum RetainFailure {
     /// The validator refused, or could not.
     #[error("{url}: answered {status}{}", hint(*.status))]
     Refused { url: String, status: u16 },
+    /// It did what it could, and something failed.
+    #[error(
+        "{url}: not all that is due is destroyed: {fault}; `sluis reason {fault}` says what to do"
+    )]
+    Failed { url: String, fault: String },
     /// Its answer is none to an order.
     #[error("{url}: not the answer to an order to destroy: {problem}")]
     Answer { url: String, problem: String },
@@ -33,7 +38,7 @@ impl RetainFailure {
         match self {
             Self::Differs { .. } | Self::Forgotten { .. } => 3,
             Self::Answer { .. } | Self::Idle { .. } => 4,
-            Self::Refused { .. } | Self::Unfinished { .. } => 5,
+            Self::Refused { .. } | Self::Failed { .. } | Self::Unfinished { .. } => 5,
         }
     }
 }
@@ -42,9 +47,7 @@ fn hint(status: u16) -> &'static str {
     match status {
         401 => ": the operators' credential is not accepted",
         404 => ": no such order is taken there, or the validator has no SLUIS_OPERATOR_TOKEN",
-        503 => {
-            ": the log or the place of its keys failed; the next order finishes what this one began"
-        }
+        503 => ": the periods cannot be read in the place of the keys, so nothing was begun",
         _ => "",
     }
 }

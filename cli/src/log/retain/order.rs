@@ -13,6 +13,8 @@ use crate::log::remote::{agent, read_token};
 const PATH: &str = "/operator/retain";
 /// Most bytes of an answer: a record of every month of thirty years, of as many logs as there can be, ten times over.
 const MAX_ANSWER_BYTES: u64 = 16 * 1024 * 1024;
+/// Longest reason code.
+const MAX_CODE_BYTES: usize = 64;
 
 /// What was done.
 #[derive(Debug, Deserialize)]
@@ -23,6 +25,27 @@ pub(super) struct Answer {
     pub(super) erased: u64,
     /// Whether something is left that is due.
     pub(super) more: bool,
+    /// The reason code of the first thing that failed, if anything did.
+    #[serde(default)]
+    pub(super) fault: Option<FaultCode>,
+}
+
+/// A reason code: it goes on a terminal, so nothing else may be in its place.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct FaultCode(pub(super) String);
+
+impl TryFrom<String> for FaultCode {
+    type Error = &'static str;
+
+    fn try_from(code: String) -> Result<Self, Self::Error> {
+        let plain = code.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if plain && (1..=MAX_CODE_BYTES).contains(&code.len()) {
+            Ok(Self(code))
+        } else {
+            Err("a fault that is no reason code")
+        }
+    }
 }
 
 /// Gives orders to one validator.
@@ -68,6 +91,11 @@ impl Orders {
             problem: error.to_string(),
         });
         Ok(answer?)
+    }
+
+    pub(super) fn failed(&self, FaultCode(fault): FaultCode) -> RetainFailure {
+        let url = self.url.clone();
+        RetainFailure::Failed { url, fault }
     }
 
     pub(super) fn idle(&self) -> RetainFailure {

@@ -212,7 +212,7 @@ fn a_validator_that_refuses_or_answers_rubbish_is_told_of() {
         ),
         (
             503,
-            ": the log or the place of its keys failed; the next order finishes what this one began",
+            ": the periods cannot be read in the place of the keys, so nothing was begun",
         ),
         (500, ""),
         (302, ""),
@@ -232,6 +232,9 @@ fn a_validator_that_refuses_or_answers_rubbish_is_told_of() {
         r#"{"records":[],"erased":0}"#,
         r#"{"records":[],"erased":-1,"more":false}"#,
         r#"{"records":[1],"erased":0,"more":false}"#,
+        r#"{"records":[],"erased":0,"more":true,"fault":""}"#,
+        r#"{"records":[],"erased":0,"more":true,"fault":"\u001b[2J"}"#,
+        r#"{"records":[],"erased":0,"more":true,"fault":3}"#,
         r#"{"records":["no note"],"erased":0,"more":false}"#,
     ] {
         let folder = Folder::new();
@@ -240,6 +243,31 @@ fn a_validator_that_refuses_or_answers_rubbish_is_told_of() {
         assert_eq!(failure.exit_code(), 4, "{body}: {failure}");
         assert_eq!(kept(&folder), []);
     }
+}
+
+#[test]
+fn what_failed_is_told_by_its_code_and_what_was_given_is_kept() {
+    let records = [plain("2025-12-01"), plain("2026-01-01")];
+    let answer = json!({"records": records, "erased": 7, "more": true, "fault": "periodNotDue"});
+    let folder = Folder::new();
+    let (url, asked) = validator(vec![(200, answer.to_string())]);
+    let failure = retain(&folder, &url).unwrap_err();
+    let expected = format!(
+        "{url}/operator/retain: not all that is due is destroyed: periodNotDue; \
+         `sluis reason periodNotDue` says what to do"
+    );
+    assert_eq!((failure.to_string(), failure.exit_code()), (expected, 5));
+    assert_eq!(asked.lock().unwrap().len(), 1);
+    let [first, second] = records;
+    let files = [
+        (file_of("2025-12-01"), first),
+        (file_of("2026-01-01"), second),
+    ];
+    assert_eq!(kept(&folder), files);
+    // A record that does not verify is worse.
+    let answer = json!({"records": ["no note"], "erased": 7, "more": true, "fault": "x"});
+    let (url, _) = validator(vec![(200, answer.to_string())]);
+    assert_ne!(retain(&folder, &url).unwrap_err().exit_code(), 5);
 }
 
 #[test]

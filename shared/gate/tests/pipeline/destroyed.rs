@@ -11,7 +11,8 @@ use sluis_log::{
     UnixMillis,
 };
 
-use crate::retain::{YEAR_MS, auditor_now, calls, deployment, obeyed, order};
+use crate::retain::{YEAR_MS, auditor_now, calls, deployment, obeyed};
+use crate::retain_faults::{EARLY, told};
 use crate::support::{Bench, CHECKPOINT_KEY, body_of};
 
 /// The log's own name on this platform.
@@ -176,7 +177,7 @@ fn an_order_under_a_clock_that_is_ahead_leaves_a_log_that_verifies() {
     bench
         .platform
         .break_payload_keys(PayloadKeyFault::EarlyDate);
-    assert_eq!(order(&bench).status, 503);
+    assert_eq!(told(&bench), EARLY);
     bench.platform.turn_back_ms(3 * YEAR_MS);
     let stored = bench.stored();
     let summary = fsck(&bench, &stored).unwrap();

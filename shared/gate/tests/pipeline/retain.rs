@@ -1,12 +1,11 @@
-//! The end of retention periods: nothing before its day, everything after it, and an
-//! end in the middle is finished by the next order.
+//! The end of retention periods: nothing before its day, and everything after it.
 
 use std::collections::BTreeSet;
 
 use pollster::block_on;
 use serde_json::{Value, json};
 use sluis_gate::memory::{
-    EraseFault, FASTER_RECORD, LogFault, MemoryRequest, MemoryResponse, PayloadKeyFault,
+    EraseFault, FASTER_RECORD, MemoryRequest, MemoryResponse, PayloadKeyFault,
 };
 use sluis_gate::{
     AuditLog as _, CheckpointKey, MAX_ENDED_PERIODS, MAX_ERASED_PAYLOADS, PayloadKeys as _,
@@ -19,6 +18,7 @@ use sluis_log::{
     SignedNote, UnixMillis, VerifiedDestruction, seal,
 };
 
+use crate::retain_faults::{LOG, told};
 use crate::support::{Bench, CHECKPOINT_KEY, OPERATOR, auditor, body_of};
 
 pub(crate) const YEAR_MS: u64 = 366 * 86_400_000;
@@ -65,7 +65,7 @@ pub(crate) fn calls(bench: &Bench) {
     assert_eq!(bench.serve(bench.request(&wrong)).status, 403);
 }
 
-fn code(entry: &SealedEntry) -> Option<OutcomeCode> {
+pub(crate) fn code(entry: &SealedEntry) -> Option<OutcomeCode> {
     // The third byte of an entry.
     OutcomeCode::from_code(entry.entry[2])
 }
@@ -78,7 +78,7 @@ pub(crate) fn auditor_now(bench: &Bench) -> String {
     key.mint(&grant, &deployment(), from, 3600).unwrap()
 }
 
-fn periods(entries: &[SealedEntry]) -> BTreeSet<String> {
+pub(crate) fn periods(entries: &[SealedEntry]) -> BTreeSet<String> {
     let periods = entries.iter().filter_map(SealedEntry::period);
     periods.map(|period| period.to_string()).collect()
 }
@@ -149,134 +149,14 @@ fn what_is_due_is_logged_and_destroyed_once() {
     assert_eq!(code(&further[4]), Some(OutcomeCode::LogRead));
 }
 
-/// Sets a fault, or ends it.
-type Fault = fn(&Bench, bool);
-
-fn keys(bench: &Bench, fault: PayloadKeyFault, on: bool) {
+pub(crate) fn keys(bench: &Bench, fault: PayloadKeyFault, on: bool) {
     let fault = if on { fault } else { PayloadKeyFault::None };
     bench.platform.break_payload_keys(fault);
 }
 
-fn erasing(bench: &Bench, fault: EraseFault, on: bool) {
+pub(crate) fn erasing(bench: &Bench, fault: EraseFault, on: bool) {
     let fault = if on { fault } else { EraseFault::None };
     bench.platform.break_erasing(Shard::Whole, fault);
-}
-
-fn log(bench: &Bench, fault: LogFault, on: bool) {
-    let fault = if on { fault } else { LogFault::None };
-    bench.platform.break_log(fault);
-}
-
-/// What happens, and whether the period's key is gone by it.
-const FAULTS: [(&str, Fault, bool); 14] = [
-    (
-        "the periods are not told",
-        |bench, on| keys(bench, PayloadKeyFault::ListDown, on),
-        false,
-    ),
-    (
-        "the trusted place is down",
-        |bench, on| keys(bench, PayloadKeyFault::Down, on),
-        false,
-    ),
-    (
-        "how much there is is not told",
-        |bench, on| erasing(bench, EraseFault::Payloads, on),
-        false,
-    ),
-    (
-        "the log is down",
-        |bench, on| log(bench, LogFault::Unavailable, on),
-        false,
-    ),
-    (
-        "the entry is written, no answer",
-        |bench, on| log(bench, LogFault::CrashAfterWrite, on),
-        false,
-    ),
-    (
-        "the receipt is not the entry's",
-        |bench, on| log(bench, LogFault::ForkedReceipt, on),
-        false,
-    ),
-    (
-        "the key stays",
-        |bench, on| keys(bench, PayloadKeyFault::DestroyDown, on),
-        false,
-    ),
-    (
-        "by the trusted place's date it is too early",
-        |bench, on| keys(bench, PayloadKeyFault::EarlyDate, on),
-        false,
-    ),
-    (
-        "the key goes, no answer",
-        |bench, on| keys(bench, PayloadKeyFault::DestroyLost, on),
-        true,
-    ),
-    (
-        "the periods of a log are not told",
-        |bench, on| erasing(bench, EraseFault::Periods, on),
-        true,
-    ),
-    (
-        "nothing is erased",
-        |bench, on| erasing(bench, EraseFault::Erase, on),
-        true,
-    ),
-    (
-        "it is erased, no answer",
-        |bench, on| erasing(bench, EraseFault::EraseLost, on),
-        true,
-    ),
-    (
-        "by the log's date it is too early",
-        |bench, on| erasing(bench, EraseFault::EarlyDate, on),
-        true,
-    ),
-    // Not a fault: the order that was faster has done it.
-    (
-        "another order erases it",
-        |bench, on| erasing(bench, EraseFault::Raced, on),
-        true,
-    ),
-];
-
-#[test]
-fn a_fault_at_any_step_is_finished_by_the_next_order() {
-    for (what, fault, gone) in FAULTS {
-        let bench = Bench::new();
-        calls(&bench);
-        bench.platform.advance_ms(3 * YEAR_MS);
-        // The keys of these days are there already.
-        assert_eq!(
-            bench.serve(bench.request(&bench.mint(json!({})))).status,
-            200
-        );
-        let before = bench.platform.entries();
-        let opened = bench.stored();
-        fault(&bench, true);
-        let status = order(&bench).status;
-        let raced = what == "another order erases it";
-        assert_eq!(status, if raced { 200 } else { 503 }, "{what}");
-        fault(&bench, false);
-        let left = bench.stored();
-        assert_eq!(left[2].payload().is_none(), gone, "{what}");
-        assert_eq!(left[..2], opened[..2], "{what}");
-
-        let (answer, records) = obeyed(&bench);
-        assert_eq!(answer["more"], json!(false), "{what}");
-        assert_eq!(records.len(), 1, "{what}");
-        let after = bench.platform.entries();
-        assert!(!periods(&after).contains("refusals/2028-10-01"), "{what}");
-        // The record names an entry that says it.
-        let named = usize::try_from(records[0].entry().index).unwrap();
-        assert_eq!(after[named].id, records[0].entry().id, "{what}");
-        assert!(named >= before.len(), "{what}");
-        let code = code(&after[named]);
-        assert_eq!(code, Some(OutcomeCode::PayloadsDestroyed), "{what}");
-        assert_eq!(bench.stored()[..2], opened[..2], "{what}");
-    }
 }
 
 #[test]
@@ -357,7 +237,7 @@ fn one_order_ends_so_many_periods_and_tells_that_there_are_more() {
 }
 
 /// An entry of that period as an earlier instance left it in a log.
-fn left_behind(period: RetentionPeriod, number: u16) -> PendingEntry {
+pub(crate) fn left_behind(period: RetentionPeriod, number: u16) -> PendingEntry {
     let key = PayloadKey::new(&deployment(), period, [0x5a; 32]);
     let source = EventSource::new("be.example.sim.validator.v1", "urn:sluis:test", "sim").unwrap();
     let at = UnixMillis::new(1_788_000_000_000).unwrap();
@@ -409,7 +289,7 @@ fn a_period_goes_from_every_log_also_from_one_that_is_closed() {
     bench
         .platform
         .break_erasing(Shard::Whole, EraseFault::Payloads);
-    assert_eq!(order(&bench).status, 503);
+    assert_eq!(told(&bench), LOG);
     let rows = shards
         .iter()
         .flat_map(|shard| bench.platform.entries_of(*shard));
@@ -479,7 +359,7 @@ fn a_clock_put_back_opens_nothing_and_destroys_nothing() {
     bench.platform.advance_ms(3 * YEAR_MS);
     // The key is gone, and the payload is still there.
     erasing(&bench, EraseFault::Erase, true);
-    assert_eq!(order(&bench).status, 503);
+    assert_eq!(told(&bench), LOG);
     erasing(&bench, EraseFault::Erase, false);
     bench.platform.turn_back_ms(3 * YEAR_MS);
     let before = bench.platform.entries();
@@ -513,7 +393,7 @@ fn another_instance_opens_nothing_that_was_destroyed() {
     bench
         .platform
         .break_erasing(Shard::Whole, EraseFault::Erase);
-    assert_eq!(order(&bench).status, 503);
+    assert_eq!(told(&bench), LOG);
     let row = bench.platform.entries().swap_remove(2);
     assert!(row.payload.is_some() && open()[2].payload().is_none());
 }

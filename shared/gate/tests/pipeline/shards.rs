@@ -46,7 +46,7 @@ fn verifier() -> NoteVerifier {
     key(&deployment()).signer().verifier()
 }
 
-fn publish(bench: &Bench, shard: Shard) {
+pub(crate) fn publish(bench: &Bench, shard: Shard) {
     let platform = Origin::parse("test.invalid/log").unwrap();
     let key = key(&shard.origin(&platform).unwrap());
     block_on(bench.platform.publish_shard(shard, key.signer()));
