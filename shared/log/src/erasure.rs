@@ -118,25 +118,15 @@ impl Erasures {
         let fault = |fault| FsckError { index, fault };
         let entry = stored.decode().map_err(Fault::Undecodable).map_err(fault)?;
         match &stored.erasable {
-            // The chain's verifier takes nothing that does not open.
-            Erasable::Unopened => Ok(()),
             Erasable::Erased => self.missed(index, &entry).map_err(fault),
-            Erasable::Opened(opening) => match entry.outcome {
-                OutcomeCode::PayloadsDestroyed => {
-                    let unknown = || fault(Fault::UnknownDestruction);
-                    let (period, logs) = announced(&opening.payload).ok_or_else(unknown)?;
-                    destroyed.add(period, &logs, self.now);
-                    Ok(())
-                }
-                OutcomeCode::Granted
-                | OutcomeCode::Refused
-                | OutcomeCode::Completed
-                | OutcomeCode::Failed
-                | OutcomeCode::RefusalsCounted
-                | OutcomeCode::LogRead
-                | OutcomeCode::KeysPurged
-                | OutcomeCode::ComparisonsCounted => Ok(()),
-            },
+            Erasable::Opened(opening) if entry.outcome == OutcomeCode::PayloadsDestroyed => {
+                let unknown = || fault(Fault::UnknownDestruction);
+                let (period, logs) = announced(&opening.payload).ok_or_else(unknown)?;
+                destroyed.add(period, &logs, self.now);
+                Ok(())
+            }
+            // The chain's verifier takes nothing that does not open.
+            Erasable::Unopened | Erasable::Opened(_) => Ok(()),
         }
     }
 
