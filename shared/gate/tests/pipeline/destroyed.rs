@@ -3,31 +3,19 @@
 
 use pollster::block_on;
 use serde_json::json;
+use sluis_gate::Platform as _;
 use sluis_gate::memory::{MemoryRequest, PayloadKeyFault};
-use sluis_gate::{CheckpointKey, Platform as _};
 use sluis_log::{
     ChainVerifier, DestroyedPeriods, Erasures, Fault, FsckError, IdCheck, LeafHash, LogSummary,
-    NoteVerifier, Origin, ProofBundle, Quorum, RetentionPeriod, SealedEntry, StoredEntry,
-    UnixMillis,
+    NoteVerifier, ProofBundle, Quorum, RetentionPeriod, SealedEntry, StoredEntry, UnixMillis,
 };
 
-use crate::retain::{YEAR_MS, auditor_now, calls, deployment, obeyed};
+use crate::retain::{YEAR_MS, auditor_now, calls, obeyed};
 use crate::retain_faults::{EARLY, told};
-use crate::support::{Bench, CHECKPOINT_KEY, body_of};
-
-/// The log's own name on this platform.
-fn origin() -> Origin {
-    Origin::parse("test.invalid/log").unwrap()
-}
-
-fn key() -> CheckpointKey {
-    use base64ct::{Base64UrlUnpadded, Encoding as _};
-    let seed = Base64UrlUnpadded::encode_string(&CHECKPOINT_KEY);
-    CheckpointKey::parse(&seed, &origin()).unwrap()
-}
+use crate::support::{Bench, body_of, checkpoint_key, deployment, origin};
 
 fn verifier() -> NoteVerifier {
-    key().signer().verifier()
+    checkpoint_key(&origin()).signer().verifier()
 }
 
 fn proof(bench: &Bench, index: usize) -> ProofBundle {
@@ -61,7 +49,7 @@ fn every_proof_holds_before_and_after() {
     for _ in 0..3 {
         calls(&bench);
     }
-    block_on(bench.platform.publish(key().signer()));
+    block_on(bench.platform.publish(checkpoint_key(&origin()).signer()));
     let before = bench.stored();
     assert_eq!(fsck(&bench, &before).unwrap().erased, 0);
     let mut bundles: Vec<ProofBundle> = (0..before.len())
@@ -71,7 +59,7 @@ fn every_proof_holds_before_and_after() {
     bench.platform.advance_ms(3 * YEAR_MS);
     let (answer, _) = obeyed(&bench);
     assert_eq!(answer["erased"], json!(3));
-    block_on(bench.platform.publish(key().signer()));
+    block_on(bench.platform.publish(checkpoint_key(&origin()).signer()));
     let after = bench.stored();
     let summary = fsck(&bench, &after).unwrap();
     assert_eq!((summary.erased, summary.opened), (3, 7));

@@ -3,30 +3,19 @@
 use pollster::block_on;
 use serde_json::{Value, json};
 use sluis_gate::memory::MemoryRequest;
-use sluis_gate::{CheckpointKey, Reply, ReplyBody};
+use sluis_gate::{Reply, ReplyBody};
 use sluis_log::{
-    EntryBundle, LeafHash, NoteVerifier, Origin, ProofBundle, Quorum, SignedNote,
-    VerifiedCheckpoint,
+    EntryBundle, LeafHash, NoteVerifier, ProofBundle, Quorum, SignedNote, VerifiedCheckpoint,
 };
 
-use crate::support::{Bench, CHECKPOINT_KEY, OPERATOR, auditor, body_of, header};
-
-fn origin() -> Origin {
-    Origin::parse("test.invalid/log").unwrap()
-}
-
-fn key() -> CheckpointKey {
-    use base64ct::{Base64UrlUnpadded, Encoding as _};
-    let seed = Base64UrlUnpadded::encode_string(&CHECKPOINT_KEY);
-    CheckpointKey::parse(&seed, &origin()).unwrap()
-}
+use crate::support::{Bench, OPERATOR, auditor, body_of, checkpoint_key, header, origin};
 
 fn verifier() -> NoteVerifier {
-    key().signer().verifier()
+    checkpoint_key(&origin()).signer().verifier()
 }
 
 fn publish(bench: &Bench) {
-    block_on(bench.platform.publish(key().signer()));
+    block_on(bench.platform.publish(checkpoint_key(&origin()).signer()));
 }
 
 fn get(bench: &Bench) -> impl Fn(&str) -> Reply<sluis_gate::memory::MemoryResponse> {

@@ -6,11 +6,11 @@ use sha2::{Digest as _, Sha256};
 use sluis_gate::memory::{MemoryRequest, MemoryResponse};
 use sluis_gate::{AuditLog as _, CheckpointKey, Platform as _, Reply};
 use sluis_log::{
-    NoteVerifier, Origin, ReceiptDocument, ReceiptFault, ReceiptField, ReceiptKey, Shard,
-    VerifiedReceipt, conformance,
+    NoteVerifier, ReceiptDocument, ReceiptFault, ReceiptField, ReceiptKey, Shard, VerifiedReceipt,
+    conformance,
 };
 
-use crate::support::{Bench, CHECKPOINT_KEY, body_of, header};
+use crate::support::{Bench, body_of, checkpoint_key, header, origin};
 
 const FIELD: &str = "sluis-receipt";
 const PATH: &str = "/log/receipt";
@@ -22,22 +22,12 @@ fn with_receipts() -> Bench {
     Bench::changed(&[("receipts = true\n", ""), (line, ours)])
 }
 
-fn origin() -> Origin {
-    Origin::parse("test.invalid/log").unwrap()
-}
-
-fn key() -> CheckpointKey {
-    use base64ct::{Base64UrlUnpadded, Encoding as _};
-    let seed = Base64UrlUnpadded::encode_string(&CHECKPOINT_KEY);
-    CheckpointKey::parse(&seed, &origin()).unwrap()
-}
-
 fn keys() -> [NoteVerifier; 1] {
-    [key().signer().verifier()]
+    [checkpoint_key(&origin()).signer().verifier()]
 }
 
 fn publish(bench: &Bench) {
-    block_on(bench.platform.publish(key().signer()));
+    block_on(bench.platform.publish(checkpoint_key(&origin()).signer()));
 }
 
 /// An allowed call: its token, its answer, and the field that came with it.

@@ -8,30 +8,22 @@ use sluis_gate::memory::{
     EraseFault, FASTER_RECORD, MemoryRequest, MemoryResponse, PayloadKeyFault,
 };
 use sluis_gate::{
-    AuditLog as _, CheckpointKey, MAX_ENDED_PERIODS, MAX_ERASED_PAYLOADS, PayloadKeys as _,
-    Platform as _, Reply,
+    AuditLog as _, MAX_ENDED_PERIODS, MAX_ERASED_PAYLOADS, PayloadKeys as _, Platform as _, Reply,
 };
 use sluis_log::{
     AuditorGrant, AuditorKey, CommitmentRandom, DestructionRecord, EntryId, Envelope, Event,
-    EventSource, NoteVerifier, Origin, OutcomeCode, PayloadKey, PayloadRange, PendingEntry,
-    PolicyDigest, ReadingPurpose, RefusalAggregate, RetentionPeriod, SealedEntry, Shard,
-    SignedNote, UnixMillis, VerifiedDestruction, seal,
+    EventSource, NoteVerifier, OutcomeCode, PayloadKey, PayloadRange, PendingEntry, PolicyDigest,
+    ReadingPurpose, RefusalAggregate, RetentionPeriod, SealedEntry, Shard, SignedNote, UnixMillis,
+    VerifiedDestruction, seal,
 };
 
 use crate::retain_faults::{LOG, told};
-use crate::support::{Bench, CHECKPOINT_KEY, OPERATOR, auditor, body_of};
+use crate::support::{Bench, OPERATOR, auditor, body_of, checkpoint_key, deployment};
 
 pub(crate) const YEAR_MS: u64 = 366 * 86_400_000;
 
-pub(crate) fn deployment() -> Origin {
-    Origin::parse("gate.simulation.sluis.invalid/log").unwrap()
-}
-
 fn verifier() -> NoteVerifier {
-    use base64ct::{Base64UrlUnpadded, Encoding as _};
-    let seed = Base64UrlUnpadded::encode_string(&CHECKPOINT_KEY);
-    let key = CheckpointKey::parse(&seed, &deployment()).unwrap();
-    key.signer().verifier()
+    checkpoint_key(&deployment()).signer().verifier()
 }
 
 pub(crate) fn order(bench: &Bench) -> Reply<MemoryResponse> {

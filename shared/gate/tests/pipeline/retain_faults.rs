@@ -10,11 +10,9 @@ use sluis_gate::{
 };
 use sluis_log::{OutcomeCode, RetentionPeriod, Shard};
 
-use crate::retain::{
-    YEAR_MS, calls, code, deployment, erasing, keys, left_behind, obeyed, order, periods,
-};
+use crate::retain::{YEAR_MS, calls, code, erasing, keys, left_behind, obeyed, order, periods};
 use crate::shards::publish;
-use crate::support::{Bench, body_of};
+use crate::support::{Bench, body_of, deployment};
 
 /// What the order answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

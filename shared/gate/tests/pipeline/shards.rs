@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 
 use pollster::block_on;
 use serde_json::{Value, json};
+use sluis_gate::Reply;
 use sluis_gate::memory::{LogFault, MemoryRequest, MemoryResponse};
-use sluis_gate::{CheckpointKey, Reply};
 use sluis_log::{
-    NoteVerifier, Origin, Shard, SignedNote, StoredEntry, TreeHead, VerifiedCheckpoint,
-    VerifiedShardMap,
+    NoteVerifier, Shard, SignedNote, StoredEntry, TreeHead, VerifiedCheckpoint, VerifiedShardMap,
 };
 
-use crate::support::{Bench, CHECKPOINT_KEY, OPERATOR, auditor, body_of};
+use crate::support::{Bench, OPERATOR, auditor, body_of, checkpoint_key, deployment, origin};
 
 /// Four open logs, and the one that there was before.
 pub(crate) fn four() -> Bench {
@@ -32,23 +31,12 @@ fn pass(bench: &Bench) -> u16 {
     bench.serve(bench.request(&bench.mint(json!({})))).status
 }
 
-fn deployment() -> Origin {
-    Origin::parse("gate.simulation.sluis.invalid/log").unwrap()
-}
-
-fn key(origin: &Origin) -> CheckpointKey {
-    use base64ct::{Base64UrlUnpadded, Encoding as _};
-    let seed = Base64UrlUnpadded::encode_string(&CHECKPOINT_KEY);
-    CheckpointKey::parse(&seed, origin).unwrap()
-}
-
 fn verifier() -> NoteVerifier {
-    key(&deployment()).signer().verifier()
+    checkpoint_key(&deployment()).signer().verifier()
 }
 
 pub(crate) fn publish(bench: &Bench, shard: Shard) {
-    let platform = Origin::parse("test.invalid/log").unwrap();
-    let key = key(&shard.origin(&platform).unwrap());
+    let key = checkpoint_key(&shard.origin(&origin()).unwrap());
     block_on(bench.platform.publish_shard(shard, key.signer()));
 }
 

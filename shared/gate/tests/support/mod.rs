@@ -6,7 +6,7 @@ use std::rc::Rc;
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use serde_json::{Value, json};
 use sluis_gate::memory::{MemoryPlatform, MemoryRequest, MemoryResponse};
-use sluis_gate::{Config, Embedded, Gate, RawSecrets, Reply, ReplyBody, Secrets};
+use sluis_gate::{CheckpointKey, Config, Embedded, Gate, RawSecrets, Reply, ReplyBody, Secrets};
 use sluis_log::{AuditorGrant, AuditorKey, Origin, ReadingPurpose, Shard, StoredEntry, UnixMillis};
 use sluis_policy::Catalogue;
 use sluis_token::sign::{SigningKey, StatusListClaims};
@@ -15,7 +15,7 @@ use sluis_token::{Algorithm, KeyId, Ssin, SubjectPseudonym};
 pub(crate) const SSIN: &str = "53480200724";
 pub(crate) const ENTERPRISE: &str = "0202239951";
 pub(crate) const HOLDER_PSEUDONYM: &str = "holder-pseudonym-of-the-test";
-pub(crate) const CHECKPOINT_KEY: [u8; 32] = [3; 32];
+const CHECKPOINT_KEY: [u8; 32] = [3; 32];
 const AUDITOR_KEY: [u8; 32] = [4; 32];
 pub(crate) const OPERATOR: &str = "an operator token of the test, long enough";
 const CBSS: &str = "https://cbss.simulation.sluis.invalid";
@@ -43,6 +43,22 @@ fn root(file: &str) -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
+/// The log that the platform keeps.
+pub(crate) fn origin() -> Origin {
+    Origin::parse("test.invalid/log").unwrap()
+}
+
+/// The log that the configuration names.
+pub(crate) fn deployment() -> Origin {
+    Origin::parse("gate.simulation.sluis.invalid/log").unwrap()
+}
+
+/// What signs the checkpoints of a log of that name.
+pub(crate) fn checkpoint_key(origin: &Origin) -> CheckpointKey {
+    let seed = Base64UrlUnpadded::encode_string(&CHECKPOINT_KEY);
+    CheckpointKey::parse(&seed, origin).unwrap()
+}
+
 pub(crate) fn simulation() -> Config {
     let no_files = |_: &str| Err("the simulation names no key file".to_owned());
     Config::try_from(Embedded::from_toml(&root("simulation.toml"), no_files).unwrap()).unwrap()
@@ -67,7 +83,7 @@ fn start(config: Config, assertion_key: &SigningKey, operator: Option<&str>) -> 
 pub(crate) fn auditor_for(purpose: Option<ReadingPurpose>) -> String {
     let reference = purpose.filter(|purpose| purpose.needs_reference());
     let grant = AuditorGrant::new("dpo", purpose, reference.map(|_| "SIM/2026/42")).unwrap();
-    let log = Origin::parse("gate.simulation.sluis.invalid/log").unwrap();
+    let log = deployment();
     let from = UnixMillis::new(NOW_S * 1000).unwrap();
     let key = AuditorKey::new(&AUDITOR_KEY);
     key.mint(&grant, &log, from, AUDITOR_SECONDS).unwrap()
@@ -148,7 +164,7 @@ impl Bench {
         let assertion_key = signing_key("assertion");
         let bench = Self {
             gate: start(config, &assertion_key, Some(OPERATOR)),
-            platform: MemoryPlatform::new(NOW_S * 1000, Origin::parse("test.invalid/log").unwrap()),
+            platform: MemoryPlatform::new(NOW_S * 1000, origin()),
             key: signing_key("key-1"),
             assertion_key,
             start_s: RefCell::new(NOW_S),
