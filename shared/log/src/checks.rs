@@ -140,3 +140,61 @@ impl Serialize for With<'_> {
         list.end()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HELD: Check = Check {
+        id: "grantLevel",
+        requirement: "M-13.2",
+        outcome: CheckOutcome::Held,
+        by: "sluis",
+    };
+
+    /// The text of the list before must not stand for another one, whatever differs.
+    #[test]
+    fn each_list_has_its_own_text() {
+        let text = |checks: &[Check]| serde_json::to_string(&Checks(checks)).unwrap();
+        for (other, expected) in [
+            (
+                Check {
+                    id: "mandateWindow",
+                    ..HELD
+                },
+                r#"[{"by":"sluis","held":["M-13.2 mandateWindow"]}]"#,
+            ),
+            (
+                Check {
+                    requirement: "M-12.5",
+                    ..HELD
+                },
+                r#"[{"by":"sluis","held":["M-12.5 grantLevel"]}]"#,
+            ),
+            (
+                Check {
+                    outcome: CheckOutcome::Failed,
+                    ..HELD
+                },
+                r#"[{"by":"sluis","failed":["M-13.2 grantLevel"]}]"#,
+            ),
+            (
+                Check { by: "peer", ..HELD },
+                r#"[{"by":"peer","held":["M-13.2 grantLevel"]}]"#,
+            ),
+        ] {
+            for _ in 0..2 {
+                assert_eq!(
+                    text(&[HELD]),
+                    r#"[{"by":"sluis","held":["M-13.2 grantLevel"]}]"#
+                );
+            }
+            assert_eq!(text(&[other]), expected);
+            assert_eq!(
+                text(&[other, HELD]).matches("grantLevel").count(),
+                1 + expected.matches("grantLevel").count()
+            );
+        }
+        assert_eq!(text(&[]), "[]");
+    }
+}
