@@ -2,8 +2,9 @@
 //! found damaged wherever one byte is changed.
 //!
 //! The validator runs on loopback before a backend of the tests, answers allowed requests until its log is long enough,
-//! and is killed once on the way (SIGKILL, under load). The program exports the log and verifies it; then single bytes of
-//! files of every kind are changed, and the program must fail and say where.
+//! and is killed once on the way (SIGKILL, under load). An implementation that is not ours reads what is served and must
+//! agree. The program exports the log and verifies it; then single bytes of files of every kind are changed, and the
+//! program must fail and say where.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,8 +27,10 @@ use crate::steps::run as run_command;
 
 mod damage;
 mod expected;
+mod outside;
 
 use damage::Damage;
+use outside::Outside;
 
 /// Connections of the load: twice as many requests as one instance on Spin takes at a time.
 const CONNECTIONS: usize = 32;
@@ -112,7 +115,9 @@ fn check(root: &Path, sluis: &Path, runtime: RuntimeName, arguments: &Arguments)
     fs::create_dir_all(&folder)?;
     let runtime = runtimes::named(root, name).map_err(anyhow::Error::msg)?;
     let world = World::start(Arc::from(runtime), root, folder.join("state"))?;
+    let key = world.log_verifier()?.to_string();
     let mut made = Made {
+        outside: Outside::new(&folder, key.clone())?,
         world,
         sluis: sluis.to_owned(),
         folder: folder.clone(),
@@ -120,19 +125,25 @@ fn check(root: &Path, sluis: &Path, runtime: RuntimeName, arguments: &Arguments)
     };
     let (filled, fill_time) = timed(|| made.fill(arguments.entries));
     let size = filled?;
+    made.outside.served(&made.world, size)?;
     let (exported, export_time) = timed(|| made.export(size));
     let log = exported?;
     println!("exported in {}", seconds(export_time));
-    let key = made.world.log_verifier()?.to_string();
-    let answered = made.answered;
-    drop(made);
+    let Made {
+        world,
+        mut outside,
+        answered,
+        ..
+    } = made;
+    drop(world);
 
     let program = Program {
         path: sluis.to_owned(),
         log,
         key,
     };
-    program.prove(&folder, size / 2)?;
+    let bundle = program.prove(&folder, size / 2)?;
+    outside.exported(&program.log, &bundle)?;
     let (verified, fsck_time) = timed(|| program.fsck());
     let said = String::from_utf8(success("fsck", &verified?)?.stdout)?;
     println!("verified in {}", seconds(fsck_time));
@@ -148,7 +159,8 @@ fn check(root: &Path, sluis: &Path, runtime: RuntimeName, arguments: &Arguments)
     );
     let (changed, damage_time) = timed(|| {
         damage::all(&program.log, arguments.changes, arguments.seed, |change| {
-            program.finds(change)
+            program.finds(change)?;
+            outside.finds(change, &program.log, &bundle)
         })
     });
     let changed = changed?;
@@ -158,17 +170,19 @@ fn check(root: &Path, sluis: &Path, runtime: RuntimeName, arguments: &Arguments)
     fs::remove_dir_all(&folder)?;
     Ok(format!(
         "log-check on {name}: {size} entries by the validator, killed once, in {} ({per_second} entries/s); \
-         exported in {}, fsck in {}; {changed} changed bytes, each found, in {}",
+         exported in {}, fsck in {}; {changed} changed bytes, each found, in {}; {}",
         seconds(fill_time),
         seconds(export_time),
         seconds(fsck_time),
         seconds(damage_time),
+        outside.report(),
     ))
 }
 
 /// The validator and the log that it makes.
 struct Made {
     world: World,
+    outside: Outside,
     sluis: PathBuf,
     folder: PathBuf,
     /// Requests that were answered with 200.
@@ -181,6 +195,8 @@ impl Made {
         let (mut size, mut killed, mut round) = (self.size()?, false, FIRST_ROUND);
         for _ in 0..MAX_ROUNDS {
             if !killed && size >= entries / 2 {
+                self.published(size)?;
+                self.outside.keep_checkpoint(&self.world)?;
                 self.killed_under_load()?;
                 killed = true;
                 size = self.size()?;
@@ -323,7 +339,7 @@ impl Program {
     }
 
     /// One entry's proof, made and verified.
-    fn prove(&self, folder: &Path, index: u64) -> Result<()> {
+    fn prove(&self, folder: &Path, index: u64) -> Result<PathBuf> {
         let bundle = folder.join("entry.tlog-proof");
         let mut prove = Command::new(&self.path);
         prove
@@ -339,7 +355,7 @@ impl Program {
             .args(["log", "verify", "--key", &self.key])
             .arg(&bundle);
         success("verify", &finish(&mut verify)?)?;
-        Ok(())
+        Ok(bundle)
     }
 
     /// With that byte changed the log does not verify, and it is said where.

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
+use sluis_tests::outsider::{Found, NAME, Outsider};
 
 use crate::dev::RuntimeName;
 use crate::setup::{self, WASM_TARGETS, cargo};
@@ -305,6 +306,9 @@ fn end_to_end(steps: &mut Steps, root: &Path) {
     let with_nginx = setup::nginx();
     if let Err(reason) = &with_nginx {
         steps.skip(&format!("nginx with auth_request: {reason}"));
+    }
+    if let Ok(Found::Absent { reason }) = Outsider::find() {
+        steps.skip(&format!("the served logs by {NAME}: {reason}"));
     }
     steps.tests("stores and end to end", || {
         Ok(vec![suites(

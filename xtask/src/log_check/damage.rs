@@ -14,6 +14,8 @@ use super::expected::Expected;
 pub(super) struct Damage {
     file: PathBuf,
     at: u64,
+    /// The file's kind, which is the folder of a tile.
+    pub(super) kind: String,
     /// What the program must say of it.
     pub(super) expected: Expected,
 }
@@ -59,6 +61,7 @@ pub(super) fn all(
             let damage = Damage {
                 at,
                 expected: Expected::of(log, kind, file, at)?,
+                kind: kind.clone(),
                 file: file.clone(),
             };
             flip(file, at, change)?;

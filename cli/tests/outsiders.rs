@@ -1,4 +1,5 @@
-//! A log that we write, judged by an implementation that is not ours: `aics-tlog` from the Python registry, in Python.
+//! A log of samples with a witness's cosignature, judged by an implementation that is not ours. That of a running
+//! validator is put to it by `cargo xtask log-check`.
 
 #![expect(
     clippy::unwrap_used,
@@ -7,8 +8,7 @@
     reason = "a test that cannot go on stops; what is skipped and counted is for the person who runs it"
 )]
 
-mod python;
-#[path = "../../src/log/tests/written.rs"]
+#[path = "../src/log/tests/written.rs"]
 mod written;
 
 use std::fs;
@@ -16,28 +16,29 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use serde_json::json;
 use sluis_log::{CosignatureSigner, KeyName, NoteVerifier, Origin, SignedNote, VerifiedCheckpoint};
+use sluis_tests::outsider::{Found, NAME, Outsider, Question, Verdict};
 
-use python::{Found, Python};
 use written::{ORIGIN, key, leave_earlier, write};
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let trial = Trial::test("aics-tlog agrees about a log that we wrote", || {
-        match Python::with_aics_tlog() {
-            Ok(Found::Here(python)) => {
+    let trial = Trial::test("aics-tlog agrees about a cosigned log of samples", || {
+        match Outsider::find() {
+            Ok(Found::Here(outsider)) => {
                 let folder = Folder::new();
-                agrees(&python, &folder.0);
+                agrees(&outsider, &folder.0);
                 println!(
-                    "COUNT: aics-tlog 0.2.1: a log of 700 entries, its proofs and its cosignature accepted; 7 changed ones refused"
+                    "COUNT: {NAME}: a log of 700 samples, its proofs and its cosignature accepted; 7 changed ones refused"
                 );
                 Ok(())
             }
             Ok(Found::Absent { reason }) => {
-                println!("SKIP: aics-tlog: {reason}");
+                println!("SKIP: {NAME}: {reason}");
                 Ok(())
             }
-            Err(problem) => Err(Failed::from(problem)),
+            Err(problem) => Err(Failed::from(format!("{problem:#}"))),
         }
     });
     libtest_mimic::run(&arguments, vec![trial]).exit_code()
@@ -86,7 +87,7 @@ fn cosign(log: &Path) -> String {
     witness.verifier().to_string()
 }
 
-fn agrees(python: &Python, folder: &Path) {
+fn agrees(outsider: &Outsider, folder: &Path) {
     let (earlier, log) = (folder.join("earlier"), folder.join("log"));
     write(&earlier, 300, false);
     write(&log, 700, false);
@@ -105,12 +106,21 @@ fn agrees(python: &Python, folder: &Path) {
     );
 
     let earlier = earlier.join("checkpoint");
-    let earlier = earlier.to_str().unwrap();
-    let check = || python.check(&[dir, &key(), &witness, earlier, out]);
-    assert_eq!(
-        check(),
-        Ok(r#"{"size": 700, "tiles": 4, "bundles": 3, "from": 300}"#.to_owned())
-    );
+    let log_key = key();
+    let judge = || {
+        let question = Question {
+            log: dir,
+            log_key: &log_key,
+            earlier: &earlier,
+            bundle: &bundle,
+            witness: Some(&witness),
+            token_file: None,
+        };
+        outsider.judge(&question).unwrap()
+    };
+    let accepted = json!({"size": 700, "tiles": 4, "bundles": 3, "from": 300});
+    let accepted = Verdict::Accepted(accepted);
+    assert_eq!(judge(), accepted);
     // What it refuses, so that what it accepts means something.
     for (file, place) in [
         (log.join("checkpoint"), 30),
@@ -119,14 +129,16 @@ fn agrees(python: &Python, folder: &Path) {
         (log.join("tile/1/000.p/2"), 40),
         (log.join("tile/entries/001"), 73 * 44 + 20),
         (bundle.clone(), 40),
-        (PathBuf::from(earlier), 70),
+        (earlier.clone(), 70),
     ] {
         let whole = fs::read(&file).unwrap();
         let mut changed = whole.clone();
         changed[place] ^= 1;
         fs::write(&file, changed).unwrap();
-        assert!(check().is_err(), "{}", file.display());
+        let said = judge();
+        let refused = matches!(said, Verdict::Refused(_));
+        assert!(refused, "{}: {said:?}", file.display());
         fs::write(&file, whole).unwrap();
     }
-    assert!(check().is_ok());
+    assert_eq!(judge(), accepted);
 }
