@@ -502,10 +502,35 @@ fn postgres_conforms_and_a_validator_can_only_go_forward() {
             "SL004",
         ),
         ("DELETE FROM sluis.tiles", "SL003"),
+        ("DELETE FROM sluis.checkpoint", "SL003"),
         ("TRUNCATE sluis.checkpoint", "SL003"),
+        ("UPDATE sluis.checkpoint SET size = 1", "SL003"),
+        // The same size with another root.
+        (
+            "UPDATE sluis.checkpoint SET root = decode(repeat('00', 32), 'hex')",
+            "SL003",
+        ),
+        ("DELETE FROM sluis_trusted.heads", "SL003"),
+        ("TRUNCATE sluis_trusted.heads", "SL003"),
+        ("UPDATE sluis_trusted.heads SET size = 1", "SL003"),
+        (
+            "UPDATE sluis_trusted.heads SET root = decode(repeat('00', 32), 'hex')",
+            "SL003",
+        ),
+        // Larger, but another log's.
+        (
+            "UPDATE sluis_trusted.heads SET size = size + 1, origin = 'x'",
+            "SL003",
+        ),
     ] {
         assert_eq!(owner.refusal(statement), state, "{statement}");
     }
+    // What the functions do still goes.
+    let again = round(&store, &trusted).unwrap();
+    assert_eq!(
+        again.head.size, 858,
+        "what came after the suite's last round"
+    );
 }
 
 /// Many sequencers at once, while entries come: each checkpoint that stands at some time is of the one log.

@@ -62,6 +62,34 @@ $$;
 
 REVOKE ALL ON FUNCTION sluis_trusted.advance FROM PUBLIC;
 
+-- Against accidents, as in the log: who owns the database can do anything.
+CREATE OR REPLACE FUNCTION sluis_trusted.keep_heads() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'a trusted head is never deleted' USING ERRCODE = 'SL003';
+END
+$$;
+
+CREATE OR REPLACE TRIGGER heads_stay
+    BEFORE DELETE OR TRUNCATE ON sluis_trusted.heads
+    FOR EACH STATEMENT EXECUTE FUNCTION sluis_trusted.keep_heads();
+
+CREATE OR REPLACE FUNCTION sluis_trusted.only_forward() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NEW.size <= OLD.size OR NEW.origin <> OLD.origin THEN
+        RAISE EXCEPTION 'a trusted head only grows' USING ERRCODE = 'SL003';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER heads_grow
+    BEFORE UPDATE ON sluis_trusted.heads
+    FOR EACH ROW EXECUTE FUNCTION sluis_trusted.only_forward();
+
 -- The key of each retention period, wrapped; or what is known of its destruction.
 -- A period is never forgotten, so it never gets a second key.
 CREATE TABLE IF NOT EXISTS sluis_trusted.payload_keys (
@@ -129,7 +157,6 @@ $$;
 
 REVOKE ALL ON FUNCTION sluis_trusted.destroy_payload_key FROM PUBLIC;
 
--- Against accidents, as in the log: who owns the database can do anything.
 CREATE OR REPLACE FUNCTION sluis_trusted.never_forget() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN

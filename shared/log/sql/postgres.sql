@@ -299,4 +299,20 @@ CREATE OR REPLACE TRIGGER checkpoint_stays
     BEFORE DELETE OR TRUNCATE ON sluis.checkpoint
     FOR EACH STATEMENT EXECUTE FUNCTION sluis.refuse_change();
 
+CREATE OR REPLACE FUNCTION sluis.only_later() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NEW.size <= OLD.size THEN
+        RAISE EXCEPTION 'the checkpoint only grows' USING ERRCODE = 'SL003';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER checkpoint_grows
+    BEFORE UPDATE ON sluis.checkpoint
+    FOR EACH ROW EXECUTE FUNCTION sluis.only_later();
+
 COMMIT;
