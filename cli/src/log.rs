@@ -123,6 +123,9 @@ pub(crate) struct FsckArguments {
     /// An earlier head, as an earlier fsck printed it: the log must have grown from it
     #[arg(long, value_name = "SIZE:CHAIN", value_parser = fsck::KnownHead::parse)]
     extends: Option<fsck::KnownHead>,
+    /// With --dir: the tree alone, of a folder without records; neither chain nor payloads are checked
+    #[arg(long, requires = "dir", conflicts_with_all = ["extends", "destructions"])]
+    tree_only: bool,
     /// With --url: the records and their chain alone, without the tree and its signature
     #[arg(long, requires = "url", conflicts_with_all = ["keys", "witnesses"])]
     chain_only: bool,
@@ -137,8 +140,8 @@ struct FsckSource {
     /// A file of `export --out`: records and their chain, of one log
     #[arg(long, value_name = "FILE", conflicts_with_all = ["keys", "witnesses", "shard"])]
     file: Option<PathBuf>,
-    /// A folder with `checkpoint`, `tile/…` and, if there are any, `records.jsonl`, or with several logs and their map,
-    /// as `export --dir` writes it
+    /// A folder with `checkpoint`, `tile/…` and `records.jsonl`, or with several logs and their map, as `export --dir`
+    /// writes it
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
 }

@@ -44,6 +44,12 @@ pub(crate) enum LogFailure {
         "the log does not verify: entry {records}: there are records of {records} entries only, and the tree has {size}"
     )]
     FewerRecords { records: u64, size: u64 },
+    /// A folder without what opens its entries.
+    #[error(
+        "the log does not verify: {}: missing: without it no payload is checked (--tree-only, for a folder that never had it)",
+        .path.display()
+    )]
+    NoRecords { path: PathBuf },
     /// A file among the log's that the tree does not vouch for.
     #[error("the log does not verify: {}: not part of the log of {size} entries", .path.display())]
     Stray { path: PathBuf, size: u64 },
@@ -240,6 +246,7 @@ impl LogFailure {
             | Self::Quorum(QuorumError::NotReached { .. } | QuorumError::Signature(_))
             | Self::OtherEntry { .. }
             | Self::FewerRecords { .. }
+            | Self::NoRecords { .. }
             | Self::Stray { .. }
             | Self::StrayShard { .. }
             | Self::MissingShard { .. }

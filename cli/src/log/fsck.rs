@@ -1,5 +1,6 @@
-//! `sluis log fsck`: a whole log. Every entry, every tile, the root and its signature; where records are at hand, the
-//! chain, every commitment, that the log only grew, and that every payload which is missing was destroyed by right.
+//! `sluis log fsck`: a whole log. Every entry, every tile, the root and its signature; and by its records, unless the
+//! user wants the tree alone, the chain, every commitment, that the log only grew, and that every payload which is
+//! missing was destroyed by right.
 //!
 //! What was destroyed is said by entries, in any of a deployment's logs, or by signed records. So of several logs
 //! whose payloads are missing is judged when all of them were read.
@@ -112,13 +113,17 @@ fn in_folders(
 fn in_folder(wanted: &Wanted, folder: &Path, check: &mut Check) -> Result<(), LogFailure> {
     let source = TreeSource::Folder(folder.to_owned());
     let trusted = wanted.signed(&source)?;
-    let records = folder.join(RECORDS);
-    let chain = if records.exists() {
-        let entries = ExportedEntries::open(&records)?;
+    let chain = if wanted.tree_only {
+        None
+    } else {
+        let path = folder.join(RECORDS);
+        // An export always has them: with them every payload would be gone, and nobody be told.
+        if !path.exists() {
+            return Err(LogFailure::NoRecords { path });
+        }
+        let entries = ExportedEntries::open(&path)?;
         let announced = entries.announced().clone();
         Some(Chain::new(wanted, announced, Box::new(entries), check.now)?)
-    } else {
-        None
     };
     let records = tree(&source, &trusted, chain, &mut check.destroyed)?;
     strays::check(folder, &source, trusted.checkpoint.head().size)?;
@@ -198,6 +203,8 @@ struct Wanted {
     quorum: Quorum,
     origin: Option<Origin>,
     known: Option<ChainHead>,
+    /// Of a folder without its records.
+    tree_only: bool,
 }
 
 impl Wanted {
@@ -221,6 +228,7 @@ impl Wanted {
             quorum: arguments.witnesses.quorum()?,
             origin,
             known: arguments.extends.map(|KnownHead(head)| head),
+            tree_only: arguments.tree_only,
         })
     }
 
@@ -231,7 +239,7 @@ impl Wanted {
     }
 }
 
-/// The whole tree, and beside it the records if there are any.
+/// The whole tree, and beside it the records if they are wanted.
 fn tree(
     source: &TreeSource<'_>,
     trusted: &Trusted,
@@ -412,7 +420,10 @@ fn tree_report(
     }
     match records {
         Some(records) => show_records(&records.summary, out),
-        None => writeln!(out, "no records: neither chain nor payloads were checked"),
+        None => writeln!(
+            out,
+            "the tree alone: neither chain nor payloads were checked"
+        ),
     }
 }
 

@@ -3,14 +3,21 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use clap::Parser as _;
 use sluis_log::{BundleFault, CheckpointError, MemoryLog, QuorumError, TreeFault, conformance};
 
 use super::served::serve;
 use super::written::{key, leave_earlier, signer, write};
-use super::{Folder, LogFailure, origin, sluis};
+use super::{Command, Folder, LogFailure, origin, sluis};
 
 fn fsck(folder: &Path) -> Result<String, LogFailure> {
     sluis(&["fsck", "--dir", folder.to_str().unwrap(), "--key", &key()])
+}
+
+/// Of a folder that never had records.
+fn fsck_tree(folder: &Path) -> Result<String, LogFailure> {
+    let dir = folder.to_str().unwrap();
+    sluis(&["fsck", "--dir", dir, "--tree-only", "--key", &key()])
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -31,8 +38,13 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 fn whole_logs_verify() {
     for size in [0, 1, 256, 700] {
         let folder = Folder::new();
-        write(&folder.0.join("log"), size, size != 256);
-        let said = fsck(&folder.0.join("log")).unwrap();
+        let log = folder.0.join("log");
+        write(&log, size, size != 256);
+        let said = match size {
+            256 => fsck_tree(&log),
+            _ => fsck(&log),
+        };
+        let said = said.unwrap();
         let lines: Vec<_> = said.lines().collect();
         assert_eq!(
             lines[0],
@@ -42,7 +54,7 @@ fn whole_logs_verify() {
         match size {
             256 => assert_eq!(
                 lines[2],
-                "no records: neither chain nor payloads were checked"
+                "the tree alone: neither chain nor payloads were checked"
             ),
             700 => assert!(
                 lines[2].ends_with("693 payloads opened, 7 erased"),
@@ -50,6 +62,41 @@ fn whole_logs_verify() {
             ),
             _ => assert!(lines[3].starts_with(&format!("head {size}:")), "{said}"),
         }
+    }
+}
+
+#[test]
+fn records_that_are_gone_are_missed_unless_there_never_were_any() {
+    let folder = Folder::new();
+    let log = folder.0.join("log");
+    write(&log, 300, true);
+    assert!(fsck(&log).is_ok());
+    let records = log.join("records.jsonl");
+    fs::remove_file(&records).unwrap();
+    let failure = fsck(&log).unwrap_err();
+    assert_eq!(
+        (failure.exit_code(), failure.to_string()),
+        (
+            3,
+            format!(
+                "the log does not verify: {}: missing: without it no payload is checked (--tree-only, for a folder that never had it)",
+                records.display()
+            )
+        )
+    );
+    let said = fsck_tree(&log).unwrap();
+    assert!(said.contains("300 entries, all verify"), "{said}");
+    // A tree that is damaged is found all the same.
+    fs::remove_file(log.join("tile/0/000")).unwrap();
+    assert_eq!(fsck_tree(&log).unwrap_err().exit_code(), 3);
+    // What is told by records alone is not asked of a tree.
+    let dir = log.to_str().unwrap();
+    let head = format!("300:{}", "A".repeat(43));
+    for more in [["--extends", head.as_str()], ["--destruction", "file"]] {
+        let tree = ["sluis-log", "fsck", "--dir", dir, "--tree-only"];
+        let of = ["--key", &key()];
+        assert!(Command::try_parse_from([&tree[..], &of, &more].concat()).is_err());
+        assert!(Command::try_parse_from([&tree[..4], &of, &more].concat()).is_ok());
     }
 }
 
@@ -149,7 +196,7 @@ fn what_does_not_belong_to_the_log_is_found() {
     let log = folder.0.join("log");
     write(&log, 300, false);
     leave_earlier(&log, 9);
-    assert!(fsck(&log).is_ok());
+    assert!(fsck_tree(&log).is_ok());
     for stray in [
         "tile/0/002",
         "tile/0/001.p/45",
@@ -162,7 +209,7 @@ fn what_does_not_belong_to_the_log_is_found() {
         let path = log.join(stray);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, [0; 32]).unwrap();
-        let failure = fsck(&log).unwrap_err();
+        let failure = fsck_tree(&log).unwrap_err();
         assert!(
             matches!(failure, LogFailure::Stray { size: 300, .. }),
             "{stray}: {failure}"
@@ -170,7 +217,7 @@ fn what_does_not_belong_to_the_log_is_found() {
         assert_eq!(failure.exit_code(), 3);
         fs::remove_file(path).unwrap();
     }
-    assert!(fsck(&log).is_ok());
+    assert!(fsck_tree(&log).is_ok());
 }
 
 #[test]
@@ -271,7 +318,7 @@ fn records_whose_own_chain_holds_but_that_the_tree_does_not_have_are_found() {
 fn a_quorum_that_is_not_reached_is_said() {
     let folder = Folder::new();
     let log = folder.0.join("log");
-    write(&log, 3, false);
+    write(&log, 3, true);
     let dir = log.to_str().unwrap();
     let witness = super::witness::verifier(1);
     let failure =
@@ -310,7 +357,7 @@ fn a_tree_whose_files_fit_each_other_but_not_the_checkpoint_is_found() {
     let forged = sluis_log::Checkpoint::parse(&format!("validator.example.be/log\n6\n{root}\n"));
     let forged = forged.unwrap().sign(&signer(1)).unwrap();
     fs::write(other.join("checkpoint"), forged.note().to_string()).unwrap();
-    let failure = fsck(&other).unwrap_err();
+    let failure = fsck_tree(&other).unwrap_err();
     assert!(
         matches!(failure, LogFailure::Tree(TreeFault::Root { size: 6, .. })),
         "{failure}"
