@@ -23,8 +23,8 @@ use crate::platform::{LogError, Platform};
 /// Keys that an instance keeps at most. Those of a deployment: a few years of
 /// accesses, and a month of refusals each.
 pub const MAX_KNOWN_PAYLOAD_KEYS: usize = 64;
-/// Periods of one page of entries that are looked up at most; beyond it payloads
-/// stay unopened.
+/// Periods of one page of entries that are looked up at most: the page ends before the
+/// first entry of one more.
 pub const MAX_PERIODS_OF_A_PAGE: usize = 64;
 
 /// What the trusted place knows of the key of a period.
@@ -155,7 +155,8 @@ impl Gate {
         Ok(key)
     }
 
-    /// Opens what the log returned.
+    /// Opens what the log returned, up to an entry of a period too many: whoever wants more
+    /// asks from there.
     pub async fn open_entries<P: Platform>(
         &self,
         platform: &P,
@@ -168,8 +169,11 @@ impl Gate {
             let period = entry.period();
             if let Some(period) = period
                 && !periods.contains_key(&period)
-                && periods.len() < MAX_PERIODS_OF_A_PAGE
             {
+                // Unopened it would look as if it had been tampered with.
+                if periods.len() >= MAX_PERIODS_OF_A_PAGE {
+                    break;
+                }
                 periods.insert(period, self.known(platform, period, now).await?);
             }
             opened.push(match period.and_then(|period| periods.get(&period)) {

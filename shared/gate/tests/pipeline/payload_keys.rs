@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 use sluis_gate::memory::{MemoryRequest, PayloadKeyFault};
-use sluis_log::SealedEntry;
+use sluis_gate::{MAX_PERIODS_OF_A_PAGE, Platform as _};
+use sluis_log::{EntryPage, ReadingPurpose, SealedEntry};
 
 use crate::outcomes;
-use crate::support::{Bench, auditor, body_of, header};
+use crate::support::{Bench, auditor, auditor_at, body_of, header};
 
 fn pass(bench: &Bench) -> u16 {
     let status = bench.serve(bench.request(&bench.mint(json!({})))).status;
@@ -109,4 +110,29 @@ fn a_page_tells_what_opens_and_a_key_that_is_missing_is_no_damage() {
         let json = serde_json::to_value(&entry).unwrap();
         assert_eq!((&json["unopened"], entry.payload()), (&json!(true), None));
     }
+}
+
+/// A log that was quiet for years has more periods than a page: every payload is served all the same, on the pages after.
+#[test]
+fn a_page_ends_before_a_period_too_many() {
+    let bench = Bench::new();
+    let months = MAX_PERIODS_OF_A_PAGE + 3;
+    for _ in 0..months {
+        let wrong = bench.mint(json!({"purposes": ["simBenefitAdvice"]}));
+        assert_eq!(bench.serve(bench.request(&wrong)).status, 403);
+        bench.platform.advance_ms(31 * 86_400_000);
+    }
+    let auditor = auditor_at(Some(ReadingPurpose::Audit), bench.platform.now_ms());
+    let (mut pages, mut next) = (Vec::new(), Some(0));
+    while let Some(from) = next {
+        let request = MemoryRequest::new("GET", &format!("/log/entries?from={from}"));
+        let reply = bench.serve(request.header("authorization", &format!("Bearer {auditor}")));
+        let page: EntryPage = serde_json::from_str(&body_of(&reply)).unwrap();
+        assert!(page.items.iter().all(|entry| entry.payload().is_some()));
+        assert_eq!(page.items.first().unwrap().index, from);
+        next = page.next;
+        pages.push(page.items.len());
+    }
+    // The last entry says that the first page was read.
+    assert_eq!(pages, [MAX_PERIODS_OF_A_PAGE, 3 + 1]);
 }

@@ -81,10 +81,15 @@ fn start(config: Config, assertion_key: &SigningKey, operator: Option<&str>) -> 
 
 /// A token of an auditor who reads for that purpose, or for none.
 pub(crate) fn auditor_for(purpose: Option<ReadingPurpose>) -> String {
+    auditor_at(purpose, NOW_S * 1000)
+}
+
+/// The same, made at that time.
+pub(crate) fn auditor_at(purpose: Option<ReadingPurpose>, now_ms: u64) -> String {
     let reference = purpose.filter(|purpose| purpose.needs_reference());
     let grant = AuditorGrant::new("dpo", purpose, reference.map(|_| "SIM/2026/42")).unwrap();
     let log = deployment();
-    let from = UnixMillis::new(NOW_S * 1000).unwrap();
+    let from = UnixMillis::new(now_ms).unwrap();
     let key = AuditorKey::new(&AUDITOR_KEY);
     key.mint(&grant, &log, from, AUDITOR_SECONDS).unwrap()
 }
