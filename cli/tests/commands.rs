@@ -99,6 +99,7 @@ impl Folder {
             "SLUIS_SIMULATION_KEYS_CBSS": json!([key("eddsa"), key("es256")]).to_string(),
             "SLUIS_SIMULATION_KEYS_NIC": json!([key("eddsa")]).to_string(),
             "SLUIS_PSEUDONYM_KEY": self.run(&["keys", "random"]).good().trim(),
+            "SLUIS_SIMULATION_ORIGIN": "http://127.0.0.1:9001",
         });
         self.file("secrets.json", &secrets.to_string())
     }
@@ -413,10 +414,20 @@ fn a_token_can_be_bound_and_a_proof_made_for_it() {
         "jkt",
         "singleUse",
         "simPensionQuote",
-        "/simulation/cbss/status/1",
+        "http://127.0.0.1:9001/simulation/cbss/status/1",
     ] {
         assert!(shown.contains(word), "{word}: {shown}");
     }
+    // Without an address there the list is named, or there is no token.
+    let listed = ["token", "mint", "--secrets", secrets, "--status-index", "7"];
+    let with_origin = fs::read_to_string(secrets).unwrap();
+    fs::write(secrets, with_origin.replace("SIMULATION_ORIGIN", "OTHER")).unwrap();
+    folder.run(&listed).bad(4, &["SLUIS_SIMULATION_ORIGIN"]);
+    let elsewhere = "http://127.0.0.1:9003/simulation/cbss/status/1";
+    let named = [&listed[..], &["--status-list", elsewhere]].concat();
+    let other = folder.run(&named).good();
+    let shown = folder.run_with(&["token", "inspect"], &other).good();
+    assert!(shown.contains(elsewhere), "{shown}");
     let url = "https://api.simulation.sluis.invalid/pension/v1/rights/get";
     let make = |nonce: &[&str]| {
         let mut arguments = vec![

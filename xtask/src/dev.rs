@@ -52,6 +52,7 @@ pub(crate) enum RuntimeName {
 
 /// `cargo xtask dev`.
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
+    setup::curl()?;
     setup::setup(root)?;
     build_for(root, arguments.runtime)?;
     let state = state_of(root, arguments.runtime);
@@ -187,7 +188,7 @@ impl Site {
         port: u16,
         build: Build,
     ) -> Result<Self> {
-        let secrets = Secrets::load_or_generate(state)?;
+        let mut secrets = Secrets::load_or_generate(state)?;
         let runtime = runtimes::named(root, runtime_name(runtime)).map_err(anyhow::Error::msg)?;
         let address = |offset: u16| -> Result<SocketAddr> {
             let port = port
@@ -208,7 +209,7 @@ impl Site {
             replay: ReplayCondition::Well,
             movable_clock: false,
         };
-        let origin = format!("http://{simulation}");
+        secrets.note_origin(&format!("http://{simulation}"))?;
         let simulation = Running::start_at(
             &*runtime,
             &surroundings(Function::Simulation, secrets.for_simulation()),
@@ -216,7 +217,7 @@ impl Site {
         )?;
         let validator = Running::start_at(
             &*runtime,
-            &surroundings(Function::Validator, secrets.for_validator(&origin)),
+            &surroundings(Function::Validator, secrets.for_validator()),
             gate,
         )?;
         conformance::write(state, &secrets, gate)?;
@@ -293,9 +294,7 @@ impl Site {
 
     /// Pastes the lines, as a person would.
     fn check(&self) -> Result<()> {
-        if !setup::on_path("curl") {
-            bail!("curl is missing: install it (Debian: apt-get install curl)");
-        }
+        setup::curl()?;
         for Attempt {
             what,
             line,

@@ -21,6 +21,9 @@ const OPERATOR_TOKEN: &str = "SLUIS_OPERATOR_TOKEN";
 const KEYS_CBSS: &str = "SLUIS_SIMULATION_KEYS_CBSS";
 const KEYS_NIC: &str = "SLUIS_SIMULATION_KEYS_NIC";
 
+/// Where the simulation of the run listens: for the validator, and for the command line.
+const SIMULATION_ORIGIN: &str = "SLUIS_SIMULATION_ORIGIN";
+
 /// Name and value of each secret and variable that a function gets.
 type Variables = Vec<(String, String)>;
 
@@ -72,11 +75,20 @@ impl Secrets {
         };
         write_private(&secrets.auditor_key_file, secrets.value(AUDITOR_KEY))?;
         write_private(&secrets.operator_token_file, secrets.value(OPERATOR_TOKEN))?;
-        write_private(
-            &secrets.file,
-            &serde_json::to_string_pretty(&secrets.values)?,
-        )?;
+        secrets.write()?;
         Ok(secrets)
+    }
+
+    /// Notes where the simulation of this run listens: the tokens that the command line
+    /// mints name a status list there.
+    pub(crate) fn note_origin(&mut self, origin: &str) -> Result<()> {
+        self.values
+            .insert(SIMULATION_ORIGIN.to_owned(), origin.into());
+        self.write()
+    }
+
+    fn write(&self) -> Result<()> {
+        write_private(&self.file, &serde_json::to_string_pretty(&self.values)?)
     }
 
     /// All of them, as the command line reads them.
@@ -114,8 +126,8 @@ impl Secrets {
         self.value(PSEUDONYM_KEY)
     }
 
-    /// What the validator gets; the simulation is at `origin`.
-    pub(crate) fn for_validator(&self, origin: &str) -> Variables {
+    /// What the validator gets, once it is known where the simulation listens.
+    pub(crate) fn for_validator(&self) -> Variables {
         let mut variables = self.pairs(&[
             PSEUDONYM_KEY,
             LOG_KEY,
@@ -124,12 +136,10 @@ impl Secrets {
             ASSERTION_KEY,
             AUDITOR_KEY,
             OPERATOR_TOKEN,
+            SIMULATION_ORIGIN,
         ]);
-        variables.push((
-            "SLUIS_UPSTREAM".to_owned(),
-            format!("{origin}/simulation/backend"),
-        ));
-        variables.push(("SLUIS_SIMULATION_ORIGIN".to_owned(), origin.to_owned()));
+        let backend = format!("{}/simulation/backend", self.value(SIMULATION_ORIGIN));
+        variables.push(("SLUIS_UPSTREAM".to_owned(), backend));
         variables
     }
 

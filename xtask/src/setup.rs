@@ -20,14 +20,18 @@ const POSTGRESQL_LIB: &str = "/usr/lib/postgresql";
 
 /// Fetches everything the functions need to be built and run.
 pub(crate) fn setup(root: &Path) -> Result<()> {
-    need(
-        "cc",
-        "a C compiler is missing: install one (Debian: apt-get install gcc; macOS: xcode-select --install)",
-    )?;
     wasm_targets(root)?;
     crate::node::install(root)?;
     let state = root.join(".sluis");
     fs::create_dir_all(&state).with_context(|| format!("creating {}", state.display()))
+}
+
+/// What the printed lines call.
+pub(crate) fn curl() -> Result<()> {
+    need(
+        "curl",
+        "curl is missing: install it (Debian: apt-get install curl)",
+    )
 }
 
 /// Adds the WebAssembly targets that the toolchain lacks.

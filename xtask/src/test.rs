@@ -51,7 +51,7 @@ pub(crate) fn test(root: &Path) -> Result<()> {
     }
     style(&mut steps, root);
     dependencies(&mut steps, root);
-    // Before the build for the tests: this one is with the production example's configuration.
+    // Before the build for the tests, which keeps what this one builds.
     steps.check("wrangler deploy --dry-run", || {
         crate::node::wrangler_dry_run(root)
     });

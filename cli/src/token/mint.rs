@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use clap::Args;
 use serde_json::{Map, Value};
-use sluis_simulation::{Defect, MintRequest, RawSettings, Simulation, StatusEntry, SystemName};
+use sluis_simulation::{
+    Defect, MintRequest, RawSettings, Simulation, StatusEntry, SystemName, status_list_uri,
+};
 use sluis_token::Algorithm;
 
 use super::TokenFailure;
@@ -17,6 +19,8 @@ use crate::local_run::{self, NotOne};
 
 /// Where `cargo xtask dev` keeps the secrets of a local run.
 const SECRETS: &str = "secrets.json";
+/// What it calls the address there at which the simulation listens.
+const ORIGIN: &str = "SLUIS_SIMULATION_ORIGIN";
 
 #[derive(Debug, Args)]
 pub(crate) struct MintArguments {
@@ -50,13 +54,27 @@ pub(crate) struct MintArguments {
     /// Give the token this entry of a status list
     #[arg(long, value_name = "INDEX")]
     status_index: Option<u64>,
-    /// Where that list stands; by default the local simulation's
+    /// Where that list stands; by default at the simulation of the local run
     #[arg(long, value_name = "URL", requires = "status_index")]
     status_list: Option<String>,
 }
 
 pub(super) fn mint(arguments: &MintArguments, out: &mut impl Write) -> Result<(), TokenFailure> {
-    let simulation = simulation(arguments)?;
+    let secrets = Secrets::read(arguments)?;
+    let simulation = secrets.simulation()?;
+    let system = if arguments.system == "nic" {
+        SystemName::Nic
+    } else {
+        SystemName::Cbss
+    };
+    let status = match (arguments.status_index, &arguments.status_list) {
+        (None, _) => None,
+        (Some(index), Some(uri)) => Some((index, uri.clone())),
+        (Some(index), None) => {
+            let origin = secrets.value(ORIGIN)?;
+            Some((index, status_list_uri(&origin, system)))
+        }
+    };
     let key_thumbprint = match &arguments.dpop_key {
         None => None,
         Some(path) => {
@@ -65,11 +83,7 @@ pub(super) fn mint(arguments: &MintArguments, out: &mut impl Write) -> Result<()
         }
     };
     let request = MintRequest {
-        verification_system: if arguments.system == "nic" {
-            SystemName::Nic
-        } else {
-            SystemName::Cbss
-        },
+        verification_system: system,
         algorithm: arguments
             .algorithm
             .map(|algorithm| algorithm.as_str().to_owned()),
@@ -79,41 +93,57 @@ pub(super) fn mint(arguments: &MintArguments, out: &mut impl Write) -> Result<()
         key_thumbprint,
         certificate_thumbprint: arguments.certificate.clone(),
         single_use: arguments.single_use,
-        status: arguments.status_index.map(|index| StatusEntry {
+        status: status.map(|(index, uri)| StatusEntry {
             index,
-            uri: arguments.status_list.clone(),
+            uri: Some(uri),
         }),
     };
     let token = simulation.mint(&request, clock::now()?.as_seconds())?;
     Ok(writeln!(out, "{}", token.access_token).map_err(FileFailure::Output)?)
 }
 
-fn simulation(arguments: &MintArguments) -> Result<Simulation, TokenFailure> {
-    let path = match &arguments.secrets {
-        Some(path) => path.clone(),
-        None => local_run()?,
-    };
-    let name = path.display().to_string();
-    let text = read_text(&path)?;
-    let missing = |member| TokenFailure::Secrets {
-        name: name.clone(),
-        member,
-    };
-    let values: Map<String, Value> =
-        serde_json::from_str(&text).map_err(|_| missing("the keys by name"))?;
-    let value = |member| {
-        values
-            .get(member)
-            .and_then(Value::as_str)
-            .map(str::to_owned)
-            .ok_or_else(|| missing(member))
-    };
-    let raw = RawSettings {
-        keys_cbss: value("SLUIS_SIMULATION_KEYS_CBSS")?,
-        keys_nic: value("SLUIS_SIMULATION_KEYS_NIC")?,
-        pseudonym_key: value("SLUIS_PSEUDONYM_KEY")?,
-    };
-    Simulation::try_from(raw).map_err(|error| TokenFailure::Settings { name, error })
+/// The keys of a local run by name, and where its simulation listens.
+struct Secrets {
+    name: String,
+    values: Map<String, Value>,
+}
+
+impl Secrets {
+    fn read(arguments: &MintArguments) -> Result<Self, TokenFailure> {
+        let path = match &arguments.secrets {
+            Some(path) => path.clone(),
+            None => local_run()?,
+        };
+        let name = path.display().to_string();
+        let text = read_text(&path)?;
+        match serde_json::from_str(&text) {
+            Ok(values) => Ok(Self { name, values }),
+            Err(_) => Err(TokenFailure::Secrets {
+                name,
+                member: "the keys by name",
+            }),
+        }
+    }
+
+    fn value(&self, member: &'static str) -> Result<String, TokenFailure> {
+        let value = self.values.get(member).and_then(Value::as_str);
+        value.map(str::to_owned).ok_or(TokenFailure::Secrets {
+            name: self.name.clone(),
+            member,
+        })
+    }
+
+    fn simulation(&self) -> Result<Simulation, TokenFailure> {
+        let raw = RawSettings {
+            keys_cbss: self.value("SLUIS_SIMULATION_KEYS_CBSS")?,
+            keys_nic: self.value("SLUIS_SIMULATION_KEYS_NIC")?,
+            pseudonym_key: self.value("SLUIS_PSEUDONYM_KEY")?,
+        };
+        Simulation::try_from(raw).map_err(|error| TokenFailure::Settings {
+            name: self.name.clone(),
+            error,
+        })
+    }
 }
 
 /// The secrets of the one local run.

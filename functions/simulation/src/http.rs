@@ -103,13 +103,7 @@ fn token(simulation: &Simulation, request: &SimRequest<'_>) -> SimResponse {
         }
     };
     if let Some(entry) = &mut asked.status {
-        let here = || {
-            format!(
-                "{}{}",
-                request.origin,
-                status::path(asked.verification_system)
-            )
-        };
+        let here = || status::uri(request.origin, asked.verification_system);
         entry.uri.get_or_insert_with(here);
     }
     match simulation.mint(&asked, request.now) {
@@ -126,7 +120,8 @@ fn token(simulation: &Simulation, request: &SimRequest<'_>) -> SimResponse {
             | MintError::Ssin
             | MintError::Lifetime
             | MintError::Thumbprint
-            | MintError::SingleUse),
+            | MintError::SingleUse
+            | MintError::StatusList),
         ) => bad(&error.to_string()),
         Err(MintError::NotSigned) => {
             problem(500, "internalServerError", "Internal Server Error", None)

@@ -24,5 +24,5 @@ pub use defect::Defect;
 pub use http::{MAX_BODY_BYTES, SimRequest, SimResponse, handle};
 pub use mint::{MintError, MintRequest, MintedToken, StatusEntry};
 pub use settings::{RawSettings, SettingsError, Simulation};
-pub use status::STATUS_ENTRIES;
+pub use status::{STATUS_ENTRIES, uri as status_list_uri};
 pub use system::{SystemName, VerificationSystem};

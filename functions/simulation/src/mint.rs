@@ -21,8 +21,6 @@ const ENTERPRISE_NUMBER: &str = "0202239951";
 const AUDIENCE: &str = "https://api.simulation.sluis.invalid";
 /// Lifetime of a token when none is asked for, and the longest, in seconds.
 const MAX_LIFETIME_SECONDS: u64 = 300;
-/// Where `simulation.toml` has the simulation.
-const DEFAULT_ORIGIN: &str = "http://127.0.0.1:8788";
 const DAY: u64 = 86_400;
 
 /// What kind of token is asked for. `{}` is a good one.
@@ -65,7 +63,7 @@ pub struct MintRequest {
 pub struct StatusEntry {
     /// Its index.
     pub index: u64,
-    /// Where the list stands; default the system's own here.
+    /// Where the list stands; over HTTP by default the system's own there.
     #[serde(default)]
     pub uri: Option<String>,
 }
@@ -99,6 +97,9 @@ pub enum MintError {
     /// There is a type for it in one system only.
     #[error("singleUse: expected the verification system cbss")]
     SingleUse,
+    /// A gate looks the entry up there.
+    #[error("status.uri: expected the address of the status list")]
+    StatusList,
     /// The system gave no random bytes, or the key does not sign.
     #[error("the token could not be signed")]
     NotSigned,
@@ -238,12 +239,7 @@ fn constrain(claims: &mut Value, request: &MintRequest) -> Result<(), MintError>
         set(claims, "/authorization_details/0/usage", json!("singleUse"));
     }
     if let Some(entry) = &request.status {
-        let uri = entry.uri.clone().unwrap_or_else(|| {
-            format!(
-                "{DEFAULT_ORIGIN}{}",
-                crate::status::path(request.verification_system)
-            )
-        });
+        let uri = entry.uri.as_ref().ok_or(MintError::StatusList)?;
         let status = json!({"status_list": {"idx": entry.index, "uri": uri}});
         set(claims, "/status", status);
     }

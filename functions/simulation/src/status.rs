@@ -49,6 +49,11 @@ pub(crate) fn path(system: SystemName) -> &'static str {
     }
 }
 
+/// The same as an address, of a simulation at that origin.
+pub fn uri(origin: &str, system: SystemName) -> String {
+    format!("{origin}{}", path(system))
+}
+
 /// Where a system's part of the kept statuses begins.
 fn start(system: SystemName) -> usize {
     match system {
@@ -73,7 +78,7 @@ pub(crate) fn list(
         .ok_or(MintError::NotSigned)?
         .sign_status_list(&StatusListClaims {
             issuer: Some(system.issuer()),
-            uri: &format!("{origin}{}", path(system)),
+            uri: &uri(origin, system),
             issued_at,
             expires_at: Some(issued_at.saturating_add(LIFETIME_SECONDS)),
             ttl_seconds: Some(TTL_SECONDS),
