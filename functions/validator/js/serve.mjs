@@ -16,7 +16,7 @@ let scratch = new Uint8Array(16 * 1024);
 let last = 0;
 const waiting = new Map();
 
-/** Headers of the upstream's answer: whether they pass. The rule is the gate's, asked once a name. */
+/** Headers of the upstream's answer: whether they pass. The rule is the gate's, asked once a name where no `Connection` is. */
 const passes = new Map();
 
 export function settled(number, answer, upstream) {
@@ -89,15 +89,15 @@ function respond(answer, upstream) {
 /** The upstream's answer with its stream, less what is of the hop, and with ours set. */
 function passOn(upstream, headers) {
   const response = new Response(upstream.body, upstream);
-  // What `Connection` names is of the hop too (RFC 9110 §7.6.1).
-  const hop = (upstream.headers.get("connection") ?? "").toLowerCase().split(",").map((name) => name.trim());
+  // What `Connection` names is of the hop too (RFC 9110 §7.6.1), for this answer only.
+  const connection = upstream.headers.get("connection") ?? "";
   for (const name of [...upstream.headers.keys()]) {
-    let passing = passes.get(name);
+    let passing = connection === "" ? passes.get(name) : undefined;
     if (passing === undefined) {
-      passing = passesBack(name);
-      if (passes.size < 256) passes.set(name, passing);
+      passing = passesBack(name, connection);
+      if (connection === "" && passes.size < 256) passes.set(name, passing);
     }
-    if (!passing || hop.includes(name)) response.headers.delete(name);
+    if (!passing) response.headers.delete(name);
   }
   for (const name in headers) response.headers.set(name, headers[name]);
   return response;

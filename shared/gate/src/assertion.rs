@@ -11,11 +11,12 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64URL;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use sluis_log::{EntryId, TraceId};
+use sluis_log::{EntryId, GateMode, TraceId};
 use sluis_minimise::AllowList;
 use sluis_policy::Operation;
 use sluis_token::{HolderIdentity, VerifiedAccessToken};
 
+use crate::config::UpstreamConfig;
 use crate::error::Fault;
 use crate::gate::Gate;
 use crate::original::OriginalRequest;
@@ -122,7 +123,7 @@ pub(crate) fn sign<P: Platform>(
         jti: entry_id.to_string(),
         sub: token.subject().to_base64url(),
         method: &original.method,
-        target_hash: base64url(&Sha256::digest(original.target.as_bytes())),
+        target_hash: base64url(&target_sha256(original, upstream)),
         body_hash: body_sha256.map(|hash| base64url(&hash)),
         operation: operation.id(),
         purpose: operation.purpose(),
@@ -154,6 +155,20 @@ pub(crate) fn sign<P: Platform>(
     token.push('.');
     BASE64URL.encode_string(signature, &mut token);
     Ok(token)
+}
+
+/// SHA-256 of path and query as the backend gets them: behind the upstream's prefix
+/// where the gate forwards. A proxy that asks forwards by its own rules, which the
+/// gate does not know: there it is what the proxy named.
+fn target_sha256(original: &OriginalRequest, upstream: &UpstreamConfig) -> [u8; 32] {
+    let prefix = match original.mode() {
+        GateMode::Inline => upstream.path_prefix(),
+        GateMode::Decision => "",
+    };
+    let mut hash = Sha256::new();
+    hash.update(prefix);
+    hash.update(&original.target);
+    hash.finalize().into()
 }
 
 /// A part of the JWS: JSON in base64url (RFC 7515 §7.1).

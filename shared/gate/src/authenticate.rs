@@ -45,7 +45,11 @@ impl Gate {
                     let bound = self.bind(platform, token, bearer, sender, now);
                     settle_binding(bound.await, issuer, thumbprint)
                 }
-                Err(error) => settle(error, issuer, thumbprint),
+                Err(error) => {
+                    // Expired, or no longer its issuer's: it takes no room from others.
+                    self.cache.borrow_mut().remove(bearer);
+                    settle(error, issuer, thumbprint)
+                }
             };
         }
         let untrusted = UntrustedToken::parse(bearer).map_err(Refusal::from)?;

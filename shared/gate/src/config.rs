@@ -166,6 +166,13 @@ pub(crate) struct UpstreamConfig {
     pub(crate) assertion_lifetime_seconds: u64,
 }
 
+impl UpstreamConfig {
+    /// The path prefix behind which the API stands; empty if there is none.
+    pub(crate) fn path_prefix(&self) -> &str {
+        value::path_of(&self.url).unwrap_or_default()
+    }
+}
+
 /// Which logs records go to, and who writes them.
 #[derive(Debug)]
 pub(crate) struct LogConfig {

@@ -39,6 +39,9 @@ use crate::subject::SubjectSource;
 use crate::tally::Tally;
 use crate::trace::Nonces;
 
+/// Time before an outcome that its log did not take is appended again, in milliseconds.
+pub const OUTCOME_RETRY_MS: u32 = 500;
+
 /// One deployment's gate. An instance holds one and serves every request with it.
 #[derive(Debug)]
 pub struct Gate {
@@ -340,16 +343,52 @@ impl Gate {
     ) {
         let (gate, later) = (Rc::clone(self), platform.clone());
         platform.defer(async move {
-            let now_ms = later.now_ms();
             // The decision is durable; an outcome that cannot be recorded
             // leaves it open, which the log shows.
-            let sealed = ticket.seal(&gate, &later, result, duration_ms, now_ms);
-            if let Ok(entry) = sealed.await
-                && let Ok(log) = gate.log_of(&later, ticket.decision())
-            {
-                let _ = append(&entry, &log).await;
+            let outcome = gate.try_outcome(&later, ticket, result, duration_ms);
+            if let Err(fault) = outcome.await {
+                let decision = ticket.decision();
+                later.report(&format!(
+                    "sluis: the outcome of decision {decision} is not recorded: {fault}"
+                ));
             }
         });
+    }
+
+    /// Seals and appends an outcome; once more if the log did not take it. The entry's
+    /// id and content stay, so one that was taken without a word is not taken twice.
+    async fn try_outcome<P: Platform>(
+        &self,
+        platform: &P,
+        ticket: OutcomeTicket,
+        result: BackendResult<'static>,
+        duration_ms: u64,
+    ) -> Result<(), Fault> {
+        let now_ms = platform.now_ms();
+        let sealed = ticket.seal(self, platform, result, duration_ms, now_ms);
+        let entry = sealed.await?;
+        let shard = self.shard_of(ticket.decision());
+        let first = self.append_outcome(platform, shard, &entry).await;
+        match first {
+            Err(Fault::Log(_)) => {
+                platform.sleep(OUTCOME_RETRY_MS).await;
+                self.append_outcome(platform, shard, &entry).await
+            }
+            first => first,
+        }
+    }
+
+    async fn append_outcome<P: Platform>(
+        &self,
+        platform: &P,
+        shard: Shard,
+        entry: &PendingEntry,
+    ) -> Result<(), Fault> {
+        let appended = match platform.log(shard) {
+            Ok(log) => append(entry, &log).await,
+            Err(error) => Err(error.into()),
+        };
+        self.noted(platform, shard, appended).map(drop)
     }
 
     /// Records that an auditor read records about persons (M-25.1). Reading

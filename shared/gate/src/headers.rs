@@ -106,9 +106,13 @@ pub fn never_in_shadow() -> impl Iterator<Item = &'static str> {
 /// lower-case name. `connection` is the caller's, whose named fields are of the
 /// hop too (RFC 9110 §7.6.1).
 pub fn passes_in_shadow(name: &str, connection: Option<&str>) -> bool {
+    !never_in_shadow().any(|never| never == name) && !is_named(name, connection)
+}
+
+/// Whether a message's own `Connection` names the field.
+fn is_named(name: &str, connection: Option<&str>) -> bool {
     let mut hop = connection.unwrap_or_default().split(',').map(str::trim);
-    !never_in_shadow().any(|never| never == name)
-        && !hop.any(|field| field.eq_ignore_ascii_case(name))
+    hop.any(|field| field.eq_ignore_ascii_case(name))
 }
 
 /// Names that no configuration can let through to the backend.
@@ -145,9 +149,11 @@ pub(crate) fn may_be_configured(name: &str) -> bool {
             .any(|prefix| name.starts_with(prefix))
 }
 
-/// Whether a header of the upstream's answer passes to the caller.
-pub fn passes_back(name: &str) -> bool {
+/// Whether a header of the upstream's answer passes to the caller, by its lower-case
+/// name. `connection` is that answer's, as far as the platform shows it.
+pub fn passes_back(name: &str, connection: Option<&str>) -> bool {
     !HOP_BY_HOP.contains(&name)
+        && !is_named(name, connection)
         && !matches!(
             name,
             // Towards its callers the gate is the resource server, and the nonces are its own.
@@ -220,8 +226,12 @@ mod tests {
     #[test]
     fn what_is_the_gates_own_does_not_pass_back() {
         for name in ["dpop-nonce", "sluis-assertion", "belgov-trace-id", "te"] {
-            assert!(!passes_back(name), "{name}");
+            assert!(!passes_back(name, None), "{name}");
         }
-        assert!(passes_back("content-type"));
+        for name in ["content-type", "x-hop"] {
+            assert!(passes_back(name, None), "{name}");
+            assert!(passes_back(name, Some("close, x-other")), "{name}");
+        }
+        assert!(!passes_back("x-hop", Some("close , X-Hop")));
     }
 }

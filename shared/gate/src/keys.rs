@@ -32,7 +32,7 @@ use sluis_token::{IssuerKeys, IssuerRules, KeyId, KeyRules};
 use crate::age::since;
 use crate::config::{Config, IssuerConfig, KeyLocation, KeySource};
 use crate::error::Fault;
-use crate::platform::Platform;
+use crate::platform::{DOCUMENT_LIMIT_MS, Platform};
 use crate::vault::Vault;
 
 pub use absent::{ABSENT_KEY_MS, MAX_ABSENT_KEYS};
@@ -46,6 +46,10 @@ use state::{Look, State};
 /// Longest wait for keys. Longer than a cool-down and a fetch that ends take
 /// together, shorter than a caller's patience.
 pub const MAX_WAIT_MS: u64 = 6000;
+const _: () = assert!(
+    MAX_WAIT_MS > UNKNOWN_KEY_COOL_DOWN_MS + HELD_SPREAD_MS + DOCUMENT_LIMIT_MS as u64,
+    "whoever waits for keys sees the fetch end"
+);
 /// Time between two looks at whether another request's fetch has ended.
 const WAIT_STEP_MS: u64 = 20;
 

@@ -67,7 +67,7 @@ pub use config::{
     MAX_TOKEN_LIFETIME_SECONDS, MAX_UPSTREAM_TIMEOUT_MS,
 };
 pub use error::{Fault, Refusal, StatusError, Stop, SubjectError};
-pub use gate::Gate;
+pub use gate::{Gate, OUTCOME_RETRY_MS};
 pub use keys::{
     ABSENT_KEY_MS, FAILURE_COOL_DOWN_MS, HELD_SPREAD_MS, MARK_BACKGROUND_MS, MARK_DEADLINE_MS,
     MAX_ABSENT_KEYS, MAX_FAILURE_COOL_DOWN_MS, MAX_HELD_REQUESTS, MAX_QUEUED_REQUESTS,
@@ -79,8 +79,8 @@ pub use nonce::NONCE_STEP_SECONDS;
 pub use payload_keys::{MAX_KNOWN_PAYLOAD_KEYS, MAX_PERIODS_OF_A_PAGE, PayloadKeys, PeriodKey};
 pub use permit::{ForwardPermit, RecordedAllowance};
 pub use platform::{
-    AuditLog, BodyError, FetchError, InboundRequest, LogError, LogSlice, LogState, Platform,
-    Standing, UpstreamError, UpstreamResponse,
+    AuditLog, BodyError, DOCUMENT_LIMIT_MS, FetchError, InboundRequest, LogError, LogSlice,
+    LogState, Platform, Standing, UpstreamError, UpstreamResponse,
 };
 pub use purge::{MAX_PURGE_BODY_BYTES, STORE_DELAY_MS};
 pub use replay::{ReplayError, ReplayStore, USED_KEY_MARGIN_SECONDS, Use};

@@ -581,6 +581,7 @@ struct Inner {
     upstream: RefCell<Result<MemoryResponse, UpstreamError>>,
     forwarded: RefCell<Vec<Forwarded>>,
     deferred: RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>,
+    reported: RefCell<Vec<String>>,
 }
 
 /// The platform in memory. Clones share their state.
@@ -605,6 +606,7 @@ impl MemoryPlatform {
             upstream: RefCell::new(Ok(MemoryResponse::new(200))),
             forwarded: RefCell::default(),
             deferred: RefCell::default(),
+            reported: RefCell::default(),
         }))
     }
 
@@ -801,6 +803,11 @@ impl MemoryPlatform {
         log.map_or_else(Vec::new, |log| log.0.entries.borrow().read(0, u32::MAX))
     }
 
+    /// The lines for the operator.
+    pub fn reported(&self) -> Vec<String> {
+        self.0.reported.borrow().clone()
+    }
+
     /// How many pieces of work are put off.
     pub fn deferred(&self) -> usize {
         self.0.deferred.borrow().len()
@@ -931,5 +938,9 @@ impl Platform for MemoryPlatform {
             Poll::Pending
         })
         .await;
+    }
+
+    fn report(&self, line: &str) {
+        self.0.reported.borrow_mut().push(line.to_owned());
     }
 }

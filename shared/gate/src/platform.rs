@@ -20,6 +20,11 @@ use crate::permit::ForwardPermit;
 use crate::replay::ReplayStore;
 use crate::shared_store::SharedStore;
 
+/// Longest time for a document of an issuer, from the first byte sent to the last
+/// received, in milliseconds; the same on every platform. Whoever waits for another
+/// request's fetch waits longer than that.
+pub const DOCUMENT_LIMIT_MS: u32 = 3_000;
+
 /// The instance the gate runs on. Cloudflare, Spin and [`crate::memory`]
 /// each implement it once.
 #[expect(
@@ -68,7 +73,7 @@ pub trait Platform: Clone + 'static {
     fn payload_keys(&self) -> &Self::PayloadKeys;
 
     /// Fetches a document of an issuer (a JWK set, a status list): GET with that
-    /// `Accept`, no redirects, at most `limit` bytes, bounded in time.
+    /// `Accept`, no redirects, at most `limit` bytes, within [`DOCUMENT_LIMIT_MS`].
     async fn fetch_document(
         &self,
         url: &str,
@@ -89,6 +94,9 @@ pub trait Platform: Clone + 'static {
 
     /// Waits. Used by deferred work only.
     async fn sleep(&self, milliseconds: u32);
+
+    /// One line for the operator. Never holds anything of a request.
+    fn report(&self, line: &str);
 }
 
 /// A request that came in.

@@ -14,17 +14,12 @@ impl Gate {
         self.secrets.shard_key.choose(&self.config.log.shards, id)
     }
 
-    /// The same, to append to.
-    pub(crate) fn log_of<P: Platform>(&self, platform: &P, id: EntryId) -> Result<P::Log, Fault> {
-        Ok(platform.log(self.shard_of(id))?)
-    }
-
     /// Appends an entry that belongs to no other, to the log that its own id gives.
     pub(crate) async fn append<P: Platform>(
         &self,
         platform: &P,
         entry: &PendingEntry,
     ) -> Result<u64, Fault> {
-        append(entry, &self.log_of(platform, entry.id())?).await
+        append(entry, &platform.log(self.shard_of(entry.id()))?).await
     }
 }

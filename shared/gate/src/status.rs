@@ -27,8 +27,8 @@ use crate::age::{since, within};
 use crate::config::IssuerConfig;
 use crate::error::{Fault, StatusError, Stop};
 use crate::gate::{Gate, unix_time};
-use crate::keys::FAILURE_COOL_DOWN_MS;
-use crate::platform::Platform;
+use crate::keys::{self, FAILURE_COOL_DOWN_MS};
+use crate::platform::{DOCUMENT_LIMIT_MS, Platform};
 
 /// Age up to which a list that names no `ttl` is not fetched anew, in milliseconds.
 pub const STATUS_TTL_MS: u64 = 60 * 1000;
@@ -50,12 +50,21 @@ pub const MAX_STATUS_FETCHES: u32 = 2;
 /// wait for it.
 pub const STALE_COOL_DOWN_MS: u64 = 10 * 1000;
 
-/// Longest wait for a list that another request fetches, in milliseconds.
+/// Longest wait for a list that another request fetches, in milliseconds: longer than
+/// the fetch of a list whose signer's keys are known.
 const MAX_WAIT_MS: u32 = 4000;
+const _: () = assert!(
+    MAX_WAIT_MS > DOCUMENT_LIMIT_MS,
+    "whoever waits for a list sees the fetch end"
+);
 /// Time between two looks at whether that fetch has ended.
 const WAIT_STEP_MS: u32 = 20;
 /// Age at which a fetch counts as lost: its request was given up.
 const MAX_FETCH_MS: u64 = 10 * 1000;
+const _: () = assert!(
+    MAX_FETCH_MS > DOCUMENT_LIMIT_MS as u64 + keys::MAX_WAIT_MS,
+    "a fetch that is under way, and then waits for keys, is not lost"
+);
 
 /// Media type of a status list token (§5.1).
 const ACCEPT: &str = "application/statuslist+jwt";

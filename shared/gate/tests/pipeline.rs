@@ -38,7 +38,12 @@ mod single_use;
 mod status;
 mod support;
 
+use std::future::Future as _;
+use std::pin::pin;
+use std::task::{Context, Waker};
+
 use base64ct::{Base64UrlUnpadded, Encoding as _};
+use pollster::block_on;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use sluis_gate::memory::{LogFault, MemoryRequest};
@@ -76,7 +81,12 @@ fn an_allowed_request_is_recorded_forwarded_and_followed_by_its_outcome() {
 
     let forwarded = &bench.platform.forwarded()[0];
     assert_eq!(forwarded.method, "POST");
-    assert!(forwarded.url.ends_with("/pension/v1/rights/get"));
+    let prefix = "/simulation/backend";
+    assert!(
+        forwarded
+            .url
+            .ends_with(&format!("{prefix}/pension/v1/rights/get"))
+    );
     assert_eq!(
         forwarded.body,
         format!("{{\"ssin\":\"{SSIN}\"}}").into_bytes()
@@ -88,7 +98,11 @@ fn an_allowed_request_is_recorded_forwarded_and_followed_by_its_outcome() {
     assert_eq!(assertion["logIndex"], 0);
     assert_eq!(assertion["method"], "POST");
     let hash = |text: &str| Base64UrlUnpadded::encode_string(&Sha256::digest(text.as_bytes()));
-    assert_eq!(assertion["targetHash"], hash("/pension/v1/rights/get"));
+    // What the backend gets, and not what the caller asked for.
+    assert_eq!(
+        assertion["targetHash"],
+        hash(&format!("{prefix}/pension/v1/rights/get"))
+    );
     assert_eq!(
         assertion["bodyHash"],
         hash(&format!("{{\"ssin\":\"{SSIN}\"}}"))
@@ -165,6 +179,46 @@ fn a_log_that_fails_stops_everything() {
         // A refusal that cannot be recorded is no answer either.
         let wrong = bench.mint(json!({"purposes": ["simBenefitAdvice"]}));
         assert_eq!(bench.serve(bench.request(&wrong)).status, 503, "{fault:?}");
+    }
+}
+
+#[test]
+fn an_outcome_that_the_log_does_not_take_is_tried_again_and_reported() {
+    let health = |bench: &Bench| {
+        bench
+            .serve_only(MemoryRequest::new("GET", "/health"))
+            .status
+    };
+    for fault in [
+        LogFault::Unavailable,
+        LogFault::Timeout,
+        LogFault::CrashAfterWrite,
+    ] {
+        // The log comes back before it is tried again: nothing is lost, and nothing there twice.
+        let bench = Bench::new();
+        let reply = bench.serve_only(bench.request(&bench.mint(json!({}))));
+        assert_eq!(reply.status, 200, "{fault:?}");
+        bench.platform.break_log(fault);
+        let mut later = pin!(bench.platform.run_deferred());
+        let context = &mut Context::from_waker(Waker::noop());
+        assert!(later.as_mut().poll(context).is_pending(), "{fault:?}");
+        bench.platform.break_log(LogFault::None);
+        block_on(later);
+        assert_eq!(outcomes(&bench), ["granted", "completed"], "{fault:?}");
+        assert!(bench.platform.reported().is_empty(), "{fault:?}");
+
+        // It does not: the decision stays open, and whoever asks is told.
+        let reply = bench.serve_only(bench.request(&bench.mint(json!({}))));
+        assert_eq!(reply.status, 200, "{fault:?}");
+        assert_eq!(health(&bench), 200, "{fault:?}");
+        bench.platform.break_log(fault);
+        bench.run_deferred();
+        let lines = bench.platform.reported();
+        let id = bench.events()[2]["id"].as_str().unwrap().to_owned();
+        assert_eq!(lines.len(), 1, "{fault:?}");
+        assert!(lines[0].contains(&id), "{lines:?}");
+        bench.platform.break_log(LogFault::None);
+        assert_eq!(health(&bench), 503, "{fault:?}");
     }
 }
 
@@ -535,10 +589,34 @@ fn a_cached_token_is_judged_anew_each_time() {
     let bench = Bench::new();
     let token = bench.mint(json!({}));
     assert_eq!(bench.serve(bench.request(&token)).status, 200);
+    assert_eq!(cached_tokens(&bench), 1);
     bench.platform.advance_ms(400_000);
     let reply = bench.serve(bench.request(&token));
     assert_eq!(reply.status, 401);
     assert!(body_of(&reply).contains("expiredAccessToken"));
+    // It is no good any more: it takes no room.
+    assert_eq!(cached_tokens(&bench), 0);
+}
+
+#[test]
+fn a_cached_token_goes_with_the_key_that_verified_it() {
+    let bench = Bench::new();
+    let token = bench.mint(json!({}));
+    assert_eq!(bench.serve(bench.request(&token)).status, 200);
+    let bench = bench.rotate();
+    // A token under the new key makes the gate look.
+    let newer = bench.mint(json!({}));
+    assert_eq!(bench.serve(bench.request(&newer)).status, 200);
+    assert_eq!(cached_tokens(&bench), 2);
+    assert_eq!(bench.serve(bench.request(&token)).status, 401);
+    assert_eq!(cached_tokens(&bench), 1);
+}
+
+/// How many verified tokens the gate keeps.
+fn cached_tokens(bench: &Bench) -> usize {
+    let shown = format!("{:?}", bench.gate);
+    let (_, rest) = shown.split_once("VerifiedTokenCache { tokens: ").unwrap();
+    rest.split_once(',').unwrap().0.parse().unwrap()
 }
 
 #[test]

@@ -11,10 +11,9 @@ use anyhow::{Context, Result, ensure};
 use sluis_tests::client::{Request, Response};
 use sluis_tests::issuer::SSIN;
 use sluis_tests::runtime::free_address;
-use sluis_tests::wire::Headers;
 use sluis_tests::world::World;
 
-use crate::passing::expect_assertion;
+use crate::passing::{expect_asserted, expect_assertion, target_hash};
 use crate::problems::{INVALID_ACCESS_TOKEN, NO_ACCESS_TOKEN, expect, expect_kind};
 use crate::requests::{expect_unseen, rights};
 use crate::{Case, Need};
@@ -69,8 +68,10 @@ fn each_proxy(world: &mut World) -> Result<()> {
         let assertion = expect_assertion(world, &allowed.headers).context(*proxy)?;
         let decision = world.decision_of(index, &allowed).context(*proxy)?;
         ensure!(
-            decision.kind == "granted" && assertion["jti"] == decision.id(),
-            "{proxy}"
+            decision.kind == "granted"
+                && assertion["jti"] == decision.id()
+                && assertion["targetHash"] == target_hash(&target),
+            "{proxy}: {assertion}"
         );
         let is_head = ask("GET", "/").method == "HEAD";
         let refuse = |response: Response, problem| {
@@ -245,9 +246,12 @@ http {{
         world.remember(&response);
         response.expect_status(200)?;
         let seen = world.take_seen();
-        let headers: &Headers = &seen.first().context("not seen")?.headers;
-        ensure!(headers.get("authorization").is_none(), "the token went on");
-        expect_assertion(world, headers)?;
+        let seen = seen.first().context("not seen")?;
+        ensure!(
+            seen.headers.get("authorization").is_none(),
+            "the token went on"
+        );
+        expect_asserted(world, seen)?;
     }
     let other = Request::get("/pension/v1/persons/53400003597/rights");
     for (request, status) in [

@@ -78,7 +78,7 @@ fn fields(world: &mut World) -> Result<()> {
         "accept-encoding: {:?}",
         seen.headers.get("accept-encoding")
     );
-    let claims = crate::passing::expect_assertion(world, &seen.headers)?;
+    let claims = crate::passing::expect_asserted(world, &seen)?;
     let listed = [
         "accruedRights",
         "careerStart",

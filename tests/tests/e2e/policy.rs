@@ -9,7 +9,7 @@ use sluis_tests::world::World;
 use sluis_token::Algorithm;
 
 use crate::Case;
-use crate::passing::expect_assertion;
+use crate::passing::expect_asserted;
 use crate::problems::{MISSING_PERMISSION, expect, expect_kind};
 use crate::requests::{expect_unseen, rights, rights_by_body};
 
@@ -289,7 +289,7 @@ fn pseudonymised(world: &mut World) -> Result<()> {
         "{}",
         seen.body.text()
     );
-    let assertion = expect_assertion(world, &seen.headers)?;
+    let assertion = expect_asserted(world, &seen)?;
     ensure!(
         assertion["holder"] == json!({"pseudonym": HOLDER_PSEUDONYM}),
         "{}",
@@ -310,7 +310,7 @@ fn pseudonymised(world: &mut World) -> Result<()> {
     let seen = world.take_seen();
     let prefer = seen.first().and_then(|seen| seen.headers.get("prefer"));
     ensure!(prefer == Some("return=minimal"), "prefer: {prefer:?}");
-    let assertion = expect_assertion(world, &seen.first().context("not seen")?.headers)?;
+    let assertion = expect_asserted(world, seen.first().context("not seen")?)?;
     ensure!(
         assertion["holder"] == json!({"enterpriseNumber": ENTERPRISE_NUMBER}),
         "{}",

@@ -12,7 +12,7 @@ use sluis_token::Algorithm;
 use sluis_token::sign::SigningKey;
 
 use crate::Case;
-use crate::passing::expect_assertion;
+use crate::passing::expect_asserted;
 use crate::problems::{EXPIRED_ACCESS_TOKEN, INVALID_ACCESS_TOKEN, expect};
 use crate::requests::{expect_unseen, rights};
 
@@ -52,7 +52,7 @@ fn each_algorithm(world: &mut World) -> Result<()> {
             seen.headers.get("authorization").is_none(),
             "{name}: the token went on"
         );
-        let assertion = expect_assertion(world, &seen.headers)?;
+        let assertion = expect_asserted(world, &seen)?;
         ensure!(
             assertion["sub"] == claims["sub"],
             "{name}: another subject is asserted"

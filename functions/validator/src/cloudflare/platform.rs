@@ -4,8 +4,8 @@ use std::future::Future;
 use std::rc::Rc;
 
 use sluis_gate::{
-    AuditLog, BodyError, FetchError, ForwardPermit, LogError, PayloadKeys, Platform, UpstreamError,
-    UpstreamResponse, headers,
+    AuditLog, BodyError, DOCUMENT_LIMIT_MS, FetchError, ForwardPermit, LogError, PayloadKeys,
+    Platform, UpstreamError, UpstreamResponse, headers,
 };
 use sluis_log::Shard;
 use sluis_token::sign::{SignError, SigningKey};
@@ -18,9 +18,6 @@ use super::shared::KvStore;
 use super::signer;
 use super::task::{Operation, spawn};
 use super::verifier::WebCrypto;
-
-/// An issuer's document must be here by then, in milliseconds.
-const DOCUMENT_TIMEOUT_MS: u32 = 3_000;
 
 /// Where a deployment's logs are, and the keys of their payloads.
 pub(crate) trait Logs: PayloadKeys + Clone + 'static {
@@ -132,12 +129,12 @@ impl<L: Logs> Platform for Workers<L> {
         limit: usize,
     ) -> Result<Vec<u8>, FetchError> {
         let most = u32::try_from(limit).unwrap_or(u32::MAX);
-        let begin = |number| js::fetch_document(number, url, accept, most, DOCUMENT_TIMEOUT_MS);
+        let begin = |number| js::fetch_document(number, url, accept, most, DOCUMENT_LIMIT_MS);
         let outcome = Operation::begin(begin).await;
         match js::number(&outcome) {
             Some(js::TOO_LARGE) => Err(FetchError::TooLarge { limit }),
             Some(js::TIMED_OUT) => Err(FetchError::Timeout {
-                limit_ms: DOCUMENT_TIMEOUT_MS,
+                limit_ms: DOCUMENT_LIMIT_MS,
             }),
             Some(number) => match number.checked_sub(js::STATUS).map(u16::try_from) {
                 Some(Ok(status)) => Err(FetchError::Status { status }),
@@ -195,6 +192,10 @@ impl<L: Logs> Platform for Workers<L> {
 
     async fn sleep(&self, milliseconds: u32) {
         Operation::begin(|number| js::sleep(number, milliseconds)).await;
+    }
+
+    fn report(&self, line: &str) {
+        js::report(line);
     }
 }
 

@@ -53,6 +53,6 @@ pub(crate) fn serve<L: Logs>(
 
 /// Whether a header of the upstream's answer passes to the caller.
 #[wasm_bindgen]
-pub fn passes_back(name: &str) -> bool {
-    headers::passes_back(name)
+pub fn passes_back(name: &str, connection: &str) -> bool {
+    headers::passes_back(name, Some(connection))
 }

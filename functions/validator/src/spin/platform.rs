@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::io::Write as _;
 use std::rc::Rc;
 
 use sluis_gate::{FetchError, ForwardPermit, LogError, Platform, UpstreamError};
@@ -99,5 +100,9 @@ impl Platform for SpinPlatform {
 
     async fn sleep(&self, milliseconds: u32) {
         time::sleep(milliseconds).await;
+    }
+
+    fn report(&self, line: &str) {
+        _ = writeln!(std::io::stderr(), "{line}");
     }
 }

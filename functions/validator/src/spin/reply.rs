@@ -5,7 +5,7 @@
 use std::io::Write as _;
 
 use sluis_gate::headers::passes_back;
-use sluis_gate::{Reply, ReplyBody};
+use sluis_gate::{Reply, ReplyBody, UpstreamResponse as _};
 use spin_sdk::wasip3::{
     http::types::{ErrorCode, Fields, Response},
     spawn,
@@ -32,9 +32,10 @@ pub(super) fn send(reply: Reply<SpinResponse>, method: &str) -> Result<Response,
         ReplyBody::Nothing => body::empty(),
         ReplyBody::Upstream(upstream) => {
             let set: Vec<String> = fields.iter().map(|(name, _)| name.clone()).collect();
+            let connection = upstream.header("connection");
             for (name, value) in upstream.response.get_headers().copy_all() {
                 let name = name.to_ascii_lowercase();
-                if passes_back(&name) && !set.contains(&name) {
+                if passes_back(&name, connection.as_deref()) && !set.contains(&name) {
                     fields.push((name, value));
                 }
             }

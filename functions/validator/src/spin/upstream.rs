@@ -4,8 +4,8 @@ use std::pin::pin;
 
 use futures::future::{Either, select};
 use sluis_gate::{
-    BodyError, FetchError, ForwardPermit, InboundRequest as _, UpstreamError, UpstreamResponse,
-    headers,
+    BodyError, DOCUMENT_LIMIT_MS, FetchError, ForwardPermit, InboundRequest as _, UpstreamError,
+    UpstreamResponse, headers,
 };
 use spin_sdk::wasip3::{
     http::{
@@ -18,9 +18,6 @@ use spin_sdk::wasip3::{
 use super::body::{self, Incoming, Outgoing, Work};
 use super::request::{self, RequestBody, SpinRequest};
 use super::time::within;
-
-/// Longest time for an issuer's document, from the first byte sent to the last received.
-const FETCH_LIMIT_MS: u32 = 5_000;
 
 /// The backend's answer, its body not yet read.
 pub(super) struct SpinResponse {
@@ -235,10 +232,10 @@ fn upstream_error(error: &ErrorCode, limit_ms: u32) -> UpstreamError {
 
 /// Fetches a document: GET, no redirects, bounded in size and in time.
 pub(super) async fn fetch(url: &str, accept: &str, limit: usize) -> Result<Vec<u8>, FetchError> {
-    within(FETCH_LIMIT_MS, fetch_unbounded(url, accept, limit))
+    within(DOCUMENT_LIMIT_MS, fetch_unbounded(url, accept, limit))
         .await
         .ok_or(FetchError::Timeout {
-            limit_ms: FETCH_LIMIT_MS,
+            limit_ms: DOCUMENT_LIMIT_MS,
         })?
 }
 
@@ -247,7 +244,8 @@ async fn fetch_unbounded(url: &str, accept: &str, limit: usize) -> Result<Vec<u8
     let accept = ("accept".to_owned(), accept.as_bytes().to_vec());
     let fields = Fields::from_list(&[accept]).map_err(|_| unreachable())?;
     let Outgoing { bytes, end, .. } = body::empty();
-    let (request, _transmitted) = Request::new(fields, bytes, end, Some(options(FETCH_LIMIT_MS)));
+    let (request, _transmitted) =
+        Request::new(fields, bytes, end, Some(options(DOCUMENT_LIMIT_MS)));
     let destination = Destination::parse(url).ok_or_else(unreachable)?;
     destination.apply(&request).map_err(|()| unreachable())?;
     let response = client::send(request).await.map_err(|_| unreachable())?;

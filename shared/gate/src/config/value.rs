@@ -30,11 +30,14 @@ pub(super) fn parse_list_prefix(
 
 /// Another origin in front of the same path.
 pub(super) fn with_origin(url: &str, origin: &str) -> String {
-    let path = url
-        .split_once("://")
-        .and_then(|(_, rest)| rest.find('/').map(|at| rest.split_at(at).1))
-        .unwrap_or("/");
+    let path = path_of(url).unwrap_or("/");
     format!("{origin}{path}")
+}
+
+/// The path of an absolute URL, if it has one.
+pub(super) fn path_of(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    rest.find('/').map(|at| rest.split_at(at).1)
 }
 
 /// Keys come over https; plain http is for loopback in the simulation (profile §11).

@@ -7,6 +7,7 @@ use sluis_token::{IssuerKeys, KeyId};
 
 use super::absent::AbsentKeys;
 use crate::age::{since, within};
+use crate::platform::DOCUMENT_LIMIT_MS;
 use crate::vault::MAX_CLOCK_DIFFERENCE_MS;
 
 /// Age from which a set is refreshed, behind the request that finds it so old,
@@ -38,6 +39,10 @@ pub const FAILURE_COOL_DOWN_MS: u64 = 1000;
 pub const MAX_FAILURE_COOL_DOWN_MS: u64 = 30 * 1000;
 /// Age at which a fetch counts as lost: its request was given up.
 const MAX_FETCH_MS: u64 = 10 * 1000;
+const _: () = assert!(
+    MAX_FETCH_MS > DOCUMENT_LIMIT_MS as u64,
+    "a fetch that is under way is not lost"
+);
 
 /// A set, and how fresh it is.
 #[derive(Debug, Clone)]
