@@ -32,6 +32,7 @@ mod senders;
 mod shadow;
 mod shards;
 mod signatures;
+mod status;
 mod tokens;
 
 use std::path::Path;
@@ -106,6 +107,7 @@ fn cases() -> impl Iterator<Item = &'static Case> {
         minimise::CASES,
         decision_mode::CASES,
         senders::CASES,
+        status::CASES,
         recording::CASES,
         published::CASES,
         shards::CASES,

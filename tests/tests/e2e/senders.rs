@@ -1,19 +1,17 @@
-//! Tokens that are good for their sender alone, once, or until they are revoked: DPoP, client certificates, status lists,
-//! single use (token profile §22–25).
+//! Tokens that are good for their sender alone, or once: DPoP, client certificates, single use (token profile §22, 23, 25).
 
 use std::net::SocketAddr;
 use std::thread;
-use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use base64ct::{Base64, Base64UrlUnpadded, Encoding};
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use sluis_tests::client::{Request, Response};
 use sluis_tests::issuer::{now, random_uuid, set};
 use sluis_tests::workerd::CF_FIELD;
 use sluis_tests::world::World;
-use sluis_token::sign::{ProofClaims, SigningKey, StatusListClaims};
+use sluis_token::sign::{ProofClaims, SigningKey};
 use sluis_token::{AccessToken, Algorithm, UnixTime};
 
 use crate::problems::{INVALID_ACCESS_TOKEN, SERVICE_UNAVAILABLE, expect, expect_kind};
@@ -42,14 +40,6 @@ pub(crate) const CASES: &[Case] = &[
         "a_proxys_word_for_its_clients_certificate_counts",
         proxy_certificate,
     ),
-    Case::new("a_status_list_is_asked", status),
-    Case::new("a_status_list_that_cannot_be_had_is_503", status_down),
-    Case::new("a_revocation_takes_effect", revocation),
-    Case::new(
-        "an_old_status_list_serves_for_ten_minutes_and_no_longer",
-        status_stale,
-    )
-    .needing(Need::Faults),
     Case::new(
         "without_the_memory_of_uses_nothing_that_needs_it_passes",
         uses_down,
@@ -63,8 +53,6 @@ pub(crate) const CASES: &[Case] = &[
 const AT_ONCE: usize = 50;
 /// `[institution] url` of `simulation.toml`.
 const PUBLIC: &str = "https://api.simulation.sluis.invalid";
-/// Where an issuer's status lists stand.
-const LISTS: &str = "/simulation/cbss/status/";
 /// A certificate, as far as a validator looks at it.
 const DER: &[u8] = b"the DER of a client's certificate";
 
@@ -127,7 +115,7 @@ impl Client {
     }
 }
 
-fn time(seconds: u64) -> Result<UnixTime> {
+pub(crate) fn time(seconds: u64) -> Result<UnixTime> {
     UnixTime::from_seconds(seconds).context("a time")
 }
 
@@ -139,7 +127,12 @@ fn expect_challenge(response: &Response, error: &str) -> Result<()> {
     Ok(())
 }
 
-fn expect_recorded(world: &World, index: u64, response: &Response, reason: &str) -> Result<()> {
+pub(crate) fn expect_recorded(
+    world: &World,
+    index: u64,
+    response: &Response,
+    reason: &str,
+) -> Result<()> {
     let decision = world.decision_of(index, response)?;
     ensure!(
         decision.kind == "refused" && decision.data("reason") == reason,
@@ -150,7 +143,7 @@ fn expect_recorded(world: &World, index: u64, response: &Response, reason: &str)
     Ok(())
 }
 
-fn passes(response: &Response) -> Result<()> {
+pub(crate) fn passes(response: &Response) -> Result<()> {
     ensure!(
         response.status == 200,
         "{}: {}",
@@ -398,109 +391,6 @@ fn proxy_certificate(world: &mut World) -> Result<()> {
     let two = two.with("client-cert", &field(b"another certificate"));
     expect(&world.send(&two)?, INVALID_ACCESS_TOKEN)?;
     expect(&world.send(&asked)?, INVALID_ACCESS_TOKEN)
-}
-
-/// Publishes a list; its address.
-fn publish(world: &World, name: &str, statuses: &[u8], ttl_seconds: u64) -> Result<String> {
-    let target = format!("{LISTS}{name}");
-    let uri = format!("http://{}{target}", world.issuers.address());
-    let key = world.issuers.cbss.key(Algorithm::EdDsa)?;
-    let list = key.sign_status_list(&StatusListClaims {
-        issuer: None,
-        uri: &uri,
-        issued_at: time(world.now())?,
-        expires_at: Some(time(world.now() + 3_600)?),
-        ttl_seconds: Some(ttl_seconds),
-        bits: 2,
-        statuses,
-    })?;
-    world.issuers.publish_document(&target, &list);
-    Ok(uri)
-}
-
-fn listed(world: &World, index: u64, uri: &str) -> Result<Request> {
-    let mut claims = world.pension_claims()?;
-    let status: Value = json!({"status_list": {"idx": index, "uri": uri}});
-    set(&mut claims, "/status", status);
-    Ok(rights().bearer(&world.token(Algorithm::EdDsa, &claims)?))
-}
-
-fn status(world: &mut World) -> Result<()> {
-    let uri = publish(world, "asked", &[0, 1, 2, 3], 300)?;
-    passes(&world.send(&listed(world, 0, &uri)?)?)?;
-    world.take_seen();
-    for (position, reason) in [
-        (1, "tokenRevoked"),
-        (2, "tokenSuspended"),
-        (3, "tokenStatusNotValid"),
-        (4, "statusIndexOutOfRange"),
-    ] {
-        let index = world.log_size()?;
-        let response = world.send(&listed(world, position, &uri)?)?;
-        expect(&response, INVALID_ACCESS_TOKEN).context(reason)?;
-        expect_recorded(world, index, &response, reason)?;
-    }
-    let index = world.log_size()?;
-    let elsewhere = uri.replace("/status/", "/other/");
-    let response = world.send(&listed(world, 0, &elsewhere)?)?;
-    expect(&response, INVALID_ACCESS_TOKEN)?;
-    expect_recorded(world, index, &response, "statusListNotAllowed")?;
-    expect_unseen(world)
-}
-
-fn status_down(world: &mut World) -> Result<()> {
-    let uri = publish(world, "down", &[0], 300)?;
-    world.issuers.take_down_document(&format!("{LISTS}down"));
-    let index = world.log_size()?;
-    let response = world.send(&listed(world, 0, &uri)?)?;
-    expect(&response, SERVICE_UNAVAILABLE)?;
-    expect_recorded(world, index, &response, "statusUnavailable")?;
-    expect_unseen(world)?;
-    // Others go on, and so does this one once its list is there.
-    passes(&world.send(&rights().bearer(&world.pension_token()?))?)?;
-    publish(world, "down", &[0], 300)?;
-    thread::sleep(Duration::from_millis(1_200));
-    passes(&world.send(&listed(world, 0, &uri)?)?)
-}
-
-fn revocation(world: &mut World) -> Result<()> {
-    // The shortest time that a list can ask for is ten seconds.
-    let uri = publish(world, "revoking", &[0], 1)?;
-    let request = listed(world, 0, &uri)?;
-    passes(&world.send(&request)?)?;
-    publish(world, "revoking", &[1], 1)?;
-    let mut last = 200;
-    for _ in 0..30 {
-        last = world.send(&request)?.status;
-        if last == 401 {
-            return Ok(());
-        }
-        thread::sleep(Duration::from_millis(500));
-    }
-    Err(anyhow!("still {last} after 15 s"))
-}
-
-fn status_stale(world: &mut World) -> Result<()> {
-    world.restart_with_movable_clock()?;
-    let uri = publish(world, "stale", &[0], 300)?;
-    passes(&world.send(&listed(world, 0, &uri)?)?)?;
-    let place = format!("{LISTS}stale");
-    world.issuers.take_down_document(&place);
-    // The issuer gives no newer one, which is tried: what is known serves, and no longer than its bound.
-    world.set_clock(9 * 60 + 50)?;
-    passes(&world.send(&listed(world, 0, &uri)?)?)?;
-    world.take_seen();
-    world.set_clock(10 * 60 + 5)?;
-    let index = world.log_size()?;
-    let response = world.send(&listed(world, 0, &uri)?)?;
-    expect(&response, SERVICE_UNAVAILABLE)?;
-    expect_recorded(world, index, &response, "statusUnavailable")?;
-    expect_unseen(world)?;
-    // A token without a status goes on, and this one does once there is a list.
-    passes(&world.send(&rights().bearer(&world.pension_token()?))?)?;
-    publish(world, "stale", &[0], 300)?;
-    world.set_clock(11 * 60)?;
-    passes(&world.send(&listed(world, 0, &uri)?)?)
 }
 
 fn uses_down(world: &mut World) -> Result<()> {
