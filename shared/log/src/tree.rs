@@ -14,6 +14,7 @@ mod verify;
 
 pub use bundle::{BundleError, EntryBundle, MAX_BUNDLE_BYTES};
 pub use check::{TreeCheck, TreeFault};
+pub(crate) use edge::last_of_full;
 pub use edge::{EdgeTiles, Integrated, MAX_TREE_SIZE, TreeError, integrate};
 pub use hash::{TreeHash, TreeHead};
 pub use proof::{

@@ -4,11 +4,10 @@ use std::collections::HashMap;
 
 use crate::chain::{ChainHash, ChainHead, Origin, link};
 use crate::entry::LeafHash;
-use crate::hash::HASH_BYTES;
 use crate::note::{Checkpoint, NoteSigner};
 use crate::sequencer::evidence::{Evidence, SequencerError};
 use crate::sequencer::store::{Checkpoints, StoredCheckpoint, StoredLeaf, Swap, TreeStore};
-use crate::tree::{EdgeTiles, Integrated, TILE_WIDTH, TreeError, TreeHead, integrate};
+use crate::tree::{EdgeTiles, Integrated, TreeError, TreeHash, TreeHead, integrate, last_of_full};
 
 /// Most entries that one round integrates. A head is at most so far beyond the one before it, so that a stop in between
 /// leaves the store at most so far behind.
@@ -42,15 +41,16 @@ type Failure<S, C> = SequencerError<<S as TreeStore>::Error, <C as Checkpoints>:
 struct Ground {
     head: TreeHead,
     edge: EdgeTiles,
-    /// The last hash of level 0, unless its tile is full.
-    last_leaf: Option<[u8; HASH_BYTES]>,
+    /// The last hash of level 0; none of a tree without leaves.
+    last_leaf: Option<TreeHash>,
 }
 
 impl<S: TreeStore, C: Checkpoints> Sequencer<'_, S, C> {
     /// One round: checks the store against the trusted head, finishes what an earlier round left unfinished, integrates
     /// what was sequenced since, and publishes.
     ///
-    /// It is also the check at a start: where nothing is to be done it reads two heads, one edge and one entry.
+    /// It is also the check at a start: where nothing is to be done it reads two heads, one edge and one entry; and one full
+    /// tile or a few, where the tree ends with them.
     pub async fn round(&self) -> Result<Published, Failure<S, C>> {
         // In this order: the trusted head moves first, so what is read of it later is never less than the store's.
         let mut ground = self.ground().await?;
@@ -138,19 +138,26 @@ impl<S: TreeStore, C: Checkpoints> Sequencer<'_, S, C> {
         if edge.head() != head {
             return Err(Evidence::Root { size: head.size }.into());
         }
-        // That of level 0 is the first there is, unless its tile is full.
-        let width = usize::try_from(head.size % u64::from(TILE_WIDTH)).unwrap_or(0);
-        let leaf = EdgeTiles::needed(head.size).first().copied();
-        let leaf = leaf.filter(|tile| tile.level == 0);
-        let row = leaf.and_then(|tile| rows.get(&tile));
-        let last_leaf = row
-            .and_then(|row| row.get(..width * HASH_BYTES))
-            .and_then(|row| row.last_chunk::<HASH_BYTES>().copied());
+        let last_leaf = self.last_leaf(&edge).await?;
         Ok(Ground {
             head,
             edge,
             last_leaf,
         })
+    }
+
+    /// The last leaf of the tree with that edge. Where its tile is full it is not on the edge, and the root says nothing of
+    /// it yet: then that tile must give the hash that stands for it one level up.
+    async fn last_leaf(&self, edge: &EdgeTiles) -> Result<Option<TreeHash>, Failure<S, C>> {
+        let Some(mut last) = edge.last() else {
+            return Ok(None);
+        };
+        for tile in edge.full_at_the_end() {
+            let row = self.store.tile(tile).await.map_err(SequencerError::Store)?;
+            let below = row.and_then(|row| last_of_full(&row, last));
+            last = below.ok_or(Evidence::Tile(tile))?;
+        }
+        Ok(Some(last))
     }
 
     /// The tree after up to `limit` entries more. All entries below the trusted head must be there.
@@ -195,7 +202,7 @@ impl<S: TreeStore, C: Checkpoints> Sequencer<'_, S, C> {
 /// The chain value of the last entry in the tree, if it is the one in the tree.
 fn known(last: &StoredLeaf, index: u64, ground: &Ground) -> Result<ChainHash, Evidence> {
     let hash = LeafHash::of(&last.entry);
-    if last.index != index || ground.last_leaf.is_some_and(|leaf| leaf != hash.0) {
+    if last.index != index || ground.last_leaf != Some(hash.into()) {
         return Err(Evidence::Leaf { index });
     }
     let chain = last.chain.as_slice().try_into();

@@ -132,6 +132,25 @@ impl EdgeTiles {
             .map(|(level, hashes)| (edge_of(self.size, level), bytes_of(hashes)))
     }
 
+    /// The last hash of the lowest level that has one here: the last leaf's, or that of the last of
+    /// [`Self::full_at_the_end`] first. None of a tree without leaves.
+    pub(crate) fn last(&self) -> Option<TreeHash> {
+        let lowest = self.levels.iter().find(|hashes| !hashes.is_empty())?;
+        lowest.last().copied()
+    }
+
+    /// The full tiles that the tree ends with, from above: each stands in the one before by its last hash, the first in
+    /// [`Self::last`]. None where the last leaf is on the edge.
+    pub(crate) fn full_at_the_end(&self) -> impl Iterator<Item = TileId> {
+        let levels = (0..LEVELS).zip(&self.levels);
+        let full = levels.take_while(|(_, hashes)| hashes.is_empty());
+        let full = full.filter_map(|(level, _)| {
+            let index = edge_of(self.size, level).index.checked_sub(1)?;
+            Some(TileId { level, index })
+        });
+        full.collect::<Vec<_>>().into_iter().rev()
+    }
+
     /// The tree's head, computed from its edge.
     pub fn head(&self) -> TreeHead {
         let mut root = None;
@@ -234,6 +253,17 @@ pub(crate) fn hashes_of(tile: TileId, row: &[u8], size: u64) -> Result<Vec<TreeH
         });
     }
     Ok(hashes.iter().copied().map(TreeHash).collect())
+}
+
+/// The last hash of a full tile, if the tile is the one that has that hash one level up.
+pub(crate) fn last_of_full(row: &[u8], above: TreeHash) -> Option<TreeHash> {
+    if row.len() != MAX_TILE_BYTES {
+        return None;
+    }
+    let (hashes, _) = row.as_chunks::<HASH_BYTES>();
+    let hashes: Vec<_> = hashes.iter().copied().map(TreeHash).collect();
+    let is_that = TreeHash::over_all(&hashes) == Some(above);
+    hashes.last().copied().filter(|_| is_that)
 }
 
 #[cfg(test)]

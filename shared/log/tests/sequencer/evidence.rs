@@ -161,6 +161,32 @@ fn every_lie_is_named_and_nothing_is_signed() {
 }
 
 #[test]
+fn the_last_entry_is_checked_where_its_tile_is_full_too() {
+    let first = TileId { level: 0, index: 0 };
+    let second = TileId { level: 0, index: 1 };
+    for (size, last) in [(256, first), (512, second)] {
+        let (log, heads) = (log_of(size), MemoryCheckpoints::default());
+        round(&log, &heads);
+        assert_eq!(evidence(&log, &heads, Lie::None), None);
+        for number in size..size + 10 {
+            log.borrow_mut().append(&entry(number)).unwrap();
+        }
+        let index = size - 1;
+        for (lie, expected) in [
+            (Lie::LastEntry, Evidence::Leaf { index }),
+            (Lie::Tile(last), Evidence::Tile(last)),
+            (Lie::Tail, Evidence::Chain { index: size + 2 }),
+        ] {
+            assert_eq!(evidence(&log, &heads, lie), Some(expected), "{size}");
+        }
+        // Only then is anything added.
+        assert_eq!(evidence(&log, &heads, Lie::None), None);
+        let published = log.borrow().tree().checkpoint().map(|c| c.head.size);
+        assert_eq!(published, Some(size + 10));
+    }
+}
+
+#[test]
 fn a_store_that_was_put_back_is_found_however_far_it_has_grown_since() {
     let (log, heads) = (log_of(400), MemoryCheckpoints::default());
     round(&log, &heads);
