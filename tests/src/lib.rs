@@ -15,6 +15,7 @@ pub mod runtime;
 pub mod runtimes;
 pub mod sluis;
 pub mod spin;
+pub mod sqlite;
 pub mod wire;
 pub mod workerd;
 pub mod world;

@@ -47,7 +47,7 @@ export class AuditLog extends DurableObject {
 
   /** Something of the tree; brought up to date first. */
   async ask(question) {
-    if (this.log.is_behind()) await this.publish();
+    if (this.log.wants_round(question)) await this.publish();
     return this.log.ask(question);
   }
 

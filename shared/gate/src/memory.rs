@@ -2,21 +2,20 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
+use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 
-use sluis_log::EntryId;
-use sluis_log::NoteSigner;
-use sluis_log::TileId;
 use sluis_log::sequencer::{
-    MemoryCheckpoints, Sequencer, SequencerError, StoredCheckpoint, StoredLeaf,
+    Checkpoints, MemoryCheckpoints, Sequencer, SequencerError, StoredCheckpoint, StoredLeaf, Swap,
 };
 use sluis_log::{
     ChainHash, MemoryLog, Origin, PayloadRange, PendingEntry, Receipt, RetentionPeriod,
     SealedEntry, Shard, WrappedKey,
 };
+use sluis_log::{EntryId, KeyName, NoteSigner, TileId, TreeHead};
 use sluis_token::{LocalVerifier, UnixTime};
 
 use crate::headers;
@@ -260,6 +259,64 @@ impl MemoryAuditLog {
     }
 }
 
+/// The trusted place, which is only read of.
+struct ReadOnly<'a>(&'a MemoryCheckpoints);
+
+impl Checkpoints for ReadOnly<'_> {
+    type Error = Infallible;
+
+    async fn last(&self, origin: &Origin) -> Result<Option<TreeHead>, Infallible> {
+        self.0.last(origin).await
+    }
+
+    async fn advance(&self, _: &Origin, _: TreeHead, _: TreeHead) -> Result<Swap, Infallible> {
+        Ok(Swap::Moved)
+    }
+}
+
+impl MemoryAuditLog {
+    /// Holds the entries against the trusted head, as a store's round does. Nothing is published: tests say when.
+    async fn compare(&self) {
+        let copy = RefCell::new(self.0.entries.borrow().clone());
+        let origin = copy.borrow().origin().clone();
+        let Ok(name) = KeyName::parse(origin.as_str()) else {
+            return;
+        };
+        // What it would sign stays in the copy.
+        let Ok(signer) = NoteSigner::new(name, &[0; 32]) else {
+            return;
+        };
+        let sequencer = Sequencer {
+            origin: &origin,
+            store: &copy,
+            checkpoints: &ReadOnly(&self.0.heads),
+            signer: &signer,
+        };
+        let round = sequencer.round().await.map(drop);
+        self.0.found(&round);
+    }
+}
+
+impl LogParts {
+    /// What a round came to.
+    fn found<S, C>(&self, round: &Result<(), SequencerError<S, C>>) {
+        let outcome = match round {
+            Ok(()) => Ok(()),
+            // There is something to publish.
+            Err(SequencerError::Overtaken) => return,
+            Err(SequencerError::Evidence(evidence)) => Err(Some(*evidence)),
+            Err(
+                SequencerError::Store(_)
+                | SequencerError::Trusted(_)
+                | SequencerError::Tree(_)
+                | SequencerError::Sign(_),
+            ) => Err(None),
+        };
+        self.standing
+            .replace_with(|before| before.clone().after(outcome));
+    }
+}
+
 impl AuditLog for MemoryAuditLog {
     async fn append(&self, entry: &PendingEntry) -> Result<Receipt, LogError> {
         let write = || {
@@ -307,6 +364,7 @@ impl AuditLog for MemoryAuditLog {
             return std::future::pending().await;
         }
         let sequenced = self.read(0, 0).await?.size;
+        self.compare().await;
         Ok(LogState {
             sequenced,
             published: self
@@ -723,10 +781,10 @@ impl MemoryPlatform {
         }
     }
 
-    /// Lets one of the logs know nothing of its store, as after a start.
-    pub fn forget_standing(&self, shard: Shard) {
+    /// Lets one of the logs believe that of its store: nothing, as after a start, or that something failed.
+    pub fn set_standing(&self, shard: Shard, standing: Standing) {
         if let Some(log) = self.made(shard) {
-            log.0.standing.replace(Standing::Unchecked);
+            log.0.standing.replace(standing);
         }
     }
 
@@ -749,6 +807,20 @@ impl MemoryPlatform {
         log.entries.replace(kept);
     }
 
+    /// What one of the logs is now, its tree and its checkpoint too.
+    pub fn copy_of_shard(&self, shard: Shard) -> Option<MemoryLog> {
+        let MemoryAuditLog(log) = self.made(shard)?;
+        let copy = log.entries.borrow().clone();
+        Some(copy)
+    }
+
+    /// Puts such a copy back, as its owner could.
+    pub fn put_back_shard(&self, shard: Shard, copy: MemoryLog) {
+        if let Some(log) = self.made(shard) {
+            log.0.entries.replace(copy);
+        }
+    }
+
     /// Integrates what was appended and publishes a checkpoint, as a store does by itself.
     pub async fn publish(&self, signer: &NoteSigner) {
         self.publish_shard(Shard::Whole, signer).await;
@@ -766,13 +838,7 @@ impl MemoryPlatform {
             checkpoints: &log.heads,
             signer,
         };
-        let round = match sequencer.round().await {
-            Ok(_) => Ok(()),
-            Err(SequencerError::Evidence(evidence)) => Err(Some(evidence)),
-            Err(_) => Err(None),
-        };
-        log.standing
-            .replace_with(|before| before.clone().after(round));
+        log.found(&sequencer.round().await.map(drop));
     }
 
     /// Erases the payload of an entry; whether there was one.

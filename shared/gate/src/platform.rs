@@ -160,8 +160,8 @@ pub trait AuditLog {
     /// there are in all. A limit of 0 asks for the size alone.
     async fn read(&self, from: u64, limit: u32) -> Result<LogSlice, LogError>;
 
-    /// How the log stands. One that was not compared with its trusted head yet is
-    /// now; see [`sluis_log::sequencer`].
+    /// How the log stands. It is compared with its trusted head now, whatever was found
+    /// before: a store can be put back while it is served; see [`sluis_log::sequencer`].
     async fn state(&self) -> Result<LogState, LogError>;
 
     /// The published checkpoint, if there is one.

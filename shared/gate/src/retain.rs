@@ -36,8 +36,8 @@ use crate::trace::Nonces;
 pub const MAX_ENDED_PERIODS: usize = 4;
 /// Payloads that one order deletes at most.
 pub const MAX_ERASED_PAYLOADS: u32 = 4096;
-/// How often a log is asked that does not know yet how it stands: another instance
-/// may have published just then.
+/// How often a log is asked that does not know how it stands: another instance may have
+/// published just then.
 pub const MAX_STANDING_QUESTIONS: usize = 5;
 /// Time between two of those questions.
 const LOOK_AGAIN_MS: u32 = 100;
@@ -134,19 +134,21 @@ impl Gate {
     }
 
     /// Whether every log is what was signed, closed ones too: a store that was put back
-    /// has fewer payloads than there were, and a record would say so for ever.
+    /// has fewer payloads than there were, and a record would say so for ever. What was
+    /// found before does not count, only what is found now.
     async fn logs_are_signed_for<P: Platform>(&self, platform: &P) -> Result<(), Fault> {
         for mapped in self.config.log.shards.logs() {
             let log = platform.log(mapped.shard)?;
             let mut standing = log.state().await?.standing;
             for _ in 1..MAX_STANDING_QUESTIONS {
-                if standing != Standing::Unchecked {
-                    break;
+                match standing {
+                    Standing::Sound | Standing::Refused(_) => break,
+                    Standing::Unchecked | Standing::Unpublished => {}
                 }
                 platform.sleep(LOOK_AGAIN_MS).await;
                 standing = log.state().await?.standing;
             }
-            if !standing.takes_entries() {
+            if standing != Standing::Sound {
                 return Err(LogError::NotTrusted.into());
             }
         }

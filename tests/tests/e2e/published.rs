@@ -15,6 +15,7 @@ use sluis_log::{
 };
 use sluis_tests::client::{Connection, Request, Response};
 use sluis_tests::spin::sqlite_file;
+use sluis_tests::sqlite::OwnedFile;
 use sluis_tests::world::World;
 
 use crate::Case;
@@ -366,6 +367,61 @@ fn put_back(world: &mut World) -> Result<()> {
         is_prefix(signed, &leaves)? && is_prefix(stands, &leaves)?,
         "a fork"
     );
+    world.verify_log()?;
+    let file = sqlite_file(world.state());
+    if file.exists() {
+        put_back_while_served(world, &OwnedFile::open(&file)?)?;
+    }
+    Ok(())
+}
+
+/// From the right store's return to a request that passes: a gate looks every few seconds.
+const BACK: Duration = Duration::from_secs(8);
+
+/// The same under an instance that has just found its store sound, with a state that was published to the end.
+fn put_back_while_served(world: &World, store: &OwnedFile) -> Result<()> {
+    let state = world.state();
+    let (earlier, later) = (state.join("earlier.db"), state.join("later.db"));
+    let health = || {
+        // What was answered a moment ago is forgotten by then.
+        thread::sleep(Duration::from_millis(1_100));
+        world.send(&Request::get("/health").bearer(world.operator_token()))
+    };
+    let at_rest = || -> Result<u64> {
+        let told = health()?.json()?;
+        let log = &told["log"];
+        let rests = told["status"] == "UP" && log["published"] == log["sequenced"];
+        ensure!(rests, "{told}");
+        log["sequenced"].as_u64().context("no size")
+    };
+    let token = world.pension_token()?;
+    let call = || world.send(&rights().bearer(&token));
+    let size = at_rest()?;
+    store.keep(&earlier)?;
+    call()?.expect_status(200)?;
+    ensure!(at_rest()? > size, "nothing was recorded");
+    store.keep(&later)?;
+    store.put_back(&earlier)?;
+
+    let told = health()?;
+    let log = &told.json()?["log"];
+    ensure!(
+        told.status == 503 && log["status"] == "DOWN" && log["evidence"] == "rolledBack",
+        "{}",
+        told.text()
+    );
+    world.take_seen();
+    expect(&call()?, SERVICE_UNAVAILABLE)?;
+    ensure!(world.take_seen().is_empty(), "forwarded");
+
+    // Nobody asks how it stands, and the gate goes on all the same.
+    store.put_back(&later)?;
+    let calls = u64::try_from(BACK.as_millis())? / 250;
+    let passed = (0..calls).any(|_| {
+        thread::sleep(Duration::from_millis(250));
+        call().is_ok_and(|answer| answer.status == 200)
+    });
+    ensure!(passed, "the right store is back, and nothing passes");
     world.verify_log()?;
     Ok(())
 }

@@ -6,16 +6,19 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use sluis_log::{Erasable, LeafHash, MappedLog, ProofBundle, Quorum, StoredEntry};
+use sluis_log::{Erasable, LeafHash, MappedLog, ProofBundle, Quorum, Shard, StoredEntry};
 use sluis_tests::client::{Request, Response};
 use sluis_tests::issuer::{SSIN, now, set};
 use sluis_tests::runtime::Build;
 use sluis_tests::sluis::{Said, Sluis};
+use sluis_tests::spin::sqlite_file_of;
+use sluis_tests::sqlite::OwnedFile;
 use sluis_tests::world::World;
 use sluis_token::Algorithm;
 
@@ -49,7 +52,9 @@ fn ended(world: &mut World) -> Result<()> {
     let old = calls(&world)?;
     let proofs = proofs(&world, &old)?;
     world.set_clock(0)?;
+    let earlier = kept(&world, "earlier")?;
     let new = calls(&world)?;
+    nothing_goes_while_a_store_is_put_back(&world, &earlier)?;
     only_operators(&world)?;
     let before = entries(&world)?;
     let gone: BTreeSet<_> = old
@@ -287,6 +292,78 @@ fn only_operators(world: &World) -> Result<()> {
         !before.iter().any(gone) && !after.iter().any(gone),
         "destroyed"
     );
+    Ok(())
+}
+
+/// How all logs stand, none of them ill.
+fn sound(world: &World) -> Result<Value> {
+    // What was answered a moment ago is forgotten by then.
+    thread::sleep(Duration::from_millis(1_100));
+    let health = Request::get("/health").bearer(world.operator_token());
+    let health = world.send(&health)?.json()?;
+    ensure!(health["status"] == "UP", "{health}");
+    Ok(health)
+}
+
+/// How many entries each log has, once all of them are published, and copies of their stores by that name, where they are
+/// files.
+fn kept(world: &World, name: &str) -> Result<Vec<(Shard, u64, PathBuf)>> {
+    let health = sound(world)?;
+    let mut copies = Vec::new();
+    for log in world.logs()?.logs() {
+        let told = &health["logs"][log.shard.path()];
+        ensure!(told["published"] == told["sequenced"], "{health}");
+        let size = told["sequenced"].as_u64().context("no size")?;
+        let file = sqlite_file_of(world.state(), log.shard);
+        if file.exists() {
+            let copy = file.with_extension(name);
+            OwnedFile::open(&file)?.keep(&copy)?;
+            copies.push((log.shard, size, copy));
+        }
+    }
+    Ok(copies)
+}
+
+/// A store is put back to what was published to the end at that time, under an instance that has just found it sound:
+/// a record over it would count too few for ever.
+fn nothing_goes_while_a_store_is_put_back(
+    world: &World,
+    earlier: &[(Shard, u64, PathBuf)],
+) -> Result<()> {
+    // Reading records is recorded: after that nothing comes but the order.
+    let before = entries(world)?;
+    let later = kept(world, "later")?;
+    let pairs = earlier.iter().zip(&later);
+    let mut grown = pairs.filter(|((_, before, _), (_, after, _))| before < after);
+    let Some(((shard, _, earlier), (.., later))) = grown.next() else {
+        return match earlier {
+            [] => Ok(()),
+            _ => anyhow::bail!("no log has grown"),
+        };
+    };
+    let store = OwnedFile::open(&sqlite_file_of(world.state(), *shard))?;
+    store.put_back(earlier)?;
+    let order = Request::new("POST", "/operator/retain").bearer(world.operator_token());
+    let answer = world.send(&order)?.json()?;
+    ensure!(
+        answer == json!({ "records": [], "erased": 0, "more": true, "fault": "logNotTrusted" }),
+        "{answer}"
+    );
+    store.put_back(later)?;
+    sound(world)?;
+    let after = entries(world)?;
+    let erased = after.iter().flat_map(|(_, entries)| entries);
+    ensure!(
+        erased
+            .filter(|entry| entry.erasable == Erasable::Erased)
+            .count()
+            == 0,
+        "destroyed"
+    );
+    for ((log, before), (_, after)) in before.iter().zip(&after) {
+        let path = log.shard.path();
+        ensure!(after.starts_with(before), "{path}: other entries");
+    }
     Ok(())
 }
 

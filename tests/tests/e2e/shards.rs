@@ -5,7 +5,6 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use rusqlite::Connection;
 use serde_json::{Value, json};
 use sluis_log::{
     KeyName, LeafHash, MappedLog, ProofBundle, Quorum, Shard, SignedNote, StoredEntry,
@@ -15,6 +14,7 @@ use sluis_tests::client::Request;
 use sluis_tests::issuer::SSIN;
 use sluis_tests::runtime::Build;
 use sluis_tests::spin::sqlite_file_of;
+use sluis_tests::sqlite::OwnedFile;
 use sluis_tests::world::World;
 
 use crate::Case;
@@ -67,22 +67,8 @@ fn emptied(world: &World, file: &Path) -> Result<()> {
         world.send(&request.bearer(&world.auditor_token()?))
     };
     ensure!(checkpoint()?.status == 200, "not sound before");
-    let store = Connection::open(file)?;
-    let named = |kind: &str| -> Result<Vec<String>> {
-        let question =
-            "SELECT name FROM sqlite_schema WHERE type = ?1 AND name LIKE 'sluis!_%' ESCAPE '!'";
-        let mut question = store.prepare(question)?;
-        let names = question.query_map([kind], |row| row.get(0))?;
-        Ok(names.collect::<Result<_, _>>()?)
-    };
-    // Who owns the file need not heed its triggers.
-    for trigger in named("trigger")? {
-        store.execute_batch(&format!("DROP TRIGGER {trigger}"))?;
-    }
-    store.execute_batch("PRAGMA foreign_keys = OFF")?;
-    for table in named("table")? {
-        store.execute_batch(&format!("DELETE FROM {table}"))?;
-    }
+    let store = OwnedFile::open(file)?;
+    store.empty()?;
     let answer = checkpoint()?;
     ensure!(
         answer.status == 404,
@@ -104,7 +90,7 @@ fn emptied(world: &World, file: &Path) -> Result<()> {
         seen == passed && (1..REQUESTS).contains(&passed),
         "{passed} of {REQUESTS} passed, and the backend saw {seen}"
     );
-    let count: i64 = store.query_row("SELECT count(*) FROM sluis_entries", (), |row| row.get(0))?;
+    let count = store.count("sluis_entries")?;
     ensure!(count == 0, "{count} entries were added");
     // What was answered for health a moment ago is forgotten by then.
     thread::sleep(Duration::from_millis(1_100));

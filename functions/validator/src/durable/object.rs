@@ -133,12 +133,15 @@ impl AuditLog {
         self.standing.borrow().takes_entries()
     }
 
-    /// Whether a round has something to do: the store was not looked at since the
-    /// start, or has entries that are not published.
-    #[wasm_bindgen(js_name = is_behind)]
-    pub fn is_behind(&self) -> bool {
+    /// Whether a [`Question`] (JSON) waits for a round: always for how the log stands,
+    /// since only a round asks the trusted place; else when the store was not looked at
+    /// since the start, or has entries that are not published.
+    #[wasm_bindgen(js_name = wants_round)]
+    pub fn wants_round(&self, question: &str) -> bool {
         let published = |sizes: (u64, TreeHead)| sizes.1.size >= sizes.0;
-        *self.standing.borrow() != Standing::Sound || !self.sizes().is_ok_and(published)
+        matches!(serde_json::from_str(question), Ok(Question::State))
+            || *self.standing.borrow() != Standing::Sound
+            || !self.sizes().is_ok_and(published)
     }
 
     /// A round of the sequencer; `done` gets the milliseconds until the next one, 0 if

@@ -33,8 +33,16 @@ const PUBLISH_AFTER_MS: u32 = 400;
 /// call may take.
 const CHECK_AGAIN_MS: u32 = 25;
 const MAX_CHECKS: u32 = 200;
-/// Rounds that one piece of work makes at most; what is left is the next one's.
+/// From a store that was not what was signed to the next look at it, in case an
+/// operator puts the right one there.
+const REFUSED_MS: u64 = 3_000;
+/// Rounds after each other at most; what is left comes after a pause.
 const MAX_ROUNDS: u32 = 8;
+/// From a round that failed, or that another one overtook.
+const AGAIN_MS: u32 = 500;
+/// Pauses that one piece of work makes at most, a minute in all; what is left then is
+/// for the next entry, or for whoever asks.
+const MAX_PAUSES: u32 = 120;
 
 /// Entries of one transaction at most: four times what an instance serves at a
 /// time, for the outcomes that come after.
@@ -59,11 +67,31 @@ pub(super) type Written = Result<Vec<Result<Receipt, LogError>>, LogError>;
 pub(super) type Round = Result<Published, SequencerError<LogError, LogError>>;
 
 /// How a round ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Ended {
-    /// It says something of the store.
-    Told,
+    /// The store is what was signed, and is published.
+    Done,
+    /// It is not, or that could not be told or not be published.
+    Failed,
     /// Another sequencer was faster.
     Overtaken,
+}
+
+/// A call of the store, whichever it is.
+macro_rules! of_store {
+    ($inner:expr, $call:ident($($argument:expr),*)) => {
+        async {
+            match &$inner.store {
+                Store::Sqlite(log) => log.$call($($argument),*).await,
+                Store::Postgres(log) => log.$call($($argument),*).await,
+            }
+        }
+    };
+}
+
+/// What a call of a store comes to, within its time.
+async fn limited<T>(call: impl Future<Output = Result<T, LogError>>) -> Result<T, LogError> {
+    within(STORE_LIMIT_MS, call).await.ok_or(TIMEOUT)?
 }
 
 /// The one look at the store of an instance; dropped, another may begin.
@@ -90,6 +118,8 @@ struct Inner {
     turns: Turns,
     key: CheckpointKey,
     standing: RefCell<Standing>,
+    /// When the last round ended that was not overtaken, by [`time::passed_ms`].
+    looked: Cell<u64>,
     /// Whether a request looks at the store for all that wait.
     checking: Cell<bool>,
     /// Whether a round is to come.
@@ -117,6 +147,7 @@ impl SpinLog {
             turns: Turns::new(rules),
             key,
             standing: RefCell::default(),
+            looked: Cell::new(0),
             checking: Cell::new(false),
             scheduled: Cell::new(false),
             written: Cell::new(0),
@@ -133,7 +164,7 @@ impl SpinLog {
         &self,
         call: impl Future<Output = Result<T, LogError>>,
     ) -> Result<T, LogError> {
-        within(STORE_LIMIT_MS, call).await.ok_or(TIMEOUT)?
+        limited(call).await
     }
 
     /// Publishes soon, after the answer.
@@ -145,33 +176,41 @@ impl SpinLog {
         }
         let log = self.clone();
         spawn(async move {
-            time::sleep(PUBLISH_AFTER_MS).await;
-            log.0.scheduled.set(false);
-            let written = log.0.written.get();
-            for _ in 0..MAX_ROUNDS {
-                // Another instance may have taken these along.
-                if log.0.published().await.is_ok_and(|size| size >= written) {
+            let mut pause_ms = PUBLISH_AFTER_MS;
+            for _ in 0..MAX_PAUSES {
+                time::sleep(pause_ms).await;
+                log.0.scheduled.set(false);
+                let again = log.0.publish().await;
+                // What was written meanwhile may have another piece of work begun, which does it all.
+                if !again || log.0.scheduled.replace(true) {
                     return;
                 }
-                log.0.round().await;
-                if !log.0.standing.borrow().takes_entries() {
-                    return;
-                }
+                pause_ms = AGAIN_MS;
             }
+            log.0.scheduled.set(false);
         });
     }
 }
 
 impl Inner {
+    /// Publishes what this instance has written; whether it is to be tried again.
+    async fn publish(&self) -> bool {
+        let written = self.written.get();
+        for _ in 0..MAX_ROUNDS {
+            // Another instance may have taken these along.
+            if self.published().await.is_ok_and(|size| size >= written) {
+                return false;
+            }
+            if self.round().await != Ended::Done {
+                return self.standing.borrow().takes_entries();
+            }
+        }
+        true
+    }
+
     /// One round, and what it says of the store.
     async fn round(&self) -> Ended {
-        let round = async {
-            match &self.store {
-                Store::Sqlite(log) => log.round(&self.key).await,
-                Store::Postgres(log) => log.round(&self.key).await,
-            }
-        };
-        let round = within(STORE_LIMIT_MS, round).await;
+        let round = within(STORE_LIMIT_MS, of_store!(self, round(&self.key))).await;
         let outcome = match round {
             Some(Ok(_)) => Ok(()),
             // What another one did is as good.
@@ -187,16 +226,33 @@ impl Inner {
             }
             None => Err(None),
         };
+        let ended = match outcome {
+            Ok(()) => Ended::Done,
+            Err(_) => Ended::Failed,
+        };
+        self.looked.set(time::passed_ms());
         self.standing
             .replace_with(|before| before.clone().after(outcome));
-        Ended::Told
+        ended
+    }
+
+    /// Whether an entry waits for a look at the store.
+    fn is_to_be_looked_at(&self) -> bool {
+        match *self.standing.borrow() {
+            Standing::Unchecked => true,
+            Standing::Refused(_) => {
+                time::passed_ms().saturating_sub(self.looked.get()) >= REFUSED_MS
+            }
+            Standing::Sound | Standing::Unpublished => false,
+        }
     }
 
     /// The first entries of an instance wait for a look at the store. One of them
-    /// takes it; the others would only get in each other's way.
+    /// takes it; the others would only get in each other's way. So it is now and then
+    /// while the store is another one than was signed: the right one may be back.
     async fn checked(&self) -> Result<(), LogError> {
         for _ in 0..MAX_CHECKS {
-            if *self.standing.borrow() != Standing::Unchecked {
+            if !self.is_to_be_looked_at() {
                 break;
             }
             let Some(_checking) = Checking::begin(&self.checking) else {
@@ -204,7 +260,7 @@ impl Inner {
                 continue;
             };
             match self.round().await {
-                Ended::Told => break,
+                Ended::Done | Ended::Failed => break,
                 // Another instance publishes: this one has not seen the store at rest yet.
                 Ended::Overtaken => time::sleep(CHECK_AGAIN_MS).await,
             }
@@ -222,13 +278,7 @@ impl Inner {
     }
 
     async fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, LogError> {
-        let read = async {
-            match &self.store {
-                Store::Sqlite(log) => log.checkpoint().await,
-                Store::Postgres(log) => log.checkpoint().await,
-            }
-        };
-        within(STORE_LIMIT_MS, read).await.ok_or(TIMEOUT)?
+        limited(of_store!(self, checkpoint())).await
     }
 
     async fn take_turn(&self, entry: &PendingEntry) -> Result<Receipt, LogError> {
@@ -241,10 +291,7 @@ impl Inner {
         let entries: Vec<&PendingEntry> = std::iter::once(entry)
             .chain(others.iter().map(|waiter| &waiter.entry))
             .collect();
-        let written = match &self.store {
-            Store::Sqlite(log) => log.write(&entries).await,
-            Store::Postgres(log) => log.write(&entries).await,
-        };
+        let written = of_store!(self, write(&entries)).await;
         // The next one may begin while these are answered.
         drop(writer);
         let receipts = match written {
@@ -267,103 +314,59 @@ impl Inner {
 
 impl AuditLog for SpinLog {
     async fn append(&self, entry: &PendingEntry) -> Result<Receipt, LogError> {
-        let receipt = within(STORE_LIMIT_MS, self.0.take_turn(entry))
-            .await
-            .ok_or(TIMEOUT)??;
+        let receipt = limited(self.0.take_turn(entry)).await?;
         self.schedule(&receipt);
         Ok(receipt)
     }
 
     async fn read(&self, from: u64, limit: u32) -> Result<LogSlice, LogError> {
-        let read = async {
-            match &self.0.store {
-                Store::Sqlite(log) => log.read(from, limit).await,
-                Store::Postgres(log) => log.read(from, limit).await,
-            }
-        };
-        within(STORE_LIMIT_MS, read).await.ok_or(TIMEOUT)?
+        limited(of_store!(self.0, read(from, limit))).await
     }
 
+    /// By a round, whatever was found before: a store that was put back to what it was once
+    /// is as much at rest as one that is sound, and only a round asks the trusted place.
     async fn state(&self) -> Result<LogState, LogError> {
         let sequenced = self.read(0, 0).await?.size;
-        let mut published = self.0.published().await?;
-        let sound = *self.0.standing.borrow() == Standing::Sound;
-        // Nothing there: a store that was emptied since looks like one that never had anything, and
-        // only a round asks the trusted place.
-        if !sound || published < sequenced || sequenced == 0 {
-            self.0.round().await;
-            published = self.0.published().await?;
-        }
+        self.0.round().await;
         Ok(LogState {
             sequenced,
-            published,
+            published: self.0.published().await?,
             standing: self.0.standing.borrow().clone(),
         })
     }
 
+    /// Brought up to date: after an end of the process nobody else may come by. Readers ask
+    /// for it with every tile, so there is no round for one that covers all there is.
     async fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, LogError> {
-        // Brought up to date: after an end of the process nobody else may come by.
-        self.state().await?;
+        let sequenced = self.read(0, 0).await?.size;
+        let sound = *self.0.standing.borrow() == Standing::Sound;
+        if !sound || self.0.published().await? < sequenced {
+            self.0.round().await;
+        }
         self.0.checkpoint().await
     }
 
     async fn tile(&self, id: TileId) -> Result<Option<Vec<u8>>, LogError> {
-        let read = async {
-            match &self.0.store {
-                Store::Sqlite(log) => log.tile(id).await,
-                Store::Postgres(log) => log.tile(id).await,
-            }
-        };
-        within(STORE_LIMIT_MS, read).await.ok_or(TIMEOUT)?
+        limited(of_store!(self.0, tile(id))).await
     }
 
     async fn periods(&self) -> Result<Vec<RetentionPeriod>, LogError> {
-        let read = async {
-            match &self.0.store {
-                Store::Sqlite(log) => log.periods().await,
-                Store::Postgres(log) => log.periods().await,
-            }
-        };
-        self.limited(read).await
+        limited(of_store!(self.0, periods())).await
     }
 
     async fn payloads(&self, period: RetentionPeriod) -> Result<Option<PayloadRange>, LogError> {
-        let read = async {
-            match &self.0.store {
-                Store::Sqlite(log) => log.payloads(period).await,
-                Store::Postgres(log) => log.payloads(period).await,
-            }
-        };
-        self.limited(read).await
+        limited(of_store!(self.0, payloads(period))).await
     }
 
     async fn erase(&self, period: RetentionPeriod, limit: u32) -> Result<u64, LogError> {
-        let erase = async {
-            match &self.0.store {
-                Store::Sqlite(log) => log.erase(period, limit).await,
-                Store::Postgres(log) => log.erase(period, limit).await,
-            }
-        };
-        self.limited(erase).await
+        limited(of_store!(self.0, erase(period, limit))).await
     }
 
     async fn leaves(&self, from: u64, limit: u64) -> Result<Vec<StoredLeaf>, LogError> {
-        let read = async {
-            match &self.0.store {
-                Store::Sqlite(log) => log.leaves(from, limit).await,
-                Store::Postgres(log) => log.leaves(from, limit).await,
-            }
-        };
-        within(STORE_LIMIT_MS, read).await.ok_or(TIMEOUT)?
+        limited(of_store!(self.0, leaves(from, limit))).await
     }
 
     async fn index_of(&self, id: EntryId) -> Result<Option<u64>, LogError> {
-        let read = async {
-            match &self.0.store {
-                Store::Sqlite(log) => log.index_of(id).await,
-                Store::Postgres(log) => log.index_of(id).await,
-            }
-        };
-        within(STORE_LIMIT_MS, read).await.ok_or(TIMEOUT)?
+        limited(of_store!(self.0, index_of(id))).await
     }
 }

@@ -15,6 +15,11 @@ pub(super) fn now_ms() -> u64 {
         .saturating_add(u64::from(now.nanoseconds / 1_000_000))
 }
 
+/// Milliseconds of a clock that only goes forward, from whenever.
+pub(super) fn passed_ms() -> u64 {
+    monotonic_clock::now() / 1_000_000
+}
+
 /// Waits.
 pub(super) async fn sleep(milliseconds: u32) {
     monotonic_clock::wait_for(u64::from(milliseconds).saturating_mul(1_000_000)).await;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sluis_gate::memory::{EraseFault, LogFault, PayloadKeyFault};
 use sluis_gate::{
     AuditLog as _, MAX_ENDED_PERIODS, MAX_STANDING_QUESTIONS, PayloadKeys as _, PeriodKey,
-    Platform as _,
+    Platform as _, Standing,
 };
 use sluis_log::{OutcomeCode, RetentionPeriod, Shard};
 
@@ -214,8 +214,14 @@ fn nothing_is_destroyed_while_a_log_is_not_what_was_signed() {
     for put_back in [Shard::Whole, Shard::Part(3)] {
         let bench = spread(period);
         publish(&bench, put_back);
-        bench.platform.roll_back_shard(put_back, 0);
+        // Published to the end at that time, and so at rest as if nothing had come since.
+        let earlier = bench.platform.copy_of_shard(put_back).unwrap();
+        let log = bench.platform.log(put_back).unwrap();
+        block_on(log.append(&left_behind(period, 7))).unwrap();
         publish(&bench, put_back);
+        let state = block_on(log.state()).unwrap();
+        assert_eq!(state.standing, Standing::Sound);
+        bench.platform.put_back_shard(put_back, earlier);
         let before = payloads(&bench);
         assert!(before > 0);
         assert_eq!(told(&bench), Told::Fault("logNotTrusted"), "{put_back:?}");
@@ -229,20 +235,22 @@ fn nothing_is_destroyed_while_a_log_is_not_what_was_signed() {
 }
 
 #[test]
-fn a_log_that_does_not_know_yet_how_it_stands_is_asked_again_and_then_given_up() {
+fn a_log_that_does_not_know_how_it_stands_is_asked_again_and_then_given_up() {
     let period = RetentionPeriod::parse("refusals/2028-10-01").unwrap();
-    let bench = spread(period);
-    bench.platform.forget_standing(Shard::Whole);
-    let before = payloads(&bench);
-    assert_eq!(told(&bench), Told::Fault("logNotTrusted"));
-    assert_eq!(
-        bench.platform.times_asked(Shard::Whole),
-        MAX_STANDING_QUESTIONS
-    );
-    assert_eq!(payloads(&bench), before);
-    publish(&bench, Shard::Whole);
-    let (answer, records) = obeyed(&bench);
-    assert_eq!((&answer["erased"], records.len()), (&json!(before), 1));
+    for standing in [Standing::Unchecked, Standing::Unpublished] {
+        let bench = spread(period);
+        bench.platform.set_standing(Shard::Whole, standing);
+        let before = payloads(&bench);
+        assert_eq!(told(&bench), Told::Fault("logNotTrusted"));
+        assert_eq!(
+            bench.platform.times_asked(Shard::Whole),
+            MAX_STANDING_QUESTIONS
+        );
+        assert_eq!(payloads(&bench), before);
+        publish(&bench, Shard::Whole);
+        let (answer, records) = obeyed(&bench);
+        assert_eq!((&answer["erased"], records.len()), (&json!(before), 1));
+    }
 }
 
 #[test]
