@@ -198,6 +198,11 @@ pub(crate) enum LogFailure {
     /// The server's answer is no page of a log.
     #[error("{url}: the answer is no page of a log: {problem}")]
     Answer { url: String, problem: String },
+    /// The server finds that an entry is not what it should be in its own store.
+    #[error(
+        "the log does not verify: entry {index}: the server finds it, or what the tree has of it, missing or damaged: {url}"
+    )]
+    Damaged { url: String, index: u64 },
     /// The server refused.
     #[error("{url}: answered {status}{}", hint(*.status))]
     Refused { url: String, status: u16 },
@@ -253,6 +258,7 @@ impl LogFailure {
             | Self::Bundle(_)
             | Self::OtherRecord { .. }
             | Self::Record { .. }
+            | Self::Damaged { .. }
             | Self::OtherKey { .. }
             | Self::OtherOrigin { .. }
             | Self::Rewritten { .. }
@@ -305,6 +311,14 @@ impl LogFailure {
             Self::Refused { .. } | Self::WitnessRefused { .. } => 5,
             Self::Unreachable { .. } => 6,
         }
+    }
+}
+
+impl LogFailure {
+    /// Whether a server says that it cannot just now. A log that takes no entries shows no records: that they were read
+    /// could not be recorded.
+    pub(crate) const fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Refused { status: 503, .. })
     }
 }
 

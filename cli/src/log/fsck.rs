@@ -178,7 +178,15 @@ fn served(
     let source = TreeSource::Server(log);
     // The checkpoint first: the entries that it is about are there when they are read.
     let trusted = wanted.signed(&source)?;
-    let entries = RemoteEntries::begin(log)?;
+    let entries = match RemoteEntries::begin(log) {
+        Ok(entries) => entries,
+        // Without records the tree still tells what is damaged.
+        Err(refused) if refused.is_unavailable() => {
+            tree(&source, &trusted, None, &mut check.destroyed)?;
+            return Err(refused);
+        }
+        Err(error) => return Err(error),
+    };
     let announced = entries.announced().clone();
     let chain = Chain::new(wanted, announced, Box::new(entries), check.now)?;
     let records = tree(&source, &trusted, Some(chain), &mut check.destroyed)?;
@@ -239,7 +247,8 @@ impl Wanted {
     }
 }
 
-/// The whole tree, and beside it the records if they are wanted.
+/// The whole tree, and beside it the records if they are wanted. If those stop coming, the tree is read to its end all the
+/// same: it tells what is damaged.
 fn tree(
     source: &TreeSource<'_>,
     trusted: &Trusted,
@@ -253,11 +262,22 @@ fn tree(
     let progress = Progress::of(head.size);
     let mut check = TreeCheck::new(head);
     let mut read = |path: &TilePath| source.tile(path);
+    let mut stopped = None;
     while let Some(bundle) = check.next(&mut read)? {
-        if let Some(chain) = &mut chain {
-            chain.covers(bundle.entries(), destroyed)?;
+        let covered = chain
+            .as_mut()
+            .map_or(Ok(()), |chain| chain.covers(bundle.entries(), destroyed));
+        match covered {
+            Err(refused) if refused.is_unavailable() => {
+                stopped = Some(refused);
+                chain = None;
+            }
+            covered => covered?,
         }
         progress.at(check.checked());
+    }
+    if let Some(refused) = stopped {
+        return Err(refused);
     }
     chain.map(|chain| chain.finish(destroyed)).transpose()
 }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sluis_log::{EntryPage, MAX_PAGE_ENTRIES, Shard};
-use ureq::Agent;
-use ureq::http::Uri;
+use ureq::http::{Response, Uri};
 use ureq::tls::{RootCerts, TlsConfig};
+use ureq::{Agent, Body};
 
 use super::credential::Credential;
 use super::failure::LogFailure;
@@ -17,6 +17,10 @@ use super::failure::LogFailure;
 const PAGE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Most bytes of a page: what a full page of ordinary entries has, twenty times over.
 const MAX_PAGE_BYTES: u64 = 64 * 1024 * 1024;
+/// The status of a server that finds an entry of its log damaged, and says which.
+const DAMAGED: u16 = 500;
+/// Most bytes of what it says then.
+const MAX_PROBLEM_BYTES: u64 = 4 * 1024;
 /// Longest auditor token.
 const MAX_TOKEN_BYTES: usize = 4 * 1024;
 
@@ -101,10 +105,7 @@ impl RemoteLog {
             .map_err(|error| unreachable(&error))?;
         let status = response.status().as_u16();
         if status != 200 {
-            return Err(LogFailure::Refused {
-                url: self.endpoint.clone(),
-                status,
-            });
+            return Err(refusal(self.endpoint.clone(), response));
         }
         let body = response
             .into_body()
@@ -149,7 +150,7 @@ impl RemoteLog {
                 Ok(Some(body))
             }
             404 => Ok(None),
-            status => Err(self.refused(name, status)),
+            _ => Err(refusal(url, response)),
         }
     }
 
@@ -166,6 +167,28 @@ impl RemoteLog {
             problem,
         }
     }
+}
+
+/// What a server says of a log whose store it finds damaged: a problem (RFC 9457) with the entry.
+#[derive(serde::Deserialize)]
+struct Damage {
+    index: u64,
+}
+
+/// What an answer that is not 200 comes to.
+fn refusal(url: String, response: Response<Body>) -> LogFailure {
+    let status = response.status().as_u16();
+    if status == DAMAGED {
+        let body = response
+            .into_body()
+            .into_with_config()
+            .limit(MAX_PROBLEM_BYTES);
+        let body = body.read_to_vec().unwrap_or_default();
+        if let Ok(Damage { index }) = serde_json::from_slice(&body) {
+            return LogFailure::Damaged { url, index };
+        }
+    }
+    LogFailure::Refused { url, status }
 }
 
 /// https, or http on this very machine: over any other http the token could be read. Whether it is this machine.

@@ -12,6 +12,8 @@
 //! Everything wants an auditor's token ([`sluis_log::AuditorKey`]), and `/log/entries` one with
 //! a purpose, which the record of the reading has. Nothing beyond the published
 //! checkpoint is served but by `/log/entries`: what is not signed proves nothing.
+//! Where the store lacks what it acknowledged the answer is 500, and names the first
+//! entry that is damaged.
 //! Where a deployment has several logs, each is served likewise below `/log/<n>/`.
 
 use std::collections::HashMap;
@@ -29,6 +31,7 @@ use crate::error::{AuditorRefusal, Fault, Refusal, Stop};
 use crate::gate::Gate;
 use crate::headers;
 use crate::platform::{AuditLog, InboundRequest as _, LogError, Platform, Standing};
+use crate::problem;
 use crate::route::RouteError;
 use crate::serve::{Reply, ReplyBody, json};
 use crate::trace::Nonces;
@@ -193,6 +196,9 @@ impl Gate {
         let (from, limit) = page_bounds(target)?;
         let log = platform.log(mapped.shard).map_err(Fault::Log)?;
         let slice = log.read(from, limit).await.map_err(Fault::Log)?;
+        if slice.items.is_empty() && from < slice.size {
+            return Ok(problem::damaged(from));
+        }
         let items = self.open_entries(platform, slice.items).await?;
         self.record_reading(platform, (reader, mapped), (from, limit), &items, nonces)
             .await?;
@@ -212,14 +218,14 @@ async fn tile<L: AuditLog, B>(
     if width > id.width_in(checkpoint.head.size) {
         return Err(Refusal::Route(RouteError::NotFound).into());
     }
-    let damaged = Fault::Log(LogError::Malformed);
     let bytes = match path.kind() {
         TileKind::Hashes { .. } => {
             let row = log.tile(id).await.map_err(Fault::Log)?;
-            let mut row = row.ok_or(damaged.clone())?;
+            let mut row = row.unwrap_or_default();
             let length = usize::from(width) * HASH_BYTES;
             if row.len() < length {
-                return Err(damaged.into());
+                let hashes = u64::try_from(row.len() / HASH_BYTES).unwrap_or(u64::MAX);
+                return Ok(problem::damaged(id.first_entry(hashes)));
             }
             row.truncate(length);
             row
@@ -227,11 +233,21 @@ async fn tile<L: AuditLog, B>(
         TileKind::Entries => {
             let from = path.index().saturating_mul(TILE_WIDTH.into());
             let leaves = log.leaves(from, width.into()).await.map_err(Fault::Log)?;
-            if leaves.len() != usize::from(width) {
-                return Err(damaged.into());
+            let mut entries = Vec::with_capacity(leaves.len());
+            let mut wanted = from..from.saturating_add(width.into());
+            for (leaf, index) in leaves.into_iter().zip(wanted.by_ref()) {
+                if leaf.index != index {
+                    return Ok(problem::damaged(index));
+                }
+                entries.push(leaf.entry);
             }
-            let entries = leaves.into_iter().map(|leaf| leaf.entry).collect();
-            EntryBundle::new(entries).map_err(|_| damaged)?.encode()
+            if let Some(missing) = wanted.next() {
+                return Ok(problem::damaged(missing));
+            }
+            let bundle = EntryBundle::new(entries);
+            bundle
+                .map_err(|_| Fault::Log(LogError::Malformed))?
+                .encode()
         }
     };
     Ok(Reply {
@@ -249,8 +265,12 @@ async fn proof<L: AuditLog, B>(
     index: u64,
     checkpoint: StoredCheckpoint,
 ) -> Result<Reply<B>, Stop> {
-    let bundle = bundle(log, index, checkpoint).await?;
-    Ok(text(bundle.to_string(), headers::NO_STORE.1))
+    match bundle(log, index, checkpoint).await {
+        Ok(bundle) => Ok(text(bundle.to_string(), headers::NO_STORE.1)),
+        // Whatever of it is damaged: this entry cannot be proven.
+        Err(Stop::Failed(Fault::Log(LogError::Malformed))) => Ok(problem::damaged(index)),
+        Err(stop) => Err(stop),
+    }
 }
 
 /// The proof that an entry is in the published tree. It is verified before it is shown: the tiles are the store's word.

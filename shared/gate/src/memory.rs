@@ -12,7 +12,7 @@ use sluis_log::sequencer::{
     Checkpoints, MemoryCheckpoints, Sequencer, SequencerError, StoredCheckpoint, StoredLeaf, Swap,
 };
 use sluis_log::{
-    ChainHash, MemoryLog, Origin, PayloadRange, PendingEntry, Receipt, RetentionPeriod,
+    ChainHash, HASH_BYTES, MemoryLog, Origin, PayloadRange, PendingEntry, Receipt, RetentionPeriod,
     SealedEntry, Shard, WrappedKey,
 };
 use sluis_log::{EntryId, KeyName, NoteSigner, TileId, TreeHead};
@@ -222,8 +222,23 @@ struct LogParts {
     standing: RefCell<Standing>,
     fault: Cell<LogFault>,
     erase_fault: Cell<EraseFault>,
+    damage: Cell<Damage>,
     /// How often it was asked how it stands.
     asked: Cell<usize>,
+}
+
+/// What of a store is not as it was acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Damage {
+    /// Nothing.
+    #[default]
+    None,
+    /// The entry is gone.
+    Lost(u64),
+    /// The entry's row is none.
+    Unreadable(u64),
+    /// A tile has so many hashes left; with none it is gone.
+    Tile(TileId, usize),
 }
 
 /// How erasing payloads fails.
@@ -254,6 +269,7 @@ impl MemoryAuditLog {
             standing: RefCell::new(Standing::Sound),
             fault: Cell::default(),
             erase_fault: Cell::default(),
+            damage: Cell::default(),
             asked: Cell::default(),
         }))
     }
@@ -349,9 +365,17 @@ impl AuditLog for MemoryAuditLog {
             | LogFault::ForkedReceipt
             | LogFault::Hangs => {
                 let entries = self.0.entries.borrow();
+                let mut items = entries.read(from, limit);
+                match self.0.damage.get() {
+                    Damage::Lost(index) => items.retain(|item| item.index != index),
+                    Damage::Unreadable(index) if from <= index => {
+                        items.retain(|item| item.index < index);
+                    }
+                    Damage::None | Damage::Unreadable(_) | Damage::Tile(..) => {}
+                }
                 Ok(LogSlice {
                     size: entries.head().size,
-                    items: entries.read(from, limit),
+                    items,
                 })
             }
             LogFault::Unavailable | LogFault::Timeout => Err(LogError::Unavailable),
@@ -381,11 +405,23 @@ impl AuditLog for MemoryAuditLog {
     }
 
     async fn tile(&self, id: TileId) -> Result<Option<Vec<u8>>, LogError> {
-        Ok(self.0.entries.borrow().tree().tile(id).map(<[u8]>::to_vec))
+        let mut row = self.0.entries.borrow().tree().tile(id).map(<[u8]>::to_vec);
+        if let (Damage::Tile(tile, hashes), Some(hashes_there)) = (self.0.damage.get(), &mut row)
+            && tile == id
+        {
+            hashes_there.truncate(hashes * HASH_BYTES);
+        }
+        Ok(row.filter(|row| !row.is_empty()))
     }
 
     async fn leaves(&self, from: u64, limit: u64) -> Result<Vec<StoredLeaf>, LogError> {
-        Ok(self.0.entries.borrow().leaves(from, limit))
+        let more = limit.saturating_add(1);
+        let mut leaves = self.0.entries.borrow().leaves(from, more);
+        if let Damage::Lost(index) = self.0.damage.get() {
+            leaves.retain(|leaf| leaf.index != index);
+        }
+        leaves.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(leaves)
     }
 
     async fn index_of(&self, id: EntryId) -> Result<Option<u64>, LogError> {
@@ -766,6 +802,13 @@ impl MemoryPlatform {
     pub fn break_erasing(&self, shard: Shard, fault: EraseFault) {
         if let Some(log) = self.made(shard) {
             log.0.erase_fault.set(fault);
+        }
+    }
+
+    /// Lets something of the whole log be damaged.
+    pub fn damage_log(&self, damage: Damage) {
+        if let Some(log) = self.made(Shard::Whole) {
+            log.0.damage.set(damage);
         }
     }
 

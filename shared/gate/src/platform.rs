@@ -157,7 +157,8 @@ pub trait AuditLog {
     async fn append(&self, entry: &PendingEntry) -> Result<Receipt, LogError>;
 
     /// Entries from index `from`, at most `limit`, in order, and how many
-    /// there are in all. A limit of 0 asks for the size alone.
+    /// there are in all. A limit of 0 asks for the size alone. They end before a row that
+    /// is no entry, so that who asks from there on is told nothing else.
     async fn read(&self, from: u64, limit: u32) -> Result<LogSlice, LogError>;
 
     /// How the log stands. It is compared with its trusted head now, whatever was found

@@ -129,6 +129,13 @@ impl Kind {
         }
     }
 
+    fn href(self) -> String {
+        format!(
+            "https://www.belgif.be/specification/rest/api-guide/problems/{}.html",
+            self.name()
+        )
+    }
+
     /// The HTTP status code.
     pub(crate) fn status(self) -> u16 {
         match self {
@@ -203,6 +210,9 @@ struct Problem<'a> {
     retry_after_sec: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     issues: Option<[Issue<'a>; 1]>,
+    /// An extension: the first entry of the log that is damaged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<u64>,
     /// An extension, in the simulation only: the reason code of the log.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
@@ -277,6 +287,34 @@ pub(crate) fn gone<B>() -> Reply<B> {
     }
 }
 
+/// To who reads the log: what is to stand there is missing or no entry, and stays so however often it is asked for. Not 404:
+/// the signed checkpoint has it.
+pub(crate) fn damaged<B>(index: u64) -> Reply<B> {
+    let kind = Kind::InternalServerError;
+    let problem = Problem {
+        urn: kind.urn(),
+        href: kind.href(),
+        status: kind.status(),
+        title: kind.title(),
+        detail: Some("An entry of the log, or what the tree has of it, is missing or damaged"),
+        required_scopes: None,
+        limit: None,
+        retry_after_sec: None,
+        issues: None,
+        index: Some(index),
+        reason: None,
+    };
+    Reply {
+        status: kind.status(),
+        headers: vec![
+            ("content-type", PROBLEM.to_owned()),
+            (headers::NO_STORE.0, headers::NO_STORE.1.to_owned()),
+        ],
+        // Only a map with non-text keys could fail to serialise; there is none.
+        body: ReplyBody::Text(serde_json::to_string(&problem).unwrap_or_default()),
+    }
+}
+
 /// The answer to a stopped request.
 pub(crate) fn answer<B>(
     stop: &Stop,
@@ -300,10 +338,7 @@ pub(crate) fn answer<B>(
     };
     let problem = Problem {
         urn: kind.urn(),
-        href: format!(
-            "https://www.belgif.be/specification/rest/api-guide/problems/{}.html",
-            kind.name()
-        ),
+        href: kind.href(),
         status: kind.status(),
         title: kind.title(),
         detail: kind.detail(),
@@ -311,6 +346,7 @@ pub(crate) fn answer<B>(
         limit,
         retry_after_sec: retry,
         issues: issue.map(|issue| [issue]),
+        index: None,
         reason: match candour {
             Candour::Production => None,
             Candour::Simulation => told_reason(stop),

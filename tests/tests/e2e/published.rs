@@ -14,6 +14,7 @@ use sluis_log::{
     VerifiedCheckpoint, integrate,
 };
 use sluis_tests::client::{Connection, Request, Response};
+use sluis_tests::sluis::Sluis;
 use sluis_tests::spin::sqlite_file;
 use sluis_tests::sqlite::OwnedFile;
 use sluis_tests::world::World;
@@ -370,9 +371,92 @@ fn put_back(world: &mut World) -> Result<()> {
     world.verify_log()?;
     let file = sqlite_file(world.state());
     if file.exists() {
-        put_back_while_served(world, &OwnedFile::open(&file)?)?;
+        let store = OwnedFile::open(&file)?;
+        put_back_while_served(world, &store)?;
+        damaged_while_served(world, &store)?;
     }
     Ok(())
+}
+
+/// What the owner of a store did to one row, what undoes it, and the first entry that is not what it was.
+const DAMAGES: [(&str, &str, u64); 7] = [
+    (
+        "UPDATE sluis_entries SET idx = -3 WHERE idx = 2",
+        "UPDATE sluis_entries SET idx = 2 WHERE idx = -3",
+        2,
+    ),
+    (
+        "CREATE TABLE aside AS SELECT * FROM sluis_entries WHERE idx = 1;
+         UPDATE sluis_entries SET entry = (SELECT entry FROM sluis_entries WHERE idx = 3) WHERE idx = 1",
+        "UPDATE sluis_entries SET entry = (SELECT entry FROM aside) WHERE idx = 1; DROP TABLE aside",
+        1,
+    ),
+    (
+        "UPDATE sluis_entries SET stream = stream + 6 WHERE idx = 2",
+        "UPDATE sluis_entries SET stream = stream - 6 WHERE idx = 2",
+        2,
+    ),
+    (
+        "UPDATE sluis_payloads SET idx = -3 WHERE idx = 2",
+        "UPDATE sluis_payloads SET idx = 2 WHERE idx = -3",
+        2,
+    ),
+    (
+        "CREATE TABLE aside AS SELECT * FROM sluis_payloads WHERE idx = 1;
+         UPDATE sluis_payloads SET sealed = (SELECT sealed FROM sluis_payloads WHERE idx = 3) WHERE idx = 1",
+        "UPDATE sluis_payloads SET sealed = (SELECT sealed FROM aside) WHERE idx = 1; DROP TABLE aside",
+        1,
+    ),
+    (
+        "UPDATE sluis_tiles SET level = 9 WHERE level = 0 AND idx = 0",
+        "UPDATE sluis_tiles SET level = 0 WHERE level = 9",
+        0,
+    ),
+    (
+        "INSERT INTO sluis_tiles SELECT 9, idx, hashes FROM sluis_tiles WHERE level = 0 AND idx = 0;
+         UPDATE sluis_tiles SET hashes = substr(hashes, 1, 96) WHERE level = 0 AND idx = 0",
+        "DELETE FROM sluis_tiles WHERE level = 0 AND idx = 0;
+         UPDATE sluis_tiles SET level = 0 WHERE level = 9",
+        3,
+    ),
+];
+
+/// One row of a table is changed or gone: whoever verifies the served log is told the first entry that is damaged, also
+/// where the gate takes nothing on that store any more.
+fn damaged_while_served(world: &World, store: &OwnedFile) -> Result<()> {
+    let sluis = Sluis::find(world.root().join("target/e2e/sluis-damaged"))?;
+    for (damage, undo, index) in DAMAGES {
+        at_rest(world)?;
+        store.change(damage)?;
+        let told = sluis.of_log(world, true, &["fsck"])?;
+        let again = sluis.of_log(world, true, &["fsck"])?;
+        store.change(undo)?;
+        let named = format!("entry {index}: ");
+        for told in [told, again] {
+            ensure!(
+                told.code == 3 && told.error.contains(&named),
+                "{damage}: {told:?}"
+            );
+        }
+    }
+    at_rest(world)?;
+    sluis.of_log(world, true, &["fsck"])?.well()?;
+    Ok(())
+}
+
+/// How the log stands, once what was answered a moment ago is forgotten.
+fn health(world: &World) -> Result<Response> {
+    thread::sleep(Duration::from_millis(1_100));
+    world.send(&Request::get("/health").bearer(world.operator_token()))
+}
+
+/// How many entries there are, all of them published.
+fn at_rest(world: &World) -> Result<u64> {
+    let told = health(world)?.json()?;
+    let log = &told["log"];
+    let rests = told["status"] == "UP" && log["published"] == log["sequenced"];
+    ensure!(rests, "{told}");
+    log["sequenced"].as_u64().context("no size")
 }
 
 /// From the right store's return to a request that passes: a gate looks every few seconds.
@@ -382,28 +466,16 @@ const BACK: Duration = Duration::from_secs(8);
 fn put_back_while_served(world: &World, store: &OwnedFile) -> Result<()> {
     let state = world.state();
     let (earlier, later) = (state.join("earlier.db"), state.join("later.db"));
-    let health = || {
-        // What was answered a moment ago is forgotten by then.
-        thread::sleep(Duration::from_millis(1_100));
-        world.send(&Request::get("/health").bearer(world.operator_token()))
-    };
-    let at_rest = || -> Result<u64> {
-        let told = health()?.json()?;
-        let log = &told["log"];
-        let rests = told["status"] == "UP" && log["published"] == log["sequenced"];
-        ensure!(rests, "{told}");
-        log["sequenced"].as_u64().context("no size")
-    };
     let token = world.pension_token()?;
     let call = || world.send(&rights().bearer(&token));
-    let size = at_rest()?;
+    let size = at_rest(world)?;
     store.keep(&earlier)?;
     call()?.expect_status(200)?;
-    ensure!(at_rest()? > size, "nothing was recorded");
+    ensure!(at_rest(world)? > size, "nothing was recorded");
     store.keep(&later)?;
     store.put_back(&earlier)?;
 
-    let told = health()?;
+    let told = health(world)?;
     let log = &told.json()?["log"];
     ensure!(
         told.status == 503 && log["status"] == "DOWN" && log["evidence"] == "rolledBack",

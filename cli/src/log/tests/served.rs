@@ -81,14 +81,19 @@ fn answer(mut connection: TcpStream, folder: &Path) {
         }
         None => fs::read(folder.join(path)).ok(),
     };
-    let status = if body.is_some() {
-        "200 OK"
-    } else {
-        "404 Not Found"
+    // A file of that name says what fails, and how: the beginning of a path, a status, a body.
+    let fault = fs::read_to_string(folder.join("fault")).unwrap_or_default();
+    let fault = fault.split_once(' ').and_then(|(failing, answer)| {
+        let (status, body) = answer.split_once(' ')?;
+        path.starts_with(failing).then_some((status, body))
+    });
+    let (status, body) = match (fault, body) {
+        (Some((status, said)), _) => (status, said.as_bytes().to_vec()),
+        (None, Some(body)) => ("200", body),
+        (None, None) => ("404", Vec::new()),
     };
-    let body = body.unwrap_or_default();
     let head = format!(
-        "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        "HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
         body.len()
     );
     connection

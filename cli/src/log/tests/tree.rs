@@ -365,6 +365,47 @@ fn a_tree_whose_files_fit_each_other_but_not_the_checkpoint_is_found() {
 }
 
 #[test]
+fn a_server_that_finds_its_store_damaged_is_asked_for_all_it_has_and_says_where() {
+    let folder = Folder::new();
+    let log = folder.0.join("log");
+    write(&log, 300, true);
+    let (url, token, key) = (serve(&log), folder.path("token"), key());
+    let fsck = |fault: &str| {
+        fs::write(log.join("fault"), fault).unwrap();
+        let credential = ["--url", &url, "--auditor-token-file", &token];
+        let failure = sluis(&[&["fsck", "--key", &key], &credential[..]].concat()).unwrap_err();
+        (failure.exit_code(), failure.to_string())
+    };
+    for damage in [
+        "tile/entries/001 500 {\"type\":\"x\",\"index\":258}",
+        "tile/0/001 500 {\"index\":258}",
+        "entries?from=200 500 {\"index\":258}",
+    ] {
+        let (code, said) = fsck(damage);
+        assert!(
+            code == 3 && said.contains("entry 258: "),
+            "{damage}: {said}"
+        );
+    }
+    for refusal in [
+        "tile/entries/001 500 {\"index\":-1}",
+        "tile/entries/001 500 -",
+        "tile/entries/001 503 {\"index\":258}",
+        "entries 503 -",
+        "entries?from=200 503 -",
+    ] {
+        let (code, said) = fsck(refusal);
+        assert!(code == 5 && !said.contains("258"), "{refusal}: {said}");
+    }
+    // Without its records the tree is read to its end, and first of all damage is told.
+    fs::remove_file(log.join("tile/entries/001.p/44")).unwrap();
+    for from in [0, 200] {
+        let (code, said) = fsck(&format!("entries?from={from} 503 -"));
+        assert!(code == 3 && said.contains("entry 256: "), "{said}");
+    }
+}
+
+#[test]
 fn a_served_log_is_checked_proven_from_and_exported_whole() {
     let folder = Folder::new();
     let log = folder.0.join("log");

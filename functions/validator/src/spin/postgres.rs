@@ -92,9 +92,8 @@ impl PostgresLog {
                 ParameterValue::Int64(from),
                 ParameterValue::Int64(i64::from(limit)),
             ];
-            for row in run(&connection, postgres::READ, parameters).await? {
-                items.push(stored(row)?);
-            }
+            let rows = run(&connection, postgres::READ, parameters).await?;
+            items.extend(rows.into_iter().map_while(stored));
         }
         // After the rows, so that it is never less than they show.
         let rows = run(&connection, postgres::LAST, Vec::new()).await?;
@@ -327,21 +326,20 @@ fn chain_hash(bytes: &[u8]) -> Result<ChainHash, LogError> {
     Ok(ChainHash(bytes))
 }
 
-fn stored(row: Vec<DbValue>) -> Result<SealedEntry, LogError> {
-    let malformed = || LogError::Malformed;
-    let [index, id, stream, entry, chain, period, sealed] =
-        <[DbValue; 7]>::try_from(row).map_err(|_| malformed())?;
+/// The entry, if the row is one.
+fn stored(row: Vec<DbValue>) -> Option<SealedEntry> {
+    let [index, id, stream, entry, chain, period, sealed] = <[DbValue; 7]>::try_from(row).ok()?;
     let (DbValue::Int64(index), DbValue::Int16(stream)) = (index, stream) else {
-        return Err(malformed());
+        return None;
     };
     let (DbValue::Binary(id), DbValue::Binary(entry), DbValue::Binary(chain)) = (id, entry, chain)
     else {
-        return Err(malformed());
+        return None;
     };
     let (period, sealed) = match (period, sealed) {
         (DbValue::Str(period), DbValue::Binary(sealed)) => (Some(period), Some(sealed)),
         (DbValue::DbNull, DbValue::DbNull) => (None, None),
-        _ => return Err(malformed()),
+        _ => return None,
     };
     let row = Row {
         index,
@@ -352,5 +350,5 @@ fn stored(row: Vec<DbValue>) -> Result<SealedEntry, LogError> {
         period,
         sealed,
     };
-    SealedEntry::try_from(row).map_err(|_| malformed())
+    SealedEntry::try_from(row).ok()
 }

@@ -102,9 +102,8 @@ impl SqliteLog {
                 Value::Integer(index(from)?),
                 Value::Integer(i64::from(limit)),
             ];
-            for row in query(&connection, sqlite::READ, parameters).await? {
-                items.push(stored(&row)?);
-            }
+            let rows = query(&connection, sqlite::READ, parameters).await?;
+            items.extend(rows.iter().map_while(stored));
         }
         // After the rows, so that it is never less than they show.
         let size = self.head(&connection).await?.size;
@@ -381,16 +380,17 @@ fn index(index: u64) -> Result<i64, LogError> {
     i64::try_from(index).map_err(|_| LogError::Malformed)
 }
 
-fn stored(row: &RowResult) -> Result<SealedEntry, LogError> {
+/// The entry, if the row is one.
+fn stored(row: &RowResult) -> Option<SealedEntry> {
     let bytes = |column| row.get::<&[u8]>(column).map(<[u8]>::to_vec);
     let row = Row {
-        index: row.get(0).ok_or(LogError::Malformed)?,
-        id: bytes(1).ok_or(LogError::Malformed)?,
-        stream: row.get(2).ok_or(LogError::Malformed)?,
-        entry: bytes(3).ok_or(LogError::Malformed)?,
-        chain: bytes(4).ok_or(LogError::Malformed)?,
+        index: row.get(0)?,
+        id: bytes(1)?,
+        stream: row.get(2)?,
+        entry: bytes(3)?,
+        chain: bytes(4)?,
         period: row.get::<&str>(5).map(str::to_owned),
         sealed: bytes(6),
     };
-    SealedEntry::try_from(row).map_err(|_| LogError::Malformed)
+    SealedEntry::try_from(row).ok()
 }

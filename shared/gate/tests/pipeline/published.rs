@@ -2,10 +2,11 @@
 
 use pollster::block_on;
 use serde_json::{Value, json};
-use sluis_gate::memory::MemoryRequest;
+use sluis_gate::memory::{Damage, MemoryRequest};
 use sluis_gate::{Reply, ReplyBody};
 use sluis_log::{
-    EntryBundle, LeafHash, NoteVerifier, ProofBundle, Quorum, SignedNote, VerifiedCheckpoint,
+    EntryBundle, LeafHash, NoteVerifier, ProofBundle, Quorum, SignedNote, TileId,
+    VerifiedCheckpoint,
 };
 
 use crate::support::{Bench, OPERATOR, auditor, body_of, checkpoint_key, header, origin};
@@ -149,6 +150,59 @@ fn the_tree_is_the_auditors_too() {
         assert_eq!(ask("GET", &format!("{target}?from=0")), 400, "{path}");
         assert_eq!(ask("GET", &format!("{target}/")), 404, "{path}");
     }
+}
+
+#[test]
+fn what_is_damaged_is_named_and_nothing_is_served_in_its_place() {
+    let bench = Bench::new();
+    for _ in 0..3 {
+        assert_eq!(pass(&bench), 200);
+    }
+    publish(&bench);
+    assert_eq!(pass(&bench), 200);
+    let get = get(&bench);
+    let whole = TileId { level: 0, index: 0 };
+    for (damage, path, index) in [
+        // The next one would stand in its place, under a path that never changes.
+        (Damage::Lost(2), "tile/entries/000.p/5", Some(2)),
+        (Damage::Lost(4), "tile/entries/000.p/5", Some(4)),
+        (Damage::Lost(5), "tile/entries/000.p/5", None),
+        (Damage::Lost(2), "proof/2", Some(2)),
+        (Damage::Tile(whole, 3), "tile/0/000.p/5", Some(3)),
+        (Damage::Tile(whole, 3), "tile/0/000.p/3", None),
+        (Damage::Tile(whole, 0), "tile/0/000.p/5", Some(0)),
+        (Damage::Tile(whole, 0), "proof/1", Some(1)),
+        (Damage::Unreadable(2), "entries?from=2", Some(2)),
+        (Damage::Unreadable(2), "entries?from=1", None),
+        (Damage::Unreadable(2), "entries?from=3", None),
+    ] {
+        bench.platform.damage_log(damage);
+        let reply = get(path);
+        bench.platform.damage_log(Damage::None);
+        let Some(index) = index else {
+            assert_eq!(reply.status, 200, "{damage:?} {path}");
+            continue;
+        };
+        assert_eq!(reply.status, 500, "{damage:?} {path}");
+        assert_eq!(header(&reply, "cache-control"), Some("no-store, max-age=0"));
+        let problem: Value = serde_json::from_str(&body_of(&reply)).unwrap();
+        assert_eq!(
+            (&problem["index"], &problem["type"]),
+            (
+                &json!(index),
+                &json!("urn:problem-type:belgif:internalServerError")
+            )
+        );
+        assert_eq!(get(path).status, 200, "{path}");
+    }
+    // A page ends before it, and says where to go on.
+    bench.platform.damage_log(Damage::Unreadable(2));
+    let page: Value = serde_json::from_str(&body_of(&get("entries?from=0"))).unwrap();
+    assert_eq!(
+        (&page["items"][1]["index"], &page["next"]),
+        (&json!(1), &json!(2))
+    );
+    assert_eq!(page["items"].as_array().map(Vec::len), Some(2));
 }
 
 #[test]

@@ -140,7 +140,7 @@ impl TreeCheck {
         for (tile, expected) in &tiles {
             let width = tile.width_in(grown.head.size);
             let path = tile.path(width).map_err(|_| too_large())?;
-            let index = first_below(*tile, 0);
+            let index = tile.first_entry(0);
             let found = read(&path)?.ok_or(TreeFault::Missing { index, path })?;
             compare(path, expected, &found)?;
         }
@@ -202,7 +202,7 @@ fn compare(path: TilePath, expected: &[u8], found: &[u8]) -> Result<(), TreeFaul
     let tile = path.tile();
     if found.len() != expected.len() {
         return Err(TreeFault::TileLength {
-            index: first_below(tile, 0),
+            index: tile.first_entry(0),
             path,
             found: found.len(),
         });
@@ -211,25 +211,11 @@ fn compare(path: TilePath, expected: &[u8], found: &[u8]) -> Result<(), TreeFaul
     match pairs.into_iter().position(|(one, other)| one != other) {
         None => Ok(()),
         Some(place) => Err(TreeFault::TileHash {
-            index: first_below(tile, u64::try_from(place).unwrap_or(u64::MAX)),
+            index: tile.first_entry(u64::try_from(place).unwrap_or(u64::MAX)),
             path,
-            count: below_one(tile.level),
+            count: tile.below_one(),
         }),
     }
-}
-
-/// How many entries stand below one hash of a level.
-fn below_one(level: u8) -> u64 {
-    1_u64
-        .checked_shl(TILE_HEIGHT * u32::from(level))
-        .unwrap_or(u64::MAX)
-}
-
-/// The first entry below a hash of a tile.
-fn first_below(tile: TileId, place: u64) -> u64 {
-    (tile.index << TILE_HEIGHT)
-        .saturating_add(place)
-        .saturating_mul(below_one(tile.level))
 }
 
 impl TreeFault {

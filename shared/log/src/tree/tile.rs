@@ -45,6 +45,20 @@ impl TileId {
         u16::try_from(here).map_or(TILE_WIDTH, |here| here.min(TILE_WIDTH))
     }
 
+    /// How many entries stand below one of its hashes.
+    pub fn below_one(self) -> u64 {
+        1_u64
+            .checked_shl(TILE_HEIGHT * u32::from(self.level))
+            .unwrap_or(u64::MAX)
+    }
+
+    /// The first entry below a hash of it, counted from 0.
+    pub fn first_entry(self, hash: u64) -> u64 {
+        (self.index << TILE_HEIGHT)
+            .saturating_add(hash)
+            .saturating_mul(self.below_one())
+    }
+
     /// The path of the tile of that width.
     pub fn path(self, width: u16) -> Result<TilePath, TilePathError> {
         TilePath::new(TileKind::Hashes { level: self.level }, self.index, width)
