@@ -45,7 +45,7 @@ use state::{Look, State};
 
 /// Longest wait for keys. Longer than a cool-down and a fetch that ends take
 /// together, shorter than a caller's patience.
-pub const MAX_WAIT_MS: u64 = 6000;
+pub const MAX_WAIT_MS: u64 = 8000;
 const _: () = assert!(
     MAX_WAIT_MS > UNKNOWN_KEY_COOL_DOWN_MS + HELD_SPREAD_MS + DOCUMENT_LIMIT_MS as u64,
     "whoever waits for keys sees the fetch end"

@@ -52,7 +52,7 @@ pub const STALE_COOL_DOWN_MS: u64 = 10 * 1000;
 
 /// Longest wait for a list that another request fetches, in milliseconds: longer than
 /// the fetch of a list whose signer's keys are known.
-const MAX_WAIT_MS: u32 = 4000;
+const MAX_WAIT_MS: u32 = 6000;
 const _: () = assert!(
     MAX_WAIT_MS > DOCUMENT_LIMIT_MS,
     "whoever waits for a list sees the fetch end"
@@ -60,7 +60,7 @@ const _: () = assert!(
 /// Time between two looks at whether that fetch has ended.
 const WAIT_STEP_MS: u32 = 20;
 /// Age at which a fetch counts as lost: its request was given up.
-const MAX_FETCH_MS: u64 = 10 * 1000;
+const MAX_FETCH_MS: u64 = 15 * 1000;
 const _: () = assert!(
     MAX_FETCH_MS > DOCUMENT_LIMIT_MS as u64 + keys::MAX_WAIT_MS,
     "a fetch that is under way, and then waits for keys, is not lost"
