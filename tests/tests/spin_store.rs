@@ -453,7 +453,29 @@ fn a_store_that_fails_at_run_time_stops_everything_until_it_is_well() {
         set_fault(&state("sqlite-faults"), "").unwrap();
     }
     passes(&world, &token);
+    published_by_itself(&world, &token);
     world.verify_log().unwrap();
+}
+
+/// What is written while the trusted place fails is published when it is well again, with nobody asking for it.
+fn published_by_itself(world: &World, token: &str) {
+    let file = Sqlite::open(sqlite_file(&state("sqlite-faults"))).unwrap();
+    let count = |question: &str| -> i64 { file.query_row(question, (), |row| row.get(0)).unwrap() };
+    let behind = || {
+        let written = count("SELECT count(*) FROM sluis_entries");
+        written - count("SELECT max(size) FROM sluis_checkpoint")
+    };
+    // Before the round, which takes many entries along.
+    passes(world, token);
+    set_fault(&state("sqlite-faults"), "error in key-value").unwrap();
+    thread::sleep(Duration::from_secs(7));
+    assert!(behind() > 0, "published without its trusted place");
+    set_fault(&state("sqlite-faults"), "").unwrap();
+    let started = Instant::now();
+    while behind() > 0 {
+        assert!(started.elapsed() < PUBLISHED, "{} behind", behind());
+        thread::sleep(Duration::from_millis(50));
+    }
 }
 
 #[test]
