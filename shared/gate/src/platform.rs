@@ -22,8 +22,7 @@ use crate::shared_store::SharedStore;
 
 /// Longest time for a document of an issuer, from the first byte sent to the last
 /// received, in milliseconds; the same on every platform. Whoever waits for another
-/// request's fetch waits longer than that. Not shorter: with three seconds a Spin host
-/// that got a thousand requests at once let through hardly any.
+/// request's fetch waits longer than that.
 pub const DOCUMENT_LIMIT_MS: u32 = 5_000;
 
 /// The instance the gate runs on. Cloudflare, Spin and [`crate::memory`]
