@@ -11,7 +11,7 @@
 //!   made-up key ids cannot drive fetches. A fetch that brings it does not, so
 //!   a rotation is never refused for having followed another.
 //! - One fetch an issuer at a time; who needs what it brings waits for it, at
-//!   most [`MAX_WAIT_MS`].
+//!   most [`MAX_WAIT_MS`], and no cool-down begins for a request after that time.
 //! - Instances share what they fetch ([`crate::vault`]): a cold one takes a set
 //!   over instead of asking the issuer, and so does one that looks for a key.
 //!   The cool-down is theirs together, as far as the store is up to date.
@@ -37,11 +37,11 @@ use crate::vault::Vault;
 
 pub use absent::{ABSENT_KEY_MS, MAX_ABSENT_KEYS};
 pub use mark::{MARK_BACKGROUND_MS, MARK_DEADLINE_MS};
+use state::{Came, Look, State};
 pub use state::{
     FAILURE_COOL_DOWN_MS, HELD_SPREAD_MS, MAX_FAILURE_COOL_DOWN_MS, MAX_HELD_REQUESTS,
     MAX_QUEUED_REQUESTS, MAX_REVALIDATE_MS, MAX_STALE_MS, SOFT_AGE_MS, UNKNOWN_KEY_COOL_DOWN_MS,
 };
-use state::{Look, State};
 
 /// Longest wait for keys. Longer than a cool-down and a fetch that ends take
 /// together, shorter than a caller's patience.
@@ -173,13 +173,16 @@ impl KeyRing {
         };
         let asked_ms = platform.now_ms();
         source.heed_marks(platform, asked_ms).await;
-        let begun = source.state.borrow().fetches();
+        let came = Came {
+            at_ms: asked_ms,
+            fetches: source.state.borrow().fetches(),
+        };
         let (mut fetches, mut queued) = (0, 0);
         loop {
             let now_ms = platform.now_ms();
             // No future of another request is awaited: Workers bind it to the
             // request that began it.
-            let wait_ms = match source.look(key_id, begun, &mut queued, now_ms) {
+            let wait_ms = match source.look(key_id, came, &mut queued, now_ms) {
                 Look::Known(keys) => return Ok(keys),
                 Look::Revalidate(keys) => {
                     source.revalidate(platform, url, now_ms);
@@ -259,8 +262,8 @@ fn spread_ms() -> Result<u64, Fault> {
 }
 
 impl Source {
-    fn look(&self, key_id: &KeyId, fetches: u64, queued: &mut u64, now_ms: u64) -> Look {
+    fn look(&self, key_id: &KeyId, came: Came, queued: &mut u64, now_ms: u64) -> Look {
         let mut state = self.state.borrow_mut();
-        state.look(key_id, fetches, queued, now_ms)
+        state.look(key_id, came, queued, now_ms)
     }
 }

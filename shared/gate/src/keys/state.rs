@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use sluis_token::{IssuerKeys, KeyId};
 
+use super::MAX_WAIT_MS;
 use super::absent::AbsentKeys;
 use crate::age::{since, within};
 use crate::platform::DOCUMENT_LIMIT_MS;
@@ -54,6 +55,23 @@ pub(super) struct KnownSet {
     /// When it was asked of the issuer, by this instance or by another one:
     /// what was published later may not be in it.
     pub(super) fetched_at_ms: u64,
+}
+
+/// When a request came.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Came {
+    pub(super) at_ms: u64,
+    /// How many fetches had begun.
+    pub(super) fetches: u64,
+}
+
+impl Came {
+    /// Whether the set was asked for after that, on whichever clock: then a key that it
+    /// lacks is none of the issuer's.
+    fn before(self, set: &KnownSet) -> bool {
+        let by_clock_ms = self.at_ms.saturating_add(MAX_CLOCK_DIFFERENCE_MS);
+        set.fetch > self.fetches || set.fetched_at_ms > by_clock_ms
+    }
 }
 
 /// What a look at an issuer's state says to do.
@@ -110,12 +128,12 @@ impl State {
         self.fetches
     }
 
-    /// What to do for a request that wants the key `key_id` and came when
-    /// `fetches` had begun. `queued` is the fetch for which it waits, 0 at first.
+    /// What to do for a request that wants the key `key_id`. `queued` is the fetch for
+    /// which it waits, 0 at first.
     pub(super) fn look(
         &mut self,
         key_id: &KeyId,
-        fetches: u64,
+        came: Came,
         queued: &mut u64,
         now_ms: u64,
     ) -> Look {
@@ -128,12 +146,13 @@ impl State {
                 (false, false) => Look::Fetch,
             };
         };
+        let is_later = came.before(&set);
         let keys = set.keys;
         if keys.keys().get(key_id).is_some() {
             let age_ms = since(set.fetched_at_ms, now_ms);
             let failed = within(self.failed_at_ms, self.failure_cool_down_ms(), now_ms);
             // A fetch that began after this request came says what there is now.
-            if age_ms < SOFT_AGE_MS || (failed && !fetching) || set.fetch > fetches {
+            if age_ms < SOFT_AGE_MS || (failed && !fetching) || set.fetch > came.fetches {
                 return Look::Known(keys);
             }
             return match (age_ms < MAX_REVALIDATE_MS, fetching) {
@@ -143,8 +162,9 @@ impl State {
                 (false, false) => Look::Fetch,
             };
         }
-        // A fetch that began after the request came says it for sure.
-        if set.fetch > fetches {
+        // It says so for sure, also to a request behind which others came that it says
+        // nothing to.
+        if is_later {
             self.absent.note(key_id, now_ms);
             return Look::Known(keys);
         }
@@ -167,6 +187,10 @@ impl State {
         }
         match self.barren_at_ms.map(|at| since(at, now_ms)) {
             Some(age) if age < UNKNOWN_KEY_COOL_DOWN_MS => {
+                // Others may begin one cool-down after another.
+                if since(came.at_ms, now_ms) >= MAX_WAIT_MS {
+                    return Look::Nothing;
+                }
                 // A request that was given up is not waited for: its time passes.
                 self.held_until_ms.retain(|until| *until > now_ms);
                 if self.held_until_ms.len() < MAX_HELD_REQUESTS {
@@ -328,12 +352,56 @@ mod tests {
         let mut state = with_one_key();
         let look = |state: &mut State, number: usize| {
             let key_id = KeyId::parse(&format!("new-{number}")).unwrap();
-            state.look(&key_id, 0, &mut 0, 2)
+            let came = Came {
+                at_ms: 2,
+                fetches: 0,
+            };
+            state.look(&key_id, came, &mut 0, 2)
         };
         for number in 0..MAX_HELD_REQUESTS {
             assert!(matches!(look(&mut state, number), Look::Hold(_)));
         }
         let one_more = look(&mut state, MAX_HELD_REQUESTS);
         assert!(matches!(one_more, Look::Nothing), "{one_more:?}");
+    }
+
+    /// As after a fetch of another instance at that time, in vain too.
+    fn taken_over_at(at_ms: u64) -> State {
+        let mut state = with_one_key();
+        state.set.as_mut().unwrap().fetched_at_ms = at_ms;
+        state.barren_at_ms = Some(at_ms);
+        state
+    }
+
+    #[test]
+    fn a_set_speaks_to_every_request_that_came_well_before_it() {
+        let key_id = KeyId::parse("new").unwrap();
+        let at_ms = 100_000;
+        let look = |came_ms: u64| {
+            let came = Came {
+                at_ms: came_ms,
+                fetches: 0,
+            };
+            taken_over_at(at_ms).look(&key_id, came, &mut 0, at_ms)
+        };
+        let early = look(at_ms - MAX_CLOCK_DIFFERENCE_MS - 1);
+        assert!(matches!(early, Look::Known(_)), "{early:?}");
+        let late = look(at_ms - MAX_CLOCK_DIFFERENCE_MS);
+        assert!(matches!(late, Look::Hold(_)), "{late:?}");
+    }
+
+    #[test]
+    fn cool_downs_one_after_the_other_hold_nobody_for_long() {
+        let key_id = KeyId::parse("new").unwrap();
+        let came = Came {
+            at_ms: 100_000,
+            fetches: 0,
+        };
+        let held = taken_over_at(101_000).look(&key_id, came, &mut 0, 101_000);
+        assert!(matches!(held, Look::Hold(_)), "{held:?}");
+        let mut state = taken_over_at(101_000);
+        state.barren_at_ms = Some(100_000 + MAX_WAIT_MS);
+        let let_go = state.look(&key_id, came, &mut 0, 100_000 + MAX_WAIT_MS);
+        assert!(matches!(let_go, Look::Nothing), "{let_go:?}");
     }
 }
