@@ -557,6 +557,12 @@ pub enum PayloadKeyFault {
     EarlyDate,
     /// Another order destroys the key first, under [`FASTER_RECORD`].
     Raced,
+    /// It makes a key after a while, in which other requests go on.
+    Slow,
+    /// It makes none after a while.
+    SlowlyDown,
+    /// The first question is never answered, and those after it are.
+    HangsOnce,
 }
 
 /// What a faster order leaves as its record.
@@ -582,7 +588,7 @@ impl MemoryPayloadKeys {
     fn answer<T>(&self, question: KeyQuestion, work: impl FnOnce() -> T) -> Result<T, LogError> {
         self.asked.set(self.asked.get() + 1);
         match (self.fault.get(), question) {
-            (PayloadKeyFault::Down, _)
+            (PayloadKeyFault::Down | PayloadKeyFault::SlowlyDown, _)
             | (PayloadKeyFault::ListDown, KeyQuestion::List)
             | (PayloadKeyFault::DestroyDown, KeyQuestion::Destroy) => Err(LogError::Unavailable),
             (PayloadKeyFault::Lost, _) | (PayloadKeyFault::DestroyLost, KeyQuestion::Destroy) => {
@@ -595,7 +601,9 @@ impl MemoryPayloadKeys {
                 | PayloadKeyFault::DestroyDown
                 | PayloadKeyFault::DestroyLost
                 | PayloadKeyFault::EarlyDate
-                | PayloadKeyFault::Raced,
+                | PayloadKeyFault::Raced
+                | PayloadKeyFault::Slow
+                | PayloadKeyFault::HangsOnce,
                 _,
             ) => Ok(work()),
         }
@@ -609,6 +617,22 @@ impl PayloadKeys for MemoryPayloadKeys {
         period: RetentionPeriod,
         candidate: &WrappedKey,
     ) -> Result<PeriodKey, LogError> {
+        match self.fault.get() {
+            PayloadKeyFault::Slow | PayloadKeyFault::SlowlyDown => others_first().await,
+            PayloadKeyFault::HangsOnce if self.asked.get() == 0 => {
+                self.asked.set(1);
+                std::future::pending::<()>().await;
+            }
+            PayloadKeyFault::None
+            | PayloadKeyFault::Down
+            | PayloadKeyFault::Lost
+            | PayloadKeyFault::ListDown
+            | PayloadKeyFault::DestroyDown
+            | PayloadKeyFault::DestroyLost
+            | PayloadKeyFault::EarlyDate
+            | PayloadKeyFault::Raced
+            | PayloadKeyFault::HangsOnce => {}
+        }
         self.answer(KeyQuestion::Key, || {
             let mut keys = self.keys.borrow_mut();
             let key = keys.entry((origin.as_str().to_owned(), period));
@@ -1038,18 +1062,23 @@ impl Platform for MemoryPlatform {
     /// Moves the clock instead of waiting, and lets the others run.
     async fn sleep(&self, milliseconds: u32) {
         self.advance_ms(milliseconds.into());
-        let mut yielded = false;
-        std::future::poll_fn(|context| {
-            if std::mem::replace(&mut yielded, true) {
-                return Poll::Ready(());
-            }
-            context.waker().wake_by_ref();
-            Poll::Pending
-        })
-        .await;
+        others_first().await;
     }
 
     fn report(&self, line: &str) {
         self.0.reported.borrow_mut().push(line.to_owned());
     }
+}
+
+/// Lets the other requests go on.
+async fn others_first() {
+    let mut yielded = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }

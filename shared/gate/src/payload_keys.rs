@@ -5,7 +5,8 @@
 //! through, as with a log that takes nothing. A key that is due for destruction is
 //! never taken from memory, so that an instance forgets what was destroyed elsewhere.
 
-use std::cell::RefCell;
+mod known;
+
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -20,12 +21,17 @@ use crate::error::Fault;
 use crate::gate::Gate;
 use crate::platform::{LogError, Platform};
 
-/// Keys that an instance keeps at most. Those of a deployment: a few years of
-/// accesses, and a month of refusals each.
-pub const MAX_KNOWN_PAYLOAD_KEYS: usize = 64;
+pub(crate) use known::KnownPayloadKeys;
+pub use known::MAX_KNOWN_PAYLOAD_KEYS;
+
 /// Periods of one page of entries that are looked up at most: the page ends before the
 /// first entry of one more.
 pub const MAX_PERIODS_OF_A_PAGE: usize = 64;
+
+/// How long a request waits in all for a key that others ask for, in milliseconds.
+const MAX_KEY_WAIT_MS: u32 = 4_000;
+/// Time between two looks at whether they have it.
+const WAIT_STEP_MS: u32 = 10;
 
 /// What the trusted place knows of the key of a period.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,30 +78,6 @@ pub trait PayloadKeys {
     ) -> Result<PeriodKey, LogError>;
 }
 
-/// The keys that this instance has opened, the oldest first.
-#[derive(Debug, Default)]
-pub(crate) struct KnownPayloadKeys(RefCell<Vec<Rc<PayloadKey>>>);
-
-impl KnownPayloadKeys {
-    fn get(&self, period: RetentionPeriod) -> Option<Rc<PayloadKey>> {
-        let known = self.0.borrow();
-        known.iter().find(|key| key.period() == period).cloned()
-    }
-
-    pub(crate) fn forget(&self, period: RetentionPeriod) {
-        self.0.borrow_mut().retain(|key| key.period() != period);
-    }
-
-    fn insert(&self, key: &Rc<PayloadKey>) {
-        let mut known = self.0.borrow_mut();
-        known.retain(|other| other.period() != key.period());
-        if known.len() >= MAX_KNOWN_PAYLOAD_KEYS {
-            known.remove(0);
-        }
-        known.push(Rc::clone(key));
-    }
-}
-
 impl Gate {
     /// How long records are kept that concern a mandate of that type, or none.
     pub(crate) fn retention_of(&self, mandate_type: Option<&str>) -> RetentionTerms {
@@ -116,11 +98,41 @@ impl Gate {
     ) -> Result<Rc<PayloadKey>, Fault> {
         let at = UnixMillis::new(now_ms).map_err(|_| Fault::Record)?;
         let period = terms.period_of(outcome, at);
-        if let Some(key) = self.payload_keys.get(period) {
-            return Ok(key);
+        let unavailable = Fault::Log(LogError::KeyUnavailable);
+        let mut left_ms = MAX_KEY_WAIT_MS;
+        loop {
+            if let Some(key) = self.payload_keys.get(period) {
+                return Ok(key);
+            }
+            let Some(question) = self.payload_keys.question(period, platform.now_ms()) else {
+                return self.ask(platform, period).await;
+            };
+            // No future of another request is awaited: Workers bind it to the request
+            // that began it.
+            while question.is_open(platform.now_ms()) {
+                if left_ms == 0 {
+                    return Err(unavailable);
+                }
+                platform.sleep(WAIT_STEP_MS).await;
+                left_ms = left_ms.saturating_sub(WAIT_STEP_MS);
+            }
+            if question.has_failed() {
+                return Err(unavailable);
+            }
         }
+    }
+
+    /// Asks for a key, for all requests of this instance that want it.
+    async fn ask<P: Platform>(
+        &self,
+        platform: &P,
+        period: RetentionPeriod,
+    ) -> Result<Rc<PayloadKey>, Fault> {
+        let now_ms = platform.now_ms();
+        let asking = self.payload_keys.ask(period, now_ms);
         let key = self.obtain(platform, period).await;
         if key.is_err() {
+            asking.fail();
             // As with a write that failed, for `/health`: all logs want it.
             for log in self.config.log.shards.logs() {
                 self.log_watch.noted(log.shard, Some(now_ms));

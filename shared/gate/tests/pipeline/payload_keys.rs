@@ -1,8 +1,10 @@
 //! Payloads are sealed under the key of their retention period, or not recorded.
 
+use futures::FutureExt as _;
+use futures::future::join_all;
 use serde_json::{Value, json};
-use sluis_gate::memory::{MemoryRequest, PayloadKeyFault};
-use sluis_gate::{MAX_PERIODS_OF_A_PAGE, Platform as _};
+use sluis_gate::memory::{MemoryRequest, MemoryResponse, PayloadKeyFault};
+use sluis_gate::{MAX_PERIODS_OF_A_PAGE, Platform as _, Reply};
 use sluis_log::{EntryPage, ReadingPurpose, SealedEntry};
 
 use crate::outcomes;
@@ -49,6 +51,70 @@ fn a_key_is_asked_for_once() {
     assert_eq!(pass(&bench), 200);
     let wrong = bench.mint(json!({"purposes": ["simBenefitAdvice"]}));
     assert_eq!(bench.serve(bench.request(&wrong)).status, 503);
+}
+
+/// A request that stands still at its question for the key.
+fn asking(bench: &Bench) -> impl Future<Output = Reply<MemoryResponse>> {
+    let request = bench.request(&bench.mint(json!({})));
+    let mut asking = Box::pin(bench.gate.serve(&bench.platform, request));
+    assert!(asking.as_mut().now_or_never().is_none());
+    assert_eq!(bench.platform.payload_key_questions(), 1);
+    asking
+}
+
+/// As many requests at once as want the first key of a period together.
+fn crowd(bench: &Bench) -> Vec<u16> {
+    let requests = (0..20).map(|_| bench.request(&bench.mint(json!({}))));
+    let all = requests.map(|request| bench.gate.serve(&bench.platform, request));
+    let replies = pollster::block_on(join_all(all));
+    bench.run_deferred();
+    replies.iter().map(|reply| reply.status).collect()
+}
+
+#[test]
+fn one_request_asks_for_all() {
+    let bench = Bench::new();
+    bench.platform.break_payload_keys(PayloadKeyFault::Slow);
+    assert_eq!(crowd(&bench), [200; 20]);
+    assert_eq!(bench.platform.payload_key_questions(), 1);
+}
+
+#[test]
+fn what_one_is_refused_the_others_do_not_ask_again() {
+    let bench = Bench::new();
+    bench
+        .platform
+        .break_payload_keys(PayloadKeyFault::SlowlyDown);
+    assert_eq!(crowd(&bench), [503; 20]);
+    assert_eq!(bench.platform.payload_key_questions(), 1);
+    assert!(bench.platform.forwarded().is_empty());
+    bench.platform.break_payload_keys(PayloadKeyFault::None);
+    assert_eq!(pass(&bench), 200);
+}
+
+#[test]
+fn a_question_that_was_lost_is_asked_again_after_its_time() {
+    let bench = Bench::new();
+    bench
+        .platform
+        .break_payload_keys(PayloadKeyFault::HangsOnce);
+    let lost = asking(&bench);
+    assert_eq!(crowd(&bench), [200; 20]);
+    assert_eq!(bench.platform.payload_key_questions(), 2);
+    drop(lost);
+}
+
+#[test]
+fn who_asked_and_went_away_leaves_the_question_to_the_next() {
+    let bench = Bench::new();
+    bench
+        .platform
+        .break_payload_keys(PayloadKeyFault::HangsOnce);
+    let begun_ms = bench.platform.now_ms();
+    drop(asking(&bench));
+    assert_eq!(crowd(&bench), [200; 20]);
+    assert_eq!(bench.platform.payload_key_questions(), 2);
+    assert_eq!(bench.platform.now_ms(), begun_ms);
 }
 
 #[test]
