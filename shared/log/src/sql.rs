@@ -52,6 +52,15 @@ pub mod sqlite {
     pub const APPEND: &str = "INSERT INTO sluis_append \
          (origin, idx, previous, id, stream, entry, chain, period, sealed) \
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    /// Appends so many entries, in their order: all of them or none. Parameters: those
+    /// of [`APPEND`] of each.
+    #[must_use]
+    pub fn append_together(entries: usize) -> String {
+        const ONE_MORE: &str = ", (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let mut statement = APPEND.to_owned();
+        statement.push_str(&ONE_MORE.repeat(entries.saturating_sub(1)));
+        statement
+    }
     /// Reads. Parameters: first index, limit. Columns: as in
     /// [`Row`](crate::Row).
     pub const READ: &str = "SELECT e.idx, e.id, e.stream, e.entry, e.chain, p.period, p.sealed \

@@ -18,7 +18,7 @@ use sluis_log::{EntryId, PayloadRange, PendingEntry, Receipt, RetentionPeriod};
 use spin_sdk::wasip3::spawn;
 
 use super::postgres::PostgresLog;
-use super::sqlite::SqliteLog;
+use super::sqlite::{self, SqliteLog};
 use super::time::{self, within};
 use super::turns::{Rules, Turn, Turns};
 
@@ -134,6 +134,14 @@ pub(super) enum Store {
     Sqlite(SqliteLog),
     /// A server that several nodes share.
     Postgres(PostgresLog),
+}
+
+/// What entries are written with.
+enum Appending<'a> {
+    /// A transaction that holds the file's lock.
+    Sqlite(sqlite::Appending<'a>),
+    /// The server takes the lock for each.
+    Postgres(&'a PostgresLog),
 }
 
 impl SpinLog {
@@ -287,11 +295,19 @@ impl Inner {
             Turn::Done(result) => return result,
             Turn::Write(writer) => writer,
         };
+        let appending = match &self.store {
+            Store::Sqlite(log) => Appending::Sqlite(log.begin_append().await?),
+            Store::Postgres(log) => Appending::Postgres(log),
+        };
+        // Those too that came while the lock was waited for.
         let others = writer.others();
         let entries: Vec<&PendingEntry> = std::iter::once(entry)
             .chain(others.iter().map(|waiter| &waiter.entry))
             .collect();
-        let written = of_store!(self, write(&entries)).await;
+        let written = match appending {
+            Appending::Sqlite(transaction) => transaction.write(&entries).await,
+            Appending::Postgres(log) => log.write(&entries).await,
+        };
         // The next one may begin while these are answered.
         drop(writer);
         let receipts = match written {

@@ -13,6 +13,7 @@
 //! | `keys` | the keys of its payloads, in the same places |
 //! | `shared` | what instances leave for each other |
 //! | `replay` | what was used once |
+//! | `write_lock` | waiting for the write lock of an SQLite file |
 //! | `time` | the clock, and a limit on every call that may hang |
 //!
 //! An instance serves many requests, several at a time, so a panic would fail
@@ -33,6 +34,7 @@ mod sqlite;
 mod time;
 mod turns;
 mod upstream;
+mod write_lock;
 
 use spin_sdk::wasip3::{
     exports::http::handler::Guest,

@@ -7,9 +7,10 @@ use sluis_gate::{ReplayError, ReplayStore, Use};
 use sluis_log::sql::statements;
 use sluis_token::UnixTime;
 use spin_sdk::pg::{self, DbValue, ParameterValue};
-use spin_sdk::sqlite::{self as spin_sqlite, RowResult, Value};
+use spin_sdk::sqlite::{self as spin_sqlite, Value};
 
 use super::time::within;
+use super::write_lock;
 
 /// The manifest's label.
 const DATABASE: &str = "default";
@@ -61,44 +62,32 @@ async fn in_sqlite(
     key: &[u8; 32],
     until: i64,
 ) -> Result<bool, ReplayError> {
+    let unavailable = |_| ReplayError::Unavailable;
     let connection = idle.take();
     let connection = match connection {
         Some(connection) => connection,
-        None => prepared().await?,
+        None => prepared().await.map_err(unavailable)?,
     };
     let parameters = vec![Value::Blob(key.to_vec()), Value::Integer(until)];
-    let rows = query(&connection, sqlite::CONSUME, parameters).await?;
+    let rows = write_lock::query_patiently(&connection, sqlite::CONSUME, parameters).await;
+    let rows = rows.map_err(unavailable)?;
     // After a failure it is dropped instead.
     idle.replace(Some(connection));
     Ok(!rows.is_empty())
 }
 
-/// A connection to a file with the schema.
-async fn prepared() -> Result<spin_sqlite::Connection, ReplayError> {
-    let connection = spin_sqlite::Connection::open(DATABASE)
-        .await
-        .map_err(|_| ReplayError::Unavailable)?;
-    let there = query(&connection, sqlite::IS_PREPARED, Vec::new()).await?;
+/// A connection to write with, to a file with the schema.
+async fn prepared() -> Result<spin_sqlite::Connection, spin_sqlite::Error> {
+    let connection = spin_sqlite::Connection::open(DATABASE).await?;
+    let there = write_lock::query(&connection, sqlite::IS_PREPARED, Vec::new()).await?;
     if there.is_empty() {
-        query(&connection, "PRAGMA journal_mode = WAL", Vec::new()).await?;
+        write_lock::query(&connection, "PRAGMA journal_mode = WAL", Vec::new()).await?;
         for statement in statements(sqlite::SCHEMA) {
-            query(&connection, statement, Vec::new()).await?;
+            write_lock::query(&connection, statement, Vec::new()).await?;
         }
     }
+    write_lock::do_not_wait(&connection).await?;
     Ok(connection)
-}
-
-/// Runs a statement to its verdict, which alone says that it is durable.
-async fn query(
-    connection: &spin_sqlite::Connection,
-    statement: &str,
-    parameters: Vec<Value>,
-) -> Result<Vec<RowResult>, ReplayError> {
-    let result = connection
-        .execute(statement, parameters)
-        .await
-        .map_err(|_| ReplayError::Unavailable)?;
-    result.collect().await.map_err(|_| ReplayError::Unavailable)
 }
 
 async fn in_postgres(address: &str, key: &[u8; 32], until: i64) -> Result<bool, ReplayError> {

@@ -26,6 +26,7 @@ use spin_sdk::sqlite::{Connection, RowResult, Value};
 
 use super::heads::SealedHeads;
 use super::log::{Round, Written};
+use super::write_lock;
 
 /// The manifest's label for a log's file.
 fn label(shard: Shard) -> String {
@@ -52,31 +53,18 @@ impl SqliteLog {
         }
     }
 
-    /// Appends in one transaction: all that can be, or nothing.
-    pub(super) async fn write(&self, entries: &[&PendingEntry]) -> Written {
+    /// The write lock, on the connection that is kept to append with.
+    pub(super) async fn begin_append(&self) -> Result<Appending<'_>, LogError> {
         let idle = self.idle.take();
         let connection = match idle {
             Some(connection) => connection,
-            None => self.prepared().await?,
+            None => self.writing().await?,
         };
-        run(&connection, "BEGIN IMMEDIATE", Vec::new()).await?;
-        let mut head = self.head(&connection).await?;
-        let mut receipts = Vec::with_capacity(entries.len());
-        for entry in entries {
-            let receipt = head.receipt_for(entry);
-            let appended = run(&connection, sqlite::APPEND, self.row(entry, &receipt)?).await;
-            receipts.push(match appended {
-                Ok(()) => {
-                    head = receipt.head();
-                    Ok(receipt)
-                }
-                // Refused: because it stands there already, or for no good reason.
-                Err(error) => self.existing(&connection, entry).await?.ok_or(error)?,
-            });
-        }
-        run(&connection, "COMMIT", Vec::new()).await?;
-        self.idle.replace(Some(connection));
-        Ok(receipts)
+        begin(&connection).await?;
+        Ok(Appending {
+            log: self,
+            connection,
+        })
     }
 
     fn row(&self, entry: &PendingEntry, receipt: &Receipt) -> Result<Vec<Value>, LogError> {
@@ -114,9 +102,8 @@ impl SqliteLog {
     /// comes in between. So reading and writing the trusted head is one step, which
     /// the key-value store itself does not offer.
     pub(super) async fn round(&self, key: &CheckpointKey) -> Round {
-        let connection = self.prepared().await.map_err(SequencerError::Store)?;
-        let begun = run(&connection, "BEGIN IMMEDIATE", Vec::new()).await;
-        begun.map_err(SequencerError::Store)?;
+        let connection = self.writing().await.map_err(SequencerError::Store)?;
+        begin(&connection).await.map_err(SequencerError::Store)?;
         let sequencer = Sequencer {
             origin: &self.origin,
             store: &Tree(&connection),
@@ -133,8 +120,8 @@ impl SqliteLog {
     /// The write lock of the log, for as long as the connection lives: dropped, it
     /// takes its empty transaction along.
     pub(super) async fn lock(&self) -> Result<Connection, LogError> {
-        let connection = self.prepared().await?;
-        run(&connection, "BEGIN IMMEDIATE", Vec::new()).await?;
+        let connection = self.writing().await?;
+        begin(&connection).await?;
         Ok(connection)
     }
 
@@ -209,12 +196,13 @@ impl SqliteLog {
 
     /// Deletes payloads of a period that is over; how many.
     pub(super) async fn erase(&self, period: RetentionPeriod, limit: u32) -> Result<u64, LogError> {
-        let connection = self.prepared().await?;
+        let connection = self.writing().await?;
         let parameters = vec![
             Value::Text(period.to_string()),
             Value::Integer(i64::from(limit)),
         ];
-        let rows = query(&connection, sqlite::ERASE, parameters).await?;
+        let rows = write_lock::query_patiently(&connection, sqlite::ERASE, parameters).await;
+        let rows = rows.map_err(|_| LogError::Unavailable)?;
         u64::try_from(rows.len()).map_err(|_| LogError::Malformed)
     }
 
@@ -231,6 +219,14 @@ impl SqliteLog {
                 run(&connection, statement, Vec::new()).await?;
             }
         }
+        Ok(connection)
+    }
+
+    /// A connection to write with.
+    async fn writing(&self) -> Result<Connection, LogError> {
+        let connection = self.prepared().await?;
+        let set = write_lock::do_not_wait(&connection).await;
+        set.map_err(|_| LogError::Unavailable)?;
         Ok(connection)
     }
 
@@ -268,6 +264,64 @@ impl SqliteLog {
             ExistingError::Conflict(_) => LogError::Conflict,
             ExistingError::Damaged(_) => LogError::Malformed,
         })))
+    }
+}
+
+/// A transaction that appends; dropped, nothing of it stands.
+pub(super) struct Appending<'a> {
+    log: &'a SqliteLog,
+    connection: Connection,
+}
+
+impl Appending<'_> {
+    /// Appends all that can be, or nothing.
+    pub(super) async fn write(self, entries: &[&PendingEntry]) -> Written {
+        let head = self.log.head(&self.connection).await?;
+        let written = match self.together(head, entries).await {
+            Some(receipts) => receipts.into_iter().map(Ok).collect(),
+            None => self.one_by_one(head, entries).await?,
+        };
+        run(&self.connection, "COMMIT", Vec::new()).await?;
+        self.log.idle.replace(Some(self.connection));
+        Ok(written)
+    }
+
+    /// All in one statement: nobody else writes meanwhile, and each statement is a way
+    /// to the host and back. Nothing of it stands if one of them cannot be appended.
+    async fn together(&self, head: ChainHead, entries: &[&PendingEntry]) -> Option<Vec<Receipt>> {
+        let (mut receipts, mut rows) = (Vec::new(), Vec::new());
+        let mut head = head;
+        for entry in entries {
+            let receipt = head.receipt_for(entry);
+            rows.extend(self.log.row(entry, &receipt).ok()?);
+            head = receipt.head();
+            receipts.push(receipt);
+        }
+        let statement = sqlite::append_together(entries.len());
+        let appended = run(&self.connection, &statement, rows).await;
+        appended.is_ok().then_some(receipts)
+    }
+
+    async fn one_by_one(&self, head: ChainHead, entries: &[&PendingEntry]) -> Written {
+        let mut head = head;
+        let mut receipts = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let receipt = head.receipt_for(entry);
+            let row = self.log.row(entry, &receipt)?;
+            let appended = run(&self.connection, sqlite::APPEND, row).await;
+            receipts.push(match appended {
+                Ok(()) => {
+                    head = receipt.head();
+                    Ok(receipt)
+                }
+                // Refused: because it stands there already, or for no good reason.
+                Err(error) => {
+                    let existing = self.log.existing(&self.connection, entry).await?;
+                    existing.ok_or(error)?
+                }
+            });
+        }
+        Ok(receipts)
     }
 }
 
@@ -349,31 +403,29 @@ impl TreeStore for Tree<'_> {
     }
 }
 
-/// Runs a statement without rows to its verdict. "database is locked", a full
-/// disk and all the rest are one thing here: nothing was recorded.
+/// Begins a transaction with the write lock: no other writes beside it.
+async fn begin(connection: &Connection) -> Result<(), LogError> {
+    let begun = write_lock::query_patiently(connection, "BEGIN IMMEDIATE", Vec::new()).await;
+    begun.map(drop).map_err(|_| LogError::Unavailable)
+}
+
+/// Runs a statement without rows. A full disk and all the rest are one thing here:
+/// nothing was recorded.
 async fn run(
     connection: &Connection,
     statement: &str,
     parameters: Vec<Value>,
 ) -> Result<(), LogError> {
-    let result = connection
-        .execute(statement, parameters)
-        .await
-        .map_err(|_| LogError::Unavailable)?;
-    result.result().await.map_err(|_| LogError::Unavailable)
+    query(connection, statement, parameters).await.map(drop)
 }
 
-/// Runs a statement to its verdict, and gives its rows.
 async fn query(
     connection: &Connection,
     statement: &str,
     parameters: Vec<Value>,
 ) -> Result<Vec<RowResult>, LogError> {
-    let result = connection
-        .execute(statement, parameters)
-        .await
-        .map_err(|_| LogError::Unavailable)?;
-    result.collect().await.map_err(|_| LogError::Unavailable)
+    let rows = write_lock::query(connection, statement, parameters).await;
+    rows.map_err(|_| LogError::Unavailable)
 }
 
 fn index(index: u64) -> Result<i64, LogError> {
