@@ -245,6 +245,20 @@ pub struct LogSlice {
     pub items: Vec<SealedEntry>,
 }
 
+impl LogSlice {
+    /// A part that was read entry by entry while others append. `known` entries were there
+    /// before it was read: of those one that is not in it is missing, and not merely too
+    /// young. It holds at least what it shows.
+    #[must_use]
+    pub fn read_after(known: u64, items: Vec<SealedEntry>) -> Self {
+        let shown = items.last().map_or(0, |last| last.index.saturating_add(1));
+        Self {
+            size: known.max(shown),
+            items,
+        }
+    }
+}
+
 /// Why the log did not take or give an entry. All of them are our fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LogError {

@@ -85,17 +85,6 @@ impl PostgresLog {
     /// Entries from an index, and the size.
     pub(super) async fn read(&self, from: u64, limit: u32) -> Result<LogSlice, LogError> {
         let connection = self.open().await?;
-        let mut items = Vec::new();
-        if limit > 0 {
-            let from = i64::try_from(from).map_err(|_| LogError::Malformed)?;
-            let parameters = vec![
-                ParameterValue::Int64(from),
-                ParameterValue::Int64(i64::from(limit)),
-            ];
-            let rows = run(&connection, postgres::READ, parameters).await?;
-            items.extend(rows.into_iter().map_while(stored));
-        }
-        // After the rows, so that it is never less than they show.
         let rows = run(&connection, postgres::LAST, Vec::new()).await?;
         let last = match rows.first().map(Vec::as_slice) {
             None => None,
@@ -106,10 +95,17 @@ impl PostgresLog {
         };
         let head =
             ChainHead::of_last(&self.origin, last).map_err(|_: DamagedRow| LogError::Malformed)?;
-        Ok(LogSlice {
-            size: head.size,
-            items,
-        })
+        let mut items = Vec::new();
+        if limit > 0 {
+            let from = i64::try_from(from).map_err(|_| LogError::Malformed)?;
+            let parameters = vec![
+                ParameterValue::Int64(from),
+                ParameterValue::Int64(i64::from(limit)),
+            ];
+            let rows = run(&connection, postgres::READ, parameters).await?;
+            items.extend(rows.into_iter().map_while(stored));
+        }
+        Ok(LogSlice::read_after(head.size, items))
     }
 
     /// One round of the sequencer. Its two writes are one call of a function each.

@@ -84,6 +84,7 @@ impl SqliteLog {
     /// Entries from an index, and the size.
     pub(super) async fn read(&self, from: u64, limit: u32) -> Result<LogSlice, LogError> {
         let connection = self.prepared().await?;
+        let known = self.head(&connection).await?.size;
         let mut items = Vec::new();
         if limit > 0 {
             let parameters = vec![
@@ -93,9 +94,7 @@ impl SqliteLog {
             let rows = query(&connection, sqlite::READ, parameters).await?;
             items.extend(rows.iter().map_while(stored));
         }
-        // After the rows, so that it is never less than they show.
-        let size = self.head(&connection).await?.size;
-        Ok(LogSlice { size, items })
+        Ok(LogSlice::read_after(known, items))
     }
 
     /// One round of the sequencer, in one transaction: no entry and no other round

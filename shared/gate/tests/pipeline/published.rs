@@ -3,7 +3,7 @@
 use pollster::block_on;
 use serde_json::{Value, json};
 use sluis_gate::memory::{Damage, MemoryRequest};
-use sluis_gate::{Reply, ReplyBody};
+use sluis_gate::{LogSlice, Reply, ReplyBody};
 use sluis_log::{
     EntryBundle, LeafHash, NoteVerifier, ProofBundle, Quorum, SignedNote, TileId,
     VerifiedCheckpoint,
@@ -238,4 +238,18 @@ fn a_log_that_was_put_back_lets_nothing_through_and_says_so() {
     // A caller is not told what stands behind the gate.
     let reply = bench.serve(MemoryRequest::new("GET", "/health"));
     assert_eq!(body_of(&reply), r#"{"status":"DOWN"}"#);
+}
+
+#[test]
+fn an_entry_that_came_while_a_page_was_read_is_not_missing() {
+    let bench = Bench::new();
+    bench.serve(bench.request(&bench.mint(json!({}))));
+    let entries = bench.platform.entries();
+    let count = u64::try_from(entries.len()).unwrap();
+    assert!(count > 0);
+    // Seen although it was not there before, and there before although it was not asked for.
+    assert_eq!(LogSlice::read_after(0, entries.clone()).size, count);
+    assert_eq!(LogSlice::read_after(count + 1, entries).size, count + 1);
+    // Not there before, and not seen: that it has come since is no damage.
+    assert_eq!(LogSlice::read_after(count, Vec::new()).size, count);
 }
