@@ -12,7 +12,7 @@ use sluis_log::{Origin, RetentionPeriod, WrappedKey};
 use spin_sdk::key_value::Store as KeyValue;
 use spin_sdk::pg::{DbValue, ParameterValue};
 
-use super::log::{SpinLog, Store};
+use super::log::{SpinLog, Store, limited};
 use super::postgres::{PostgresLog, open, run};
 use super::sqlite::SqliteLog;
 
@@ -201,7 +201,7 @@ impl PayloadKeys for SpinKeys {
                 }
             }
         };
-        place.limited(obtain).await
+        limited(obtain).await
     }
 
     async fn find(
@@ -216,7 +216,7 @@ impl PayloadKeys for SpinKeys {
                 Store::Postgres(log) => log.key(postgres::PAYLOAD_KEY, named(origin, period)).await,
             }
         };
-        place.limited(find).await
+        limited(find).await
     }
 
     async fn list(&self, origin: &Origin) -> Result<Vec<(RetentionPeriod, PeriodKey)>, LogError> {
@@ -232,7 +232,7 @@ impl PayloadKeys for SpinKeys {
                 Store::Postgres(log) => log.keys(origin).await,
             }
         };
-        place.limited(list).await
+        limited(list).await
     }
 
     async fn destroy(
@@ -257,6 +257,6 @@ impl PayloadKeys for SpinKeys {
                 }
             }
         };
-        place.limited(destroy).await
+        limited(destroy).await
     }
 }

@@ -90,7 +90,9 @@ macro_rules! of_store {
 }
 
 /// What a call of a store comes to, within its time.
-async fn limited<T>(call: impl Future<Output = Result<T, LogError>>) -> Result<T, LogError> {
+pub(super) async fn limited<T>(
+    call: impl Future<Output = Result<T, LogError>>,
+) -> Result<T, LogError> {
     within(STORE_LIMIT_MS, call).await.ok_or(TIMEOUT)?
 }
 
@@ -165,14 +167,6 @@ impl SpinLog {
     /// Where it is kept.
     pub(super) fn store(&self) -> &Store {
         &self.0.store
-    }
-
-    /// What a call of a store comes to, within its time.
-    pub(super) async fn limited<T>(
-        &self,
-        call: impl Future<Output = Result<T, LogError>>,
-    ) -> Result<T, LogError> {
-        limited(call).await
     }
 
     /// Publishes soon, after the answer.

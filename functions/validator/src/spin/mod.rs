@@ -13,7 +13,7 @@
 //! | `keys` | the keys of its payloads, in the same places |
 //! | `shared` | what instances leave for each other |
 //! | `replay` | what was used once |
-//! | `write_lock` | waiting for the write lock of an SQLite file |
+//! | `sqlite_file` | a connection to an SQLite file, and waiting for its write lock |
 //! | `time` | the clock, and a limit on every call that may hang |
 //!
 //! An instance serves many requests, several at a time, so a panic would fail
@@ -31,10 +31,10 @@ mod request;
 mod settings;
 mod shared;
 mod sqlite;
+mod sqlite_file;
 mod time;
 mod turns;
 mod upstream;
-mod write_lock;
 
 use spin_sdk::wasip3::{
     exports::http::handler::Guest,

@@ -4,16 +4,19 @@ use std::cell::RefCell;
 
 use sluis_gate::replay::sql::{postgres, sqlite};
 use sluis_gate::{ReplayError, ReplayStore, Use};
-use sluis_log::sql::statements;
 use sluis_token::UnixTime;
 use spin_sdk::pg::{self, DbValue, ParameterValue};
 use spin_sdk::sqlite::{self as spin_sqlite, Value};
 
+use super::sqlite_file::{self, Schema};
 use super::time::within;
-use super::write_lock;
 
 /// The manifest's label.
 const DATABASE: &str = "default";
+const SCHEMA: Schema = Schema {
+    is_there: sqlite::IS_PREPARED,
+    statements: sqlite::SCHEMA,
+};
 
 /// Longest time for one use, as for one call of the log.
 const STORE_LIMIT_MS: u32 = 4_000;
@@ -66,28 +69,16 @@ async fn in_sqlite(
     let connection = idle.take();
     let connection = match connection {
         Some(connection) => connection,
-        None => prepared().await.map_err(unavailable)?,
+        None => sqlite_file::open_to_write(DATABASE, &SCHEMA)
+            .await
+            .map_err(unavailable)?,
     };
     let parameters = vec![Value::Blob(key.to_vec()), Value::Integer(until)];
-    let rows = write_lock::query_patiently(&connection, sqlite::CONSUME, parameters).await;
+    let rows = sqlite_file::query_patiently(&connection, sqlite::CONSUME, parameters).await;
     let rows = rows.map_err(unavailable)?;
     // After a failure it is dropped instead.
     idle.replace(Some(connection));
     Ok(!rows.is_empty())
-}
-
-/// A connection to write with, to a file with the schema.
-async fn prepared() -> Result<spin_sqlite::Connection, spin_sqlite::Error> {
-    let connection = spin_sqlite::Connection::open(DATABASE).await?;
-    let there = write_lock::query(&connection, sqlite::IS_PREPARED, Vec::new()).await?;
-    if there.is_empty() {
-        write_lock::query(&connection, "PRAGMA journal_mode = WAL", Vec::new()).await?;
-        for statement in statements(sqlite::SCHEMA) {
-            write_lock::query(&connection, statement, Vec::new()).await?;
-        }
-    }
-    write_lock::do_not_wait(&connection).await?;
-    Ok(connection)
 }
 
 async fn in_postgres(address: &str, key: &[u8; 32], until: i64) -> Result<bool, ReplayError> {

@@ -19,14 +19,19 @@ use sluis_gate::{CheckpointKey, LogError, LogSlice};
 use sluis_log::sequencer::{
     Sequencer, SequencerError, StoredCheckpoint, StoredLeaf, Swap, TreeStore,
 };
-use sluis_log::sql::{DamagedRow, Existing, ExistingError, sqlite, statements, tree_head};
+use sluis_log::sql::{DamagedRow, Existing, ExistingError, sqlite, tree_head};
 use sluis_log::{ChainHead, EntryId, Origin, PendingEntry, Receipt, Row, SealedEntry, Shard};
 use sluis_log::{PayloadRange, RetentionPeriod, TileId, TreeHead};
 use spin_sdk::sqlite::{Connection, RowResult, Value};
 
 use super::heads::SealedHeads;
 use super::log::{Round, Written};
-use super::write_lock;
+use super::sqlite_file::{self, Schema};
+
+const SCHEMA: Schema = Schema {
+    is_there: sqlite::IS_PREPARED,
+    statements: sqlite::SCHEMA,
+};
 
 /// The manifest's label for a log's file.
 fn label(shard: Shard) -> String {
@@ -200,33 +205,20 @@ impl SqliteLog {
             Value::Text(period.to_string()),
             Value::Integer(i64::from(limit)),
         ];
-        let rows = write_lock::query_patiently(&connection, sqlite::ERASE, parameters).await;
+        let rows = sqlite_file::query_patiently(&connection, sqlite::ERASE, parameters).await;
         let rows = rows.map_err(|_| LogError::Unavailable)?;
         u64::try_from(rows.len()).map_err(|_| LogError::Malformed)
     }
 
-    /// A connection to the file with the schema. The journal mode stays with the file,
-    /// as the schema does: making them again changes nothing.
     async fn prepared(&self) -> Result<Connection, LogError> {
-        let connection = Connection::open(&self.label)
-            .await
-            .map_err(|_| LogError::Unavailable)?;
-        let there = query(&connection, sqlite::IS_PREPARED, Vec::new()).await?;
-        if there.is_empty() {
-            query(&connection, "PRAGMA journal_mode = WAL", Vec::new()).await?;
-            for statement in statements(sqlite::SCHEMA) {
-                run(&connection, statement, Vec::new()).await?;
-            }
-        }
-        Ok(connection)
+        let opened = sqlite_file::open(&self.label, &SCHEMA).await;
+        opened.map_err(|_| LogError::Unavailable)
     }
 
     /// A connection to write with.
     async fn writing(&self) -> Result<Connection, LogError> {
-        let connection = self.prepared().await?;
-        let set = write_lock::do_not_wait(&connection).await;
-        set.map_err(|_| LogError::Unavailable)?;
-        Ok(connection)
+        let opened = sqlite_file::open_to_write(&self.label, &SCHEMA).await;
+        opened.map_err(|_| LogError::Unavailable)
     }
 
     async fn head(&self, connection: &Connection) -> Result<ChainHead, LogError> {
@@ -404,7 +396,7 @@ impl TreeStore for Tree<'_> {
 
 /// Begins a transaction with the write lock: no other writes beside it.
 async fn begin(connection: &Connection) -> Result<(), LogError> {
-    let begun = write_lock::query_patiently(connection, "BEGIN IMMEDIATE", Vec::new()).await;
+    let begun = sqlite_file::query_patiently(connection, "BEGIN IMMEDIATE", Vec::new()).await;
     begun.map(drop).map_err(|_| LogError::Unavailable)
 }
 
@@ -423,7 +415,7 @@ async fn query(
     statement: &str,
     parameters: Vec<Value>,
 ) -> Result<Vec<RowResult>, LogError> {
-    let rows = write_lock::query(connection, statement, parameters).await;
+    let rows = sqlite_file::query(connection, statement, parameters).await;
     rows.map_err(|_| LogError::Unavailable)
 }
 

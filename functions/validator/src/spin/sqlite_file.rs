@@ -1,4 +1,4 @@
-//! Waiting for the write lock of an SQLite file.
+//! A connection to an SQLite file: its schema, its statements, and its write lock.
 //!
 //! A file has one writer at a time. SQLite would wait for the lock on one of the host's
 //! threads, of which there is a bounded number: when as many wait, none is left on which
@@ -6,6 +6,7 @@
 //! So a connection that writes does not wait there. It hears at once that the file is
 //! locked, and waits here, where that takes no thread and ends with its request.
 
+use sluis_log::sql::statements;
 use spin_sdk::sqlite::{Connection, Error, RowResult, Value};
 use spin_sdk::wasip3::random::random::get_random_u64;
 
@@ -18,10 +19,32 @@ const LONGEST_STEP_MS: u32 = 32;
 /// What SQLite says, and the host after it, of a file that another connection writes to.
 const LOCKED: &str = "database is locked";
 
-/// Makes a connection one that writes: it hears at once of another one's lock.
-pub(super) async fn do_not_wait(connection: &Connection) -> Result<(), Error> {
-    let statement = "PRAGMA busy_timeout = 0";
-    query(connection, statement, Vec::new()).await.map(drop)
+/// What a file is to hold.
+pub(super) struct Schema {
+    /// A question that has an answer once it does.
+    pub(super) is_there: &'static str,
+    pub(super) statements: &'static str,
+}
+
+/// A connection to a file with that schema. The journal mode stays with the file, as the
+/// schema does: making them again changes nothing.
+pub(super) async fn open(label: &str, schema: &Schema) -> Result<Connection, Error> {
+    let connection = Connection::open(label).await?;
+    let there = query(&connection, schema.is_there, Vec::new()).await?;
+    if there.is_empty() {
+        query(&connection, "PRAGMA journal_mode = WAL", Vec::new()).await?;
+        for statement in statements(schema.statements) {
+            query(&connection, statement, Vec::new()).await?;
+        }
+    }
+    Ok(connection)
+}
+
+/// The same, to write with: it hears at once of another one's lock.
+pub(super) async fn open_to_write(label: &str, schema: &Schema) -> Result<Connection, Error> {
+    let connection = open(label, schema).await?;
+    query(&connection, "PRAGMA busy_timeout = 0", Vec::new()).await?;
+    Ok(connection)
 }
 
 /// Runs a statement that takes the lock, as soon as nobody else has it. The caller sets
