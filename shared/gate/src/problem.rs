@@ -218,6 +218,30 @@ struct Problem<'a> {
     reason: Option<&'a str>,
 }
 
+impl Problem<'_> {
+    /// One of that kind, without anything more to say.
+    fn of(kind: Kind) -> Self {
+        Self {
+            urn: kind.urn(),
+            href: kind.href(),
+            status: kind.status(),
+            title: kind.title(),
+            detail: kind.detail(),
+            required_scopes: None,
+            limit: None,
+            retry_after_sec: None,
+            issues: None,
+            index: None,
+            reason: None,
+        }
+    }
+
+    fn to_json(&self) -> String {
+        // Only a map with non-text keys could fail to serialise; there is none.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
 /// One issue of a `badRequest`. Never carries the value.
 #[derive(Debug, Serialize)]
 struct Issue<'a> {
@@ -277,42 +301,18 @@ impl From<Environment> for Candour {
 /// type for that (RFC 9457 §4.2.1).
 pub(crate) fn gone<B>() -> Reply<B> {
     const BODY: &str = r#"{"type":"about:blank","status":410,"title":"Gone","detail":"The retention period of this record has ended, and what it said was erased"}"#;
-    Reply {
-        status: 410,
-        headers: vec![
-            ("content-type", PROBLEM.to_owned()),
-            (headers::NO_STORE.0, headers::NO_STORE.1.to_owned()),
-        ],
-        body: ReplyBody::Text(BODY.to_owned()),
-    }
+    reply(410, BODY.to_owned())
 }
 
 /// To who reads the log: what is to stand there is missing or no entry, and stays so however often it is asked for. Not 404:
 /// the signed checkpoint has it.
 pub(crate) fn damaged<B>(index: u64) -> Reply<B> {
-    let kind = Kind::InternalServerError;
     let problem = Problem {
-        urn: kind.urn(),
-        href: kind.href(),
-        status: kind.status(),
-        title: kind.title(),
         detail: Some("An entry of the log, or what the tree has of it, is missing or damaged"),
-        required_scopes: None,
-        limit: None,
-        retry_after_sec: None,
-        issues: None,
         index: Some(index),
-        reason: None,
+        ..Problem::of(Kind::InternalServerError)
     };
-    Reply {
-        status: kind.status(),
-        headers: vec![
-            ("content-type", PROBLEM.to_owned()),
-            (headers::NO_STORE.0, headers::NO_STORE.1.to_owned()),
-        ],
-        // Only a map with non-text keys could fail to serialise; there is none.
-        body: ReplyBody::Text(serde_json::to_string(&problem).unwrap_or_default()),
-    }
+    reply(problem.status, problem.to_json())
 }
 
 /// The answer to a stopped request.
@@ -337,25 +337,18 @@ pub(crate) fn answer<B>(
         Stop::Failed(_) => None,
     };
     let problem = Problem {
-        urn: kind.urn(),
-        href: kind.href(),
-        status: kind.status(),
-        title: kind.title(),
-        detail: kind.detail(),
         required_scopes: scope.map(|scope| [scope]),
         limit,
         retry_after_sec: retry,
         issues: issue.map(|issue| [issue]),
-        index: None,
         reason: match candour {
             Candour::Production => None,
             Candour::Simulation => told_reason(stop),
         },
+        ..Problem::of(kind)
     };
-    let mut headers = vec![
-        ("content-type", PROBLEM.to_owned()),
-        (headers::NO_STORE.0, headers::NO_STORE.1.to_owned()),
-    ];
+    let mut reply = reply(problem.status, problem.to_json());
+    let headers = &mut reply.headers;
     if let Some(seconds) = retry {
         headers.push(("retry-after", seconds.to_string()));
     }
@@ -365,11 +358,18 @@ pub(crate) fn answer<B>(
     if let Stop::Refused(Refusal::Route(RouteError::MethodNotAllowed { allow })) = stop {
         headers.push(("allow", allow.clone()));
     }
+    reply
+}
+
+/// A problem, which no cache keeps.
+fn reply<B>(status: u16, problem: String) -> Reply<B> {
     Reply {
-        status: kind.status(),
-        headers,
-        // Only a map with non-text keys could fail to serialise; there is none.
-        body: ReplyBody::Text(serde_json::to_string(&problem).unwrap_or_default()),
+        status,
+        headers: vec![
+            ("content-type", PROBLEM.to_owned()),
+            (headers::NO_STORE.0, headers::NO_STORE.1.to_owned()),
+        ],
+        body: ReplyBody::Text(problem),
     }
 }
 
