@@ -56,11 +56,11 @@ const WAIT_STEP_MS: u64 = 20;
 /// Fetches that one request makes at most, those that took a set over included.
 const MAX_FETCHES: u32 = 4;
 
-/// The key that a request waits for, and since when.
+/// The key that a request waits for, and when it came.
 #[derive(Clone, Copy)]
 struct Wanted<'a> {
     key_id: &'a KeyId,
-    asked_ms: u64,
+    came: Came,
 }
 
 /// What is called with the issuer whose keys were purged.
@@ -198,7 +198,7 @@ impl KeyRing {
                 Look::Fetch => {
                     fetches += 1;
                     let fetch = source.state.borrow_mut().begin_fetch(now_ms);
-                    let wanted = Some(Wanted { key_id, asked_ms });
+                    let wanted = Some(Wanted { key_id, came });
                     source.obtain(platform, url, fetch, wanted).await;
                     continue;
                 }

@@ -92,7 +92,7 @@ pub trait Platform: Clone + 'static {
     /// Runs a future after the answer has left.
     fn defer(&self, work: impl Future<Output = ()> + 'static);
 
-    /// Waits. Used by deferred work only.
+    /// Waits.
     async fn sleep(&self, milliseconds: u32);
 
     /// One line for the operator. Never holds anything of a request.

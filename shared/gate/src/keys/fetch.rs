@@ -11,7 +11,7 @@ use super::{Source, Wanted};
 use crate::age::since;
 use crate::platform::Platform;
 use crate::shared_store::SHARED_PUT_MS;
-use crate::vault::{Label, MAX_CLOCK_DIFFERENCE_MS, Sealable};
+use crate::vault::{Label, Sealable};
 
 /// Media types of a JWK set (RFC 7517 §8.5.2), and what most servers call it.
 const ACCEPT: &str = "application/jwk-set+json, application/json";
@@ -140,9 +140,7 @@ impl Source {
         let missing = wanted.filter(|wanted| set.get(wanted.key_id).is_none());
         // It speaks for a key that it lacks if it was asked for after that, on
         // whichever clock.
-        let speaks = missing.is_some_and(|wanted| {
-            fetched_at_ms > wanted.asked_ms.saturating_add(MAX_CLOCK_DIFFERENCE_MS)
-        });
+        let speaks = missing.is_some_and(|wanted| wanted.came.is_well_before(fetched_at_ms));
         let mut barren_at_ms = None;
         if missing.is_some() && !is_cold && !speaks {
             let (store, label) = (platform.shared(), self.label(BARREN, url));

@@ -69,8 +69,12 @@ impl Came {
     /// Whether the set was asked for after that, on whichever clock: then a key that it
     /// lacks is none of the issuer's.
     fn before(self, set: &KnownSet) -> bool {
-        let by_clock_ms = self.at_ms.saturating_add(MAX_CLOCK_DIFFERENCE_MS);
-        set.fetch > self.fetches || set.fetched_at_ms > by_clock_ms
+        set.fetch > self.fetches || self.is_well_before(set.fetched_at_ms)
+    }
+
+    /// Whether that was later, on whichever clock.
+    pub(super) fn is_well_before(self, at_ms: u64) -> bool {
+        at_ms > self.at_ms.saturating_add(MAX_CLOCK_DIFFERENCE_MS)
     }
 }
 
