@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use sluis_log::conformance::{Store, opened, run, sample};
 use sluis_log::sql::{DamagedRow, Existing, ExistingError, sqlite as sql, statements};
 use sluis_log::{
@@ -103,22 +104,39 @@ impl Sqlite {
     }
 
     fn insert(&self, receipt: &Receipt, pending: &PendingEntry) -> Result<(), rusqlite::Error> {
+        let row = self.row(receipt, pending);
         self.connection
-            .execute(
-                sql::APPEND,
-                params![
-                    self.origin.as_str(),
-                    i64::try_from(receipt.index).unwrap(),
-                    receipt.previous.0,
-                    pending.id().as_bytes(),
-                    pending.stream().code(),
-                    pending.entry_bytes(),
-                    receipt.chain.0,
-                    pending.period().to_string(),
-                    pending.sealed(),
-                ],
-            )
-            .map(|_| ())
+            .execute(sql::APPEND, params_from_iter(row))
+            .map(drop)
+    }
+
+    fn row(&self, receipt: &Receipt, pending: &PendingEntry) -> [Value; 9] {
+        [
+            self.origin.as_str().to_owned().into(),
+            i64::try_from(receipt.index).unwrap().into(),
+            receipt.previous.0.to_vec().into(),
+            pending.id().as_bytes().to_vec().into(),
+            i64::from(pending.stream().code()).into(),
+            pending.entry_bytes().to_vec().into(),
+            receipt.chain.0.to_vec().into(),
+            pending.period().to_string().into(),
+            pending.sealed().to_vec().into(),
+        ]
+    }
+
+    /// All in one statement, behind each other.
+    fn insert_together(&self, entries: &[PendingEntry]) -> Result<(), rusqlite::Error> {
+        let mut head = self.head().unwrap();
+        let mut rows = Vec::new();
+        for pending in entries {
+            let receipt = head.receipt_for(pending);
+            rows.extend(self.row(&receipt, pending));
+            head = receipt.head();
+        }
+        let statement = sql::append_together(entries.len());
+        self.connection
+            .execute(&statement, params_from_iter(rows))
+            .map(drop)
     }
 }
 
@@ -264,6 +282,24 @@ fn it_conforms_and_guards_what_stands() {
             .index,
         3
     );
+}
+
+#[test]
+fn several_are_appended_in_one_statement_or_none_is() {
+    let file = File::new("together");
+    let mut store = Sqlite::open(&file.0).unwrap();
+    let batch = |from: u64| [from, from + 1, from + 2].map(|n| sample(n, 0).unwrap());
+    store.insert_together(&batch(1)).unwrap();
+    assert_eq!(store.head().unwrap().size, 3);
+    // The last of these stands there already.
+    let [first, second, _] = batch(10);
+    let known = sample(3, 0).unwrap();
+    let refused = store.insert_together(&[first, second, known]);
+    assert!(refusal(refused).contains("UNIQUE"));
+    assert_eq!(store.head().unwrap().size, 3);
+    store.insert_together(&batch(20)[..1]).unwrap();
+    let entries = store.read(0, 100).unwrap();
+    assert_eq!(verify_chain(&origin(), opened(entries)).unwrap().size, 4);
 }
 
 /// Without a transaction around reading the head and writing: who loses the race starts again.

@@ -118,6 +118,22 @@ fn who_asked_and_went_away_leaves_the_question_to_the_next() {
 }
 
 #[test]
+fn who_waits_hears_that_the_one_that_asked_went_away() {
+    let bench = Bench::new();
+    bench
+        .platform
+        .break_payload_keys(PayloadKeyFault::HangsOnce);
+    let begun_ms = bench.platform.now_ms();
+    let asked = asking(&bench);
+    let waiting = asking(&bench);
+    drop(asked);
+    assert_eq!(pollster::block_on(waiting).status, 200);
+    assert_eq!(bench.platform.payload_key_questions(), 2);
+    // One look at whether it was answered, and not the time after which it counts as lost.
+    assert_eq!(bench.platform.now_ms(), begun_ms + 10);
+}
+
+#[test]
 fn each_stream_and_type_has_its_period() {
     let bench = Bench::new();
     assert_eq!(pass(&bench), 200);
