@@ -142,27 +142,7 @@ fn a_witness_says_who_it_is_and_where() {
             .to_owned()
     };
     let (log, witness) = (key("log.key", &[]), key("witness.key", &["--witness"]));
-    let mut child = Command::new(env!("CARGO_BIN_EXE_sluis"))
-        .args([
-            "log",
-            "witness",
-            "serve",
-            "--name",
-            "example.be/x",
-            "--key-file",
-            "witness.key",
-        ])
-        .args(["--log", &log, "--state", "state", "--listen", "127.0.0.1:0"])
-        .current_dir(&folder.0)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let said = [
-        lines.next().unwrap().unwrap(),
-        lines.next().unwrap().unwrap(),
-    ];
-    let taken = folder.run(&[
+    let serve = [
         "log",
         "witness",
         "serve",
@@ -176,7 +156,19 @@ fn a_witness_says_who_it_is_and_where() {
         "state",
         "--listen",
         "127.0.0.1:0",
-    ]);
+    ];
+    let mut child = Command::new(env!("CARGO_BIN_EXE_sluis"))
+        .args(serve)
+        .current_dir(&folder.0)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let said = [
+        lines.next().unwrap().unwrap(),
+        lines.next().unwrap().unwrap(),
+    ];
+    let taken = folder.run(&serve);
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(said[0], witness);

@@ -78,16 +78,21 @@ fn status(world: &mut World) -> Result<()> {
     expect_unseen(world)
 }
 
-fn status_down(world: &mut World) -> Result<()> {
-    let uri = publish(world, "down", &[0], 300)?;
-    world.issuers.take_down_document(&format!("{LISTS}down"));
+/// A token of that list waits for it, and one without a status goes on.
+fn stopped_alone(world: &mut World, uri: &str) -> Result<()> {
     let index = world.log_size()?;
-    let response = world.send(&listed(world, 0, &uri)?)?;
+    let response = world.send(&listed(world, 0, uri)?)?;
     expect(&response, SERVICE_UNAVAILABLE)?;
     expect_recorded(world, index, &response, "statusUnavailable")?;
     expect_unseen(world)?;
-    // Others go on, and so does this one once its list is there.
-    passes(&world.send(&rights().bearer(&world.pension_token()?))?)?;
+    passes(&world.send(&rights().bearer(&world.pension_token()?))?)
+}
+
+fn status_down(world: &mut World) -> Result<()> {
+    let uri = publish(world, "down", &[0], 300)?;
+    world.issuers.take_down_document(&format!("{LISTS}down"));
+    stopped_alone(world, &uri)?;
+    // It goes on once its list is there.
     publish(world, "down", &[0], 300)?;
     thread::sleep(Duration::from_millis(1_200));
     passes(&world.send(&listed(world, 0, &uri)?)?)
@@ -121,13 +126,8 @@ fn status_stale(world: &mut World) -> Result<()> {
     passes(&world.send(&listed(world, 0, &uri)?)?)?;
     world.take_seen();
     world.set_clock(10 * 60 + 5)?;
-    let index = world.log_size()?;
-    let response = world.send(&listed(world, 0, &uri)?)?;
-    expect(&response, SERVICE_UNAVAILABLE)?;
-    expect_recorded(world, index, &response, "statusUnavailable")?;
-    expect_unseen(world)?;
-    // A token without a status goes on, and this one does once there is a list.
-    passes(&world.send(&rights().bearer(&world.pension_token()?))?)?;
+    stopped_alone(world, &uri)?;
+    // It goes on once there is a list.
     publish(world, "stale", &[0], 300)?;
     world.set_clock(11 * 60)?;
     passes(&world.send(&listed(world, 0, &uri)?)?)
