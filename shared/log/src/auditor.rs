@@ -15,8 +15,9 @@ use zeroize::Zeroizing;
 
 use crate::chain::Origin;
 use crate::hash::{HASH_BYTES, HmacKey, base64url, from_base64url};
+use crate::names::names;
 use crate::time::UnixMillis;
-use crate::trace::{holds_ssin, names};
+use crate::trace::holds_ssin;
 
 /// Longest auditor token, in bytes.
 pub const MAX_AUDITOR_TOKEN_BYTES: usize = 1024;

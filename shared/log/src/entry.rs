@@ -37,7 +37,8 @@ const LEAF_PREFIX: &[u8] = &[0x00];
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stream {
     /// Who used what about whom (M-21.5): allowed requests, what became of
-    /// them, readings of the log itself, and what operators did.
+    /// them, readings of the log itself, what operators did, and who had a
+    /// carrier.
     Accesses,
     /// What was refused, one by one or counted, or would be.
     Refusals,
@@ -101,6 +102,8 @@ pub enum OutcomeCode {
     ComparisonsCounted,
     /// The payloads of a retention period are destroyed.
     PayloadsDestroyed,
+    /// Something happened to a carrier of protected data, in a register of custody.
+    Custody,
 }
 
 impl OutcomeCode {
@@ -116,6 +119,7 @@ impl OutcomeCode {
             Self::KeysPurged => 7,
             Self::ComparisonsCounted => 8,
             Self::PayloadsDestroyed => 9,
+            Self::Custody => 10,
         }
     }
 
@@ -131,6 +135,7 @@ impl OutcomeCode {
             7 => Some(Self::KeysPurged),
             8 => Some(Self::ComparisonsCounted),
             9 => Some(Self::PayloadsDestroyed),
+            10 => Some(Self::Custody),
             _ => None,
         }
     }
@@ -143,7 +148,8 @@ impl OutcomeCode {
             | Self::Failed
             | Self::LogRead
             | Self::KeysPurged
-            | Self::PayloadsDestroyed => Stream::Accesses,
+            | Self::PayloadsDestroyed
+            | Self::Custody => Stream::Accesses,
             Self::Refused | Self::RefusalsCounted | Self::ComparisonsCounted => Stream::Refusals,
         }
     }
@@ -158,7 +164,8 @@ impl OutcomeCode {
             | Self::LogRead
             | Self::KeysPurged
             | Self::ComparisonsCounted
-            | Self::PayloadsDestroyed => false,
+            | Self::PayloadsDestroyed
+            | Self::Custody => false,
         }
     }
 
@@ -174,6 +181,7 @@ impl OutcomeCode {
             Self::KeysPurged => "keysPurged",
             Self::ComparisonsCounted => "comparisonsCounted",
             Self::PayloadsDestroyed => "payloadsDestroyed",
+            Self::Custody => "custody",
         }
     }
 }

@@ -10,6 +10,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use crate::auditor::ReadingPurpose;
+use crate::custody::CustodyEvent;
 use crate::destruction::DestroyedPayloads;
 use crate::edge_node::EdgeNode;
 use crate::entry::OutcomeCode;
@@ -46,6 +47,8 @@ pub enum Event<'a> {
     ComparisonCount(ComparisonCount<'a>),
     /// The payloads of a retention period are destroyed.
     PayloadsDestroyed(PayloadsDestroyed<'a>),
+    /// Something happened to a carrier of protected data.
+    Custody(&'a CustodyEvent),
 }
 
 impl Event<'_> {
@@ -65,6 +68,7 @@ impl Event<'_> {
             Self::KeysPurged(_) => OutcomeCode::KeysPurged,
             Self::ComparisonCount(_) => OutcomeCode::ComparisonsCounted,
             Self::PayloadsDestroyed(_) => OutcomeCode::PayloadsDestroyed,
+            Self::Custody(_) => OutcomeCode::Custody,
         }
     }
 }

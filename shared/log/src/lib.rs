@@ -21,6 +21,9 @@
 //! ([`RetentionPeriod`], [`PayloadKey`]), so that it can be destroyed and every proof
 //! still holds.
 //!
+//! Beside it, in a log of its own, stands the custody of carriers with protected data
+//! ([`CustodyRegister`]).
+//!
 //! Out of scope: doing the storage, a clock, randomness, HTTP.
 
 mod auditor;
@@ -28,6 +31,7 @@ mod chain;
 mod checks;
 mod commitment;
 pub mod conformance;
+mod custody;
 mod destruction;
 mod edge_node;
 mod entry;
@@ -37,6 +41,7 @@ mod export;
 mod hash;
 mod id;
 mod memory;
+mod names;
 mod note;
 mod payload;
 mod payload_key;
@@ -62,6 +67,11 @@ pub use auditor::{
 };
 pub use chain::{ChainHash, ChainHead, MAX_ORIGIN_BYTES, Origin, OriginError, link};
 pub use commitment::{Commitment, CommitmentRandom};
+pub use custody::{
+    CarrierCustody, CustodyAction, CustodyAlarm, CustodyCode, CustodyCodeError, CustodyDay,
+    CustodyDayError, CustodyError, CustodyEvent, CustodyPlace, CustodyRecord, CustodyRecordError,
+    CustodyRegister, DestructionMethod, Encryption, MAX_CUSTODY_CODE_BYTES, MAX_OPEN_CARRIERS,
+};
 pub use destruction::{
     DestroyedPayloads, DestructionError, DestructionRecord, LoggedAt, LoggedDestruction,
     LoggedDestructionError, MAX_DESTRUCTION_LOGS, PayloadRange, VerifiedDestruction,
@@ -119,8 +129,8 @@ pub use time::{Minute, TimeError, UnixMillis};
 pub use tree::{
     BundleError, EdgeTiles, EntryBundle, Extension, Included, Integrated, MAX_BUNDLE_BYTES,
     MAX_PROOF_HASHES, MAX_TILE_BYTES, MAX_TILE_PATH_BYTES, MAX_TREE_SIZE, ProofError, TILE_WIDTH,
-    TileId, TileKind, TilePath, TilePathError, TreeCheck, TreeError, TreeFault, TreeHash, TreeHead,
-    consistency_proof, consistency_tiles, inclusion_proof, inclusion_tiles, integrate,
-    verify_consistency, verify_inclusion,
+    TileId, TileKind, TilePath, TilePathError, TreeCheck, TreeError, TreeFault, TreeFile,
+    TreeFiles, TreeFilesError, TreeHash, TreeHead, consistency_proof, consistency_tiles,
+    inclusion_proof, inclusion_tiles, integrate, verify_consistency, verify_inclusion,
 };
 pub use verify::{ChainVerifier, Fault, FsckError, IdCheck, LogSummary, RECENT_IDS, verify_chain};

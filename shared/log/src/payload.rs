@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use crate::auditor::ReadingPurpose;
 use crate::checks::Checks;
+use crate::custody::CustodyMembers;
 use crate::destruction::{DestroyedPayloads, PayloadRange};
 use crate::edge_node::EdgeNode;
 use crate::entry::PolicyDigest;
@@ -94,6 +95,7 @@ pub(crate) fn write(
         Event::KeysPurged(_) => ("keys", "purged"),
         Event::ComparisonCount(_) => ("comparisons", "counted"),
         Event::PayloadsDestroyed(_) => ("payloads", "destroyed"),
+        Event::Custody(custody) => ("carriers", custody.action.as_str()),
     };
     let related = match event {
         Event::Outcome(outcome) => Some(outcome.decision),
@@ -102,7 +104,8 @@ pub(crate) fn write(
         | Event::LogRead(_)
         | Event::KeysPurged(_)
         | Event::ComparisonCount(_)
-        | Event::PayloadsDestroyed(_) => None,
+        | Event::PayloadsDestroyed(_)
+        | Event::Custody(_) => None,
     };
     let event = CloudEvent {
         specversion: "1.0",
@@ -152,6 +155,7 @@ enum Data<'a> {
     KeysPurged(PurgeData<'a>),
     ComparisonCount(ComparisonData<'a>),
     PayloadsDestroyed(DestructionData<'a>),
+    Custody(Box<CustodyMembers>),
 }
 
 #[derive(Serialize)]
@@ -393,6 +397,10 @@ impl<'a> Data<'a> {
                 key_id: key.to_string(),
                 logs: logs.iter().map(DestroyedData::of).collect(),
             }),
+            Event::Custody(custody) => {
+                bounded("deliberation", &custody.deliberation)?;
+                Self::Custody(Box::new(CustodyMembers::of(custody, institution)))
+            }
             Event::LogRead(LogRead {
                 auditor,
                 purpose,

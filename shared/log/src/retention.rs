@@ -110,7 +110,8 @@ impl RetentionTerms {
             | OutcomeCode::RefusalsCounted
             | OutcomeCode::LogRead
             | OutcomeCode::KeysPurged
-            | OutcomeCode::ComparisonsCounted => self.period(outcome.stream(), at),
+            | OutcomeCode::ComparisonsCounted
+            | OutcomeCode::Custody => self.period(outcome.stream(), at),
         }
     }
 

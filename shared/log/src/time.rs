@@ -58,17 +58,29 @@ impl UnixMillis {
         Month::at(year, month)
     }
 
-    /// The month in Brussels. Summer time begins on the last Sunday of March and ends
-    /// on that of October, so the firsts of April to October begin two hours before
-    /// UTC's, and the others one.
+    /// What a clock in Brussels shows, as if it were UTC: ahead by two hours in summer
+    /// time, from the last Sunday of March at 01:00 UTC to that of October (Directive
+    /// 2000/84/EC), and by one in winter.
+    pub(crate) fn in_brussels(self) -> Self {
+        let days = self.0 / MILLIS_PER_DAY;
+        let (_, month, day) = civil_date(days);
+        // 1970 began on a Thursday; 0 is a Sunday.
+        let weekday_of_the_31st = (days + 4 + 31 - day) % 7;
+        let last_sunday = 31 - weekday_of_the_31st;
+        let changed = (day, self.0 % MILLIS_PER_DAY) >= (last_sunday, MILLIS_PER_HOUR);
+        let summer = match month {
+            3 => changed,
+            4..=9 => true,
+            10 => !changed,
+            _ => false,
+        };
+        let ahead = if summer { 2 } else { 1 } * MILLIS_PER_HOUR;
+        Self(self.0.saturating_add(ahead).min(LAST_MILLIS))
+    }
+
+    /// The month in Brussels.
     pub(crate) fn month_in_brussels(self) -> Month {
-        let ahead = |hours: u64| Self(self.0.saturating_add(hours * MILLIS_PER_HOUR)).month();
-        let summer = ahead(2);
-        if (4..=10).contains(&summer.of_year()) {
-            summer
-        } else {
-            ahead(1)
-        }
+        self.in_brussels().month()
     }
 }
 
@@ -205,6 +217,27 @@ mod tests {
             UnixMillis::new(LAST_MILLIS + 1),
             Err(TimeError(LAST_MILLIS + 1))
         );
+    }
+
+    #[test]
+    fn clocks_in_brussels_change_on_the_last_sundays_of_march_and_october() {
+        let shown = |text| UnixMillis::parse(text).unwrap().in_brussels().to_string();
+        for (utc, brussels) in [
+            ("2024-01-01T00:00:00Z", "2024-01-01T01:00:00.000Z"),
+            ("2024-03-31T00:59:59Z", "2024-03-31T01:59:59.000Z"),
+            ("2024-03-31T01:00:00Z", "2024-03-31T03:00:00.000Z"),
+            ("2025-03-30T00:59:59Z", "2025-03-30T01:59:59.000Z"),
+            ("2025-03-30T01:00:00Z", "2025-03-30T03:00:00.000Z"),
+            ("2025-03-31T00:00:00Z", "2025-03-31T02:00:00.000Z"),
+            ("2024-10-27T00:59:59Z", "2024-10-27T02:59:59.000Z"),
+            ("2024-10-27T01:00:00Z", "2024-10-27T02:00:00.000Z"),
+            ("2021-10-31T00:59:59Z", "2021-10-31T02:59:59.000Z"),
+            ("2021-10-31T01:00:00Z", "2021-10-31T02:00:00.000Z"),
+            ("2024-12-31T23:00:00Z", "2025-01-01T00:00:00.000Z"),
+            ("9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59.999Z"),
+        ] {
+            assert_eq!(shown(utc), brussels, "{utc}");
+        }
     }
 
     #[test]

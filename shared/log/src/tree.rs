@@ -5,6 +5,7 @@
 mod bundle;
 mod check;
 mod edge;
+mod files;
 mod hash;
 mod proof;
 #[cfg(test)]
@@ -16,6 +17,7 @@ pub use bundle::{BundleError, EntryBundle, MAX_BUNDLE_BYTES};
 pub use check::{TreeCheck, TreeFault};
 pub(crate) use edge::last_of_full;
 pub use edge::{EdgeTiles, Integrated, MAX_TREE_SIZE, TreeError, integrate};
+pub use files::{TreeFile, TreeFiles, TreeFilesError};
 pub use hash::{TreeHash, TreeHead};
 pub use proof::{
     MAX_PROOF_HASHES, consistency_proof, consistency_tiles, inclusion_proof, inclusion_tiles,

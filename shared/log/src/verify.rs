@@ -187,7 +187,8 @@ impl ChainVerifier {
             | OutcomeCode::LogRead
             | OutcomeCode::KeysPurged
             | OutcomeCode::ComparisonsCounted
-            | OutcomeCode::PayloadsDestroyed => {}
+            | OutcomeCode::PayloadsDestroyed
+            | OutcomeCode::Custody => {}
         }
         Ok(())
     }

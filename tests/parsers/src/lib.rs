@@ -7,6 +7,7 @@
 //! Signatures are not verified: a verifier that believes everything stands for the verifier, so that bytes
 //! without a key get as far as bytes with one.
 
+mod custody;
 mod document;
 mod log;
 mod receipt;
@@ -34,7 +35,7 @@ pub struct Parser {
 }
 
 /// All of them.
-pub const PARSERS: [Parser; 27] = [
+pub const PARSERS: [Parser; 28] = [
     token::BEARER_REQUEST,
     token::COMPACT_TOKEN,
     token::DPOP_PROOF,
@@ -59,6 +60,7 @@ pub const PARSERS: [Parser; 27] = [
     tree::PROOF_BUNDLE,
     tree::ADD_CHECKPOINT,
     trace::PARTY_RECORD,
+    custody::CUSTODY_RECORD,
     receipt::RECEIPT_FIELD,
     receipt::RECEIPT_DOCUMENT,
     receipt::AUDITOR_TOKEN,

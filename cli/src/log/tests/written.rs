@@ -5,10 +5,10 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use sluis_log::{
-    ChainHead, Checkpoint, CommitmentRandom, DestroyedPayloads, EdgeTiles, EntryBundle, Envelope,
-    Erasable, Event, EventSource, ExportHeader, KeyName, LeafHash, NoteSigner, Origin,
-    PayloadRange, PayloadsDestroyed, PendingEntry, PolicyDigest, RetentionPeriod, StoredEntry,
-    Stream, TILE_WIDTH, TileId, TilePath, Trace, TraceId, UnixMillis, conformance, integrate, seal,
+    ChainHead, Checkpoint, CommitmentRandom, DestroyedPayloads, Envelope, Erasable, Event,
+    EventSource, ExportHeader, KeyName, NoteSigner, Origin, PayloadRange, PayloadsDestroyed,
+    PendingEntry, PolicyDigest, RetentionPeriod, StoredEntry, Stream, TILE_WIDTH, TileId, TilePath,
+    Trace, TraceId, TreeFile, TreeFiles, UnixMillis, conformance, seal,
 };
 
 /// The origin of every log here.
@@ -98,9 +98,9 @@ pub(super) fn write_saying(
         file
     });
     let mut chain = ChainHead::genesis(&origin);
-    let mut edge = EdgeTiles::empty();
-    while edge.size() < size {
-        let first = edge.size();
+    let mut tree = TreeFiles::default();
+    while tree.size() < size {
+        let first = tree.size();
         let last = size.min(first + u64::from(TILE_WIDTH));
         let mut entries = Vec::new();
         for number in first..last {
@@ -126,28 +126,20 @@ pub(super) fn write_saying(
                 records.write_all(b"\n").unwrap();
             }
         }
-        let leaves: Vec<LeafHash> = entries.iter().map(|entry| LeafHash::of(entry)).collect();
-        let width = u16::try_from(entries.len()).unwrap();
-        let bundle = EntryBundle::new(entries).unwrap();
-        let path = TilePath::of_entries(first / 256, width).unwrap();
-        put(folder, &path, &bundle.encode());
-        let grown = integrate(&edge, &leaves).unwrap();
-        for (tile, row) in &grown.tiles {
-            let width = tile.width_in(grown.head.size);
-            if width == TILE_WIDTH {
-                put(folder, &tile.path(width).unwrap(), row);
-            }
-        }
-        edge = grown.edge;
+        put_all(folder, &tree.add(entries).unwrap());
     }
-    for (tile, row) in edge.tiles() {
-        put(folder, &tile.path(tile.width_in(size)).unwrap(), &row);
-    }
+    put_all(folder, &tree.edge().unwrap());
     if let Some(mut records) = records {
         records.flush().unwrap();
     }
-    let checkpoint = Checkpoint::new(origin, edge.head()).sign(&signer).unwrap();
+    let checkpoint = Checkpoint::new(origin, tree.head()).sign(&signer).unwrap();
     fs::write(folder.join("checkpoint"), checkpoint.note().to_string()).unwrap();
+}
+
+fn put_all(folder: &Path, files: &[TreeFile]) {
+    for (path, bytes) in files {
+        put(folder, path, bytes);
+    }
 }
 
 fn put(folder: &Path, path: &TilePath, bytes: &[u8]) {

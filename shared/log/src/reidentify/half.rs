@@ -8,10 +8,10 @@ use super::ReidentificationError;
 use super::holder::{HolderNumber, PADDED_BYTES};
 use super::request::{AnswerableRequest, Requesters, VerifiedRequest};
 use crate::hash::{HASH_BYTES, hex};
+use crate::names::names;
 use crate::note::lines::{self, LinesError};
 use crate::note::{KeyName, NoteSigner, NoteVerifier, SignedNote};
 use crate::time::UnixMillis;
-use crate::trace::names;
 
 const FIRST_LINE: &str = "sluis-reidentification-half/v1";
 const LABELS: [&str; 6] = ["request", "side", "for", "answer", "answered", "half"];

@@ -5,10 +5,11 @@ use std::fmt;
 use super::ReidentificationError;
 use super::half::Recipient;
 use crate::hash::{HASH_BYTES, hex, sha256};
+use crate::names::names;
 use crate::note::lines::{self, LinesError};
 use crate::note::{NoteSigner, NoteVerifier, SignedNote};
 use crate::time::UnixMillis;
-use crate::trace::{Member, Party, PartyRecord, RecordKind, names};
+use crate::trace::{Member, Party, PartyRecord, RecordKind};
 
 const FIRST_LINE: &str = "sluis-reidentification-request/v1";
 const LABELS: [&str; 7] = [

@@ -165,7 +165,8 @@ impl ValidatorRecord {
             OutcomeCode::RefusalsCounted
             | OutcomeCode::LogRead
             | OutcomeCode::KeysPurged
-            | OutcomeCode::ComparisonsCounted => return Ok(Self::Other),
+            | OutcomeCode::ComparisonsCounted
+            | OutcomeCode::Custody => return Ok(Self::Other),
             OutcomeCode::PayloadsDestroyed => return Ok(Self::Destruction),
         };
         let payload = stored.payload().map(decision).transpose()?;

@@ -14,7 +14,7 @@
 //! A supervisor sees no more of a hidden holder than the institution does: who
 //! it is, it learns from the verification system, by the procedure for that.
 
-use super::member::names;
+use crate::names::names;
 
 names! {
     /// For whom a trace is made.

@@ -22,7 +22,6 @@ mod reidentified;
 mod report;
 mod strict;
 
-pub(crate) use member::names;
 pub(crate) use record::holds_ssin;
 
 pub use call::{Call, MAX_RECORDS_OF_A_TRACE};

@@ -7,9 +7,10 @@ use super::call::Call;
 use super::disclosure::{Audience, Fact as Class, Withheld};
 use super::finding::{Finding, Severity};
 use super::join::Traced;
-use super::member::{Member, Party, RecordKind, Tie, names};
+use super::member::{Member, Party, RecordKind, Tie};
 use super::record::PartyRecord;
 use crate::chain::Origin;
+use crate::names::names;
 use crate::retention::RetentionPeriod;
 use crate::time::UnixMillis;
 
