@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use sluis_policy::{Catalogue, CatalogueError, MandateType, Standing};
@@ -88,9 +88,14 @@ pub(crate) fn run(
 }
 
 fn read(arguments: &CatalogueArguments) -> Result<Catalogue, CatalogueFailure> {
-    let text = read_text(&arguments.file)?;
+    read_catalogue(&arguments.file)
+}
+
+/// The catalogue in a file.
+pub(crate) fn read_catalogue(path: &Path) -> Result<Catalogue, CatalogueFailure> {
+    let text = read_text(path)?;
     Catalogue::from_toml(&text).map_err(|error| CatalogueFailure::Wrong {
-        name: name_of(&arguments.file),
+        name: name_of(path),
         error,
     })
 }

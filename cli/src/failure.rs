@@ -5,16 +5,17 @@
 //! | 0 | done |
 //! | 1 | a file or stream could not be read or written |
 //! | 2 | wrong usage |
-//! | 3 | looked at and refused: a token, a catalogue, a log, a validator that does not conform |
+//! | 3 | looked at and refused: a token, a catalogue, a log, a record of custody, a validator that does not conform |
 //! | 4 | not what it should be: no key, no key set, no export, no profile, no reason code |
 //! | 5, 6 | a server refused, or was not reached |
-//! | 7 | traced, with gaps or contradictions |
+//! | 7 | traced, with gaps or contradictions; a register of custody with a carrier that is lost or was to be destroyed |
 //! | 8 | traced, and nothing was found |
 
 use thiserror::Error;
 
 use crate::catalogue::CatalogueFailure;
 use crate::conformance::ConformanceFailure;
+use crate::custody::CustodyFailure;
 use crate::files::FileFailure;
 use crate::keys::KeysFailure;
 use crate::log::LogFailure;
@@ -28,6 +29,8 @@ pub(crate) enum Failure {
     Catalogue(#[from] CatalogueFailure),
     #[error(transparent)]
     Conformance(#[from] ConformanceFailure),
+    #[error(transparent)]
+    Custody(#[from] CustodyFailure),
     #[error(transparent)]
     Keys(#[from] KeysFailure),
     #[error(transparent)]
@@ -43,6 +46,7 @@ impl Failure {
         match self {
             Self::Catalogue(failure) => failure.exit_code(),
             Self::Conformance(failure) => failure.exit_code(),
+            Self::Custody(failure) => failure.exit_code(),
             Self::Keys(failure) => failure.exit_code(),
             Self::Log(failure) => failure.exit_code(),
             Self::Reason(failure) => failure.exit_code(),

@@ -1,6 +1,6 @@
 //! Reading what is given, never without a bound; writing secrets so that only their owner can read them.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -93,4 +93,53 @@ pub(crate) fn write_secret(
     file.write_all(format!("{secret}\n").as_bytes())
         .and_then(|()| file.sync_all())
         .map_err(failed)
+}
+
+/// Who may read a file that is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Readers {
+    /// Whoever the system lets.
+    Any,
+    /// Its owner: it may be about persons.
+    Owner,
+}
+
+/// Replaces a file: afterwards the new one is on the disk, and at no time is there none, or half of one.
+pub(crate) fn replace(path: &Path, bytes: &[u8], readers: Readers) -> io::Result<()> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    let new = PathBuf::from(name);
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    if readers == Readers::Owner {
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    }
+    let mut file = options.open(&new)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    if let Err(error) = written.and_then(|()| fs::rename(&new, path)) {
+        // Half a file is of no use to anybody; what stood there stands.
+        let _ = fs::remove_file(&new);
+        return Err(error);
+    }
+    sync_folder_of(path)
+}
+
+/// Makes a folder and those above it; afterwards they are on the disk.
+pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
+    if path.as_os_str().is_empty() || path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        make_folder(parent)?;
+    }
+    fs::create_dir(path)?;
+    sync_folder_of(path)
+}
+
+fn sync_folder_of(path: &Path) -> io::Result<()> {
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
 }

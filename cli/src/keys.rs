@@ -262,6 +262,13 @@ pub(crate) fn read_seed(path: &Path) -> Result<Zeroizing<[u8; RANDOM_BYTES]>, Ke
     }
 }
 
+/// Fresh random bytes.
+pub(crate) fn random_bytes<const N: usize>() -> Result<[u8; N], KeysFailure> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|_| KeysFailure::NoRandomness)?;
+    Ok(bytes)
+}
+
 /// The algorithm of that name; on a command line case does not count.
 pub(crate) fn parse_algorithm(text: &str) -> Result<Algorithm, String> {
     Algorithm::ALL

@@ -6,6 +6,7 @@ mod deployment;
 mod destruction;
 mod export;
 mod failure;
+mod folder;
 mod fsck;
 mod line;
 mod progress;
@@ -34,6 +35,8 @@ use sluis_log::{NoteVerifier, Origin};
 
 pub(crate) use credential::parse_purpose;
 pub(crate) use failure::LogFailure;
+pub(crate) use folder::{LogFolder, checkpoint_in, head_of, put_checkpoint};
+pub(crate) use tree_source::read_file;
 
 use credential::Credential;
 use deployment::Choice;

@@ -3,6 +3,7 @@
 mod catalogue;
 mod clock;
 mod conformance;
+mod custody;
 mod failure;
 mod files;
 mod keys;
@@ -18,7 +19,7 @@ use clap::{Parser, Subcommand};
 
 use failure::Failure;
 
-/// Sluis: mandate tokens, the catalogue of deliberations, the audit log, and the reason codes
+/// Sluis: mandate tokens, the catalogue of deliberations, the audit log, the custody of carriers, and the reason codes
 #[derive(Debug, Parser)]
 #[command(name = "sluis", version)]
 struct Arguments {
@@ -32,6 +33,9 @@ enum Command {
     #[command(subcommand)]
     Catalogue(catalogue::CatalogueCommand),
     Conformance(conformance::ConformanceArguments),
+    /// Record and show who has which carrier of protected data, at each moment
+    #[command(subcommand)]
+    Custody(custody::CustodyCommand),
     /// Make keys and credentials
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -62,6 +66,7 @@ fn run(command: &Command, out: &mut impl Write) -> Result<(), Failure> {
     match command {
         Command::Catalogue(command) => catalogue::run(command, out)?,
         Command::Conformance(arguments) => conformance::run(arguments, out)?,
+        Command::Custody(command) => custody::run(command, out)?,
         Command::Keys(command) => keys::run(command, out)?,
         Command::Log(command) => log::run(command, out)?,
         Command::Reason(arguments) => reason::run(arguments, out)?,

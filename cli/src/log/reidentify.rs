@@ -24,7 +24,7 @@ use super::failure::LogFailure;
 use super::trace::{PartyFile, PartyLog};
 use crate::clock;
 use crate::files::{name_of, read_text, write_secret};
-use crate::keys::{KeysFailure, read_seed};
+use crate::keys::{KeysFailure, random_bytes, read_seed};
 use arguments::{AnswerArguments, CombineArguments, RequestArguments, RequestFrom, Signer};
 
 /// Runs the command and writes what it has to say.
@@ -44,7 +44,7 @@ fn request(arguments: &RequestArguments) -> Result<(), ReidentifyFailure> {
         (&arguments.token_id, &arguments.token_hash),
         (arguments.reason, &arguments.reference),
         now()?,
-        random()?,
+        random_bytes()?,
     )
     .map_err(ReidentifyFailure::Asked)?;
     let note = asked.sign(&signer).map_err(ReidentifyFailure::Asked)?;
@@ -84,7 +84,7 @@ fn answer(arguments: &AnswerArguments) -> Result<(), ReidentifyFailure> {
         })?;
     let mut mask = Zeroizing::new([0; _]);
     getrandom::fill(mask.as_mut_slice()).map_err(|_| KeysFailure::NoRandomness)?;
-    let pair: [u8; PAIR_BYTES] = random()?;
+    let pair: [u8; PAIR_BYTES] = random_bytes()?;
     let randoms = SplitRandoms { mask, pair };
     let (institution, supervisor) = answerable
         .split(&holder, randoms, &signer)
@@ -170,12 +170,6 @@ fn write_note(path: &PathBuf, note: &SignedNote) -> Result<(), ReidentifyFailure
     let text = Zeroizing::new(note.to_string());
     let text = text.strip_suffix('\n').unwrap_or(&text);
     Ok(write_secret(Some(path), text, &mut std::io::sink())?)
-}
-
-fn random<const N: usize>() -> Result<[u8; N], KeysFailure> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|_| KeysFailure::NoRandomness)?;
-    Ok(bytes)
 }
 
 fn now() -> Result<UnixMillis, ReidentifyFailure> {

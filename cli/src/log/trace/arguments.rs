@@ -10,7 +10,7 @@ use sluis_token::{PseudonymKey, Ssin};
 
 use super::super::credential::Credential;
 use super::failure::TraceFailure;
-use crate::catalogue::CatalogueFailure;
+use crate::catalogue::read_catalogue;
 use crate::files::{name_of, read_text};
 use crate::keys::read_seed;
 
@@ -169,15 +169,8 @@ impl Sought {
         if query.is_empty() {
             return Err(TraceFailure::NothingAsked);
         }
-        let catalogues = self.catalogues.iter().map(|path| {
-            let text = read_text(path)?;
-            Catalogue::from_toml(&text).map_err(|error| {
-                TraceFailure::Catalogue(CatalogueFailure::Wrong {
-                    name: name_of(path),
-                    error,
-                })
-            })
-        });
+        let read = |path: &PathBuf| read_catalogue(path).map_err(TraceFailure::Catalogue);
+        let catalogues = self.catalogues.iter().map(read);
         let catalogues = catalogues.collect::<Result<Vec<_>, _>>()?;
         Ok(Asked {
             query,

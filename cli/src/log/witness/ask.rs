@@ -8,7 +8,7 @@ use sluis_log::{
 use ureq::Agent;
 
 use super::AskArguments;
-use super::store::replace;
+use crate::files::{Readers, replace};
 use crate::log::failure::LogFailure;
 use crate::log::remote::agent;
 use crate::log::tree_source::{CHECKPOINT, TreeSource};
@@ -57,7 +57,8 @@ pub(crate) fn ask(arguments: &AskArguments, out: &mut impl Write) -> Result<(), 
         (None, Some(folder)) => from.choice.within(folder)?.join(CHECKPOINT),
         (None, None) => return Err(LogFailure::NoKey),
     };
-    replace(&path, checkpoint.note().to_string().as_bytes()).map_err(|error| LogFailure::File {
+    let text = checkpoint.note().to_string();
+    replace(&path, text.as_bytes(), Readers::Any).map_err(|error| LogFailure::File {
         path: path.clone(),
         error,
     })?;

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use sluis_log::{
@@ -13,6 +12,7 @@ use sluis_log::{
     VerifiedCheckpoint, WitnessRefusal, WitnessedLog,
 };
 
+use crate::files::{Readers, replace};
 use crate::log::failure::LogFailure;
 use crate::log::tree_source::read_file;
 use crate::log::trust;
@@ -114,7 +114,8 @@ impl WitnessStore {
             return Err(failed(&"no such log"));
         };
         let path = self.folder.join(known.log.origin_hash());
-        replace(&path, cosigned.note().to_string().as_bytes()).map_err(|error| failed(&error))?;
+        let text = cosigned.note().to_string();
+        replace(&path, text.as_bytes(), Readers::Any).map_err(|error| failed(&error))?;
         known.last = Some(cosigned);
         Ok(line.to_string())
     }
@@ -145,19 +146,4 @@ fn last(
             path,
             problem: error.to_string(),
         })
-}
-
-/// Replaces a file: afterwards the new one is on the disk, and at no time is there none, or half of one.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".new");
-    let new = PathBuf::from(name);
-    let mut file = File::create(&new)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    let parent = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
 }

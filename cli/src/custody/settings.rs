@@ -1,0 +1,111 @@
+//! The settings of a register, from its file.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use sluis_log::{CustodyCode, CustodyDay, EventSource, NoteVerifier, Origin};
+use sluis_policy::Retention;
+
+use super::failure::CustodyFailure;
+use crate::catalogue::read_catalogue;
+use crate::files::{name_of, read_text};
+
+/// `custody.toml`. Paths are taken from the folder that it stands in.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SettingsFile {
+    folder: PathBuf,
+    head: PathBuf,
+    key: String,
+    catalogue: PathBuf,
+    basis: String,
+    institution: String,
+    service: String,
+    source: String,
+}
+
+/// A register: where it is, who writes it, and of which data.
+pub(super) struct Settings {
+    /// The log.
+    pub(super) folder: PathBuf,
+    /// The last head that was signed, where whoever puts the folder back does not reach.
+    pub(super) head: PathBuf,
+    pub(super) origin: Origin,
+    pub(super) key: NoteVerifier,
+    pub(super) basis: CustodyCode,
+    pub(super) deliberation: String,
+    /// The last day of the data by the catalogue in force, where it has one.
+    pub(super) allowed: Option<CustodyDay>,
+    pub(super) policy: [u8; 32],
+    pub(super) source: EventSource,
+}
+
+impl Settings {
+    pub(super) fn read(path: &Path) -> Result<Self, CustodyFailure> {
+        let wrong = |member: &str, problem: &dyn fmt::Display| CustodyFailure::Settings {
+            name: name_of(path),
+            problem: format!("{member}: {problem}"),
+        };
+        let text = read_text(path)?;
+        let SettingsFile {
+            folder,
+            head,
+            key,
+            catalogue,
+            basis,
+            institution,
+            service,
+            source,
+        } = toml::from_str(&text).map_err(|error| {
+            // Without the lines of the file that the error's own text quotes.
+            let before = error.span().and_then(|span| text.get(..span.start));
+            let line = before.unwrap_or_default().matches('\n').count() + 1;
+            wrong(&format!("line {line}"), &error.message())
+        })?;
+        let key = NoteVerifier::parse(&key).map_err(|error| wrong("key", &error))?;
+        let origin = Origin::parse(key.name().as_str()).map_err(|error| wrong("key", &error))?;
+        let base = path.parent().unwrap_or(Path::new(""));
+        let (folder, head) = (base.join(folder), base.join(head));
+        let catalogue = read_catalogue(&base.join(catalogue))?;
+        let mut entries = catalogue.statutory_bases();
+        let entry = entries.find(|entry| entry.code() == basis).ok_or_else(|| {
+            wrong(
+                "basis",
+                &format!("the catalogue has no statutory basis {basis:?}"),
+            )
+        })?;
+        let allowed = match entry.retention() {
+            Retention::Until(day) => CustodyDay::parse(&day.to_string()).ok(),
+            Retention::For(_) => None,
+        };
+        let basis = CustodyCode::parse(&basis);
+        let source = EventSource::new(&service, &source, &institution);
+        Ok(Self {
+            folder,
+            head,
+            origin,
+            key,
+            basis: basis.map_err(|error| wrong("basis", &error))?,
+            deliberation: entry.deliberation().to_string(),
+            allowed,
+            policy: catalogue.digest(),
+            source: source.map_err(|error| wrong("service, source or institution", &error))?,
+        })
+    }
+
+    /// The last day of data on a carrier: the wanted one, if the catalogue in force allows it (S-12.1, S-12.2).
+    pub(super) fn last_day(
+        &self,
+        wanted: Option<CustodyDay>,
+    ) -> Result<CustodyDay, CustodyFailure> {
+        match (wanted, self.allowed) {
+            (Some(wanted), Some(allowed)) if wanted > allowed => Err(CustodyFailure::TooLong {
+                deliberation: self.deliberation.clone(),
+                allowed,
+            }),
+            (Some(day), _) | (None, Some(day)) => Ok(day),
+            (None, None) => Err(CustodyFailure::NoDay(self.basis.clone())),
+        }
+    }
+}
