@@ -53,21 +53,22 @@ fn record(command: &RecordCommand, out: &mut impl Write) -> Result<(), CustodyFa
     let settings = Settings::read(&recording.begun.register.config)?;
     let signer = signer(&recording.begun.key_file, &settings)?;
     let carrier = recording.carrier()?;
-    let action = command.action(&settings)?;
+    let happened_at = recording.at.map_or_else(now_millis, Ok)?;
+    let action = command.action(&settings, happened_at)?;
     let mut book = Book::open_to_write(&settings)?;
     let now = now_millis()?;
     let event = CustodyEvent {
         basis: settings.basis.clone(),
         deliberation: settings.deliberation.clone(),
         carrier,
-        happened_at: recording.at.unwrap_or(now),
+        happened_at,
         action,
     };
     let envelope = Envelope {
         source: &settings.source,
         id: EntryId::from_random(random_bytes()?),
         at: now,
-        policy: PolicyDigest(settings.policy),
+        policy: PolicyDigest(settings.catalogue.digest()),
     };
     let random = CommitmentRandom::new(random_bytes()?);
     let index = book.append(&envelope, &event, random, &signer)?;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Subcommand};
+use sluis_log::trace::InstantError;
 use sluis_log::{
     CustodyAction, CustodyCode, CustodyCodeError, CustodyDay, DestructionMethod, Encryption,
     UnixMillis,
@@ -78,7 +79,7 @@ pub(crate) struct Recording {
     #[arg(long, value_name = "CODE")]
     carrier: Given,
     /// When it happened, such as 2026-01-02T03:04:05+01:00; by default now
-    #[arg(long, value_name = "TIME", value_parser = UnixMillis::parse)]
+    #[arg(long, value_name = "TIME", value_parser = second)]
     pub(super) at: Option<UnixMillis>,
 }
 
@@ -137,9 +138,12 @@ pub(crate) struct HandOverArguments {
     transport: Transport,
 }
 
-/// Where a carrier is afterwards; in the building, if nothing is said.
+/// Where a carrier is afterwards. It is said each time: nothing is outside, or back, because a word was forgotten.
 #[derive(Debug, Args)]
 struct Transport {
+    /// It is in the building now
+    #[arg(long, required_unless_present = "outside", conflicts_with = "outside")]
+    inside: bool,
     /// It is out of the building now
     #[arg(long, requires = "separate_bag")]
     outside: bool,
@@ -276,12 +280,16 @@ impl RecordCommand {
     }
 
     /// What happened.
-    pub(super) fn action(&self, settings: &Settings) -> Result<CustodyAction, CustodyFailure> {
+    pub(super) fn action(
+        &self,
+        settings: &Settings,
+        at: UnixMillis,
+    ) -> Result<CustodyAction, CustodyFailure> {
         Ok(match self {
             Self::Register(arguments) => CustodyAction::Registered {
                 custodian: arguments.custodian.of("--custodian")?,
                 encryption: arguments.encryption,
-                keep_until: settings.last_day(arguments.kept.keep_until)?,
+                keep_until: settings.last_day(arguments.kept.keep_until, at)?,
             },
             Self::Withdraw(arguments) => CustodyAction::Withdrawn {
                 by: arguments.by.code()?,
@@ -308,7 +316,7 @@ impl RecordCommand {
                 by: arguments.by.code()?,
             },
             Self::KeepLonger(arguments) => CustodyAction::KeptLonger {
-                keep_until: settings.last_day(arguments.kept.keep_until)?,
+                keep_until: settings.last_day(arguments.kept.keep_until, at)?,
             },
             Self::Lose(arguments) => CustodyAction::Lost {
                 by: arguments.by.code()?,
@@ -322,6 +330,13 @@ impl RecordCommand {
             },
         })
     }
+}
+
+/// In whole seconds, as the command's clock counts them: what happened just now is not after it was recorded.
+fn second(text: &str) -> Result<UnixMillis, InstantError> {
+    let at = UnixMillis::parse(text)?;
+    let millis = at.as_millis();
+    Ok(UnixMillis::new(millis - millis % 1_000).unwrap_or(at))
 }
 
 fn encryption(text: &str) -> Result<Encryption, &'static str> {

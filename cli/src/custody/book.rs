@@ -18,7 +18,7 @@ use super::place::TrustedPlace;
 use super::settings::Settings;
 use crate::log::{LogFailure, LogFolder, head_of};
 
-/// Most records of a register, which is read and written whole; but a carrier can always be destroyed.
+/// Most records of a register, which is read and written whole; then those alone by which carriers come to their end.
 pub(super) const MAX_RECORDS: usize = 20_000;
 
 /// A register that holds: its signature, its history and its rules.
@@ -99,6 +99,11 @@ impl<'a> Book<'a> {
         &self.register
     }
 
+    /// Whether the folder has all that was signed.
+    pub(super) const fn is_settled(&self) -> bool {
+        self.is_settled
+    }
+
     /// Adds one record, if it follows from those before, and tells its index.
     pub(super) fn append(
         &mut self,
@@ -111,10 +116,7 @@ impl<'a> Book<'a> {
         if !self.is_settled {
             self.settle()?;
         }
-        let is_end = matches!(event.action, CustodyAction::Destroyed { .. });
-        if self.entries.len() >= MAX_RECORDS && !is_end {
-            return Err(CustodyFailure::Full);
-        }
+        room_for(&event.action, self.entries.len())?;
         self.register.follow(envelope.at, event)?;
         let end = self.end();
         let record = CustodyRecord::entry(envelope, event, random, end)?;
@@ -152,6 +154,26 @@ impl<'a> Book<'a> {
             size: last.index.saturating_add(1),
             // INVARIANT: the chain was verified as it was read.
             hash: hash.map_or(genesis.hash, ChainHash),
+        }
+    }
+}
+
+/// Whether there is room for one record more. At the end every carrier can be found, taken out and destroyed.
+fn room_for(action: &CustodyAction, records: usize) -> Result<(), CustodyFailure> {
+    match action {
+        CustodyAction::Found { .. }
+        | CustodyAction::TakenOut { .. }
+        | CustodyAction::Destroyed { .. } => Ok(()),
+        CustodyAction::Registered { .. }
+        | CustodyAction::Withdrawn { .. }
+        | CustodyAction::HandedOver { .. }
+        | CustodyAction::Moved { .. }
+        | CustodyAction::Stored { .. }
+        | CustodyAction::Used { .. }
+        | CustodyAction::KeptLonger { .. }
+        | CustodyAction::Lost { .. } => {
+            let room = records < MAX_RECORDS;
+            room.then_some(()).ok_or(CustodyFailure::Full)
         }
     }
 }
@@ -235,4 +257,37 @@ fn replayed(
         records.push(record);
     }
     Ok((records, register))
+}
+
+#[cfg(test)]
+mod tests {
+    use sluis_log::CustodyCode;
+
+    use super::*;
+
+    #[test]
+    fn a_full_register_takes_what_ends_a_chain_and_nothing_else() {
+        let by = CustodyCode::parse("kt-1").unwrap();
+        let ends = [
+            CustodyAction::Found { by: by.clone() },
+            CustodyAction::TakenOut {
+                by: by.clone(),
+                outside: false,
+            },
+            CustodyAction::Destroyed {
+                by: by.clone(),
+                method: sluis_log::DestructionMethod::Overwritten,
+            },
+        ];
+        for action in ends {
+            assert!(room_for(&action, MAX_RECORDS + 5).is_ok());
+        }
+        let used = CustodyAction::Used { by: by.clone() };
+        let lost = CustodyAction::Lost { by };
+        for action in [used, lost] {
+            assert!(room_for(&action, MAX_RECORDS - 1).is_ok());
+            let full = room_for(&action, MAX_RECORDS);
+            assert!(matches!(full, Err(CustodyFailure::Full)));
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use sluis_log::{
     CustodyAlarm, CustodyCode, CustodyCodeError, CustodyDay, CustodyError, CustodyRecordError,
-    PayloadError,
+    PayloadError, UnixMillis,
 };
 use thiserror::Error;
 
@@ -36,11 +36,13 @@ pub(crate) enum CustodyFailure {
     NotApart(PathBuf),
     #[error("{}: no register was begun there (sluis custody begin)", .0.display())]
     NotBegun(PathBuf),
+    #[error("{}: gone, and the register's folder is there: nothing tells what was signed last (CUSTODY.md, If something is lost)", .0.display())]
+    HeadGone(PathBuf),
     #[error("{}: a register was begun there before, or something else is there", .0.display())]
     BegunBefore(PathBuf),
     #[error("{}: not the private key of the register's key", .0.display())]
     OtherKey(PathBuf),
-    #[error("{}: another process writes to the register", .0.display())]
+    #[error("{}: other processes have used the register for five seconds: try again", .0.display())]
     Busy(PathBuf),
     #[error("not recorded: {0}")]
     Event(#[from] CustodyError),
@@ -52,6 +54,11 @@ pub(crate) enum CustodyFailure {
     TooLong {
         deliberation: String,
         allowed: CustodyDay,
+    },
+    #[error("not recorded: {deliberation} is not in force at {at} by the catalogue (S-12.2)")]
+    NotInForce {
+        deliberation: String,
+        at: UnixMillis,
     },
     #[error("the catalogue has no last day for data of {0}: say it, with --keep-until")]
     NoDay(CustodyCode),
@@ -95,6 +102,8 @@ pub(crate) enum CustodyFailure {
     },
     #[error("{0} is not registered")]
     Unknown(CustodyCode),
+    #[error("{0} is still to come: nobody knows what will be then")]
+    StillToCome(UnixMillis),
     #[error("alarm: {}", one_line(.0))]
     Alarm(Vec<CustodyAlarm>),
 }
@@ -112,7 +121,7 @@ impl CustodyFailure {
             Self::Catalogue(failure) => failure.exit_code(),
             Self::Log(failure) => failure.exit_code(),
             Self::Unsettled { failure, .. } => failure.exit_code(),
-            Self::NoDay(_) | Self::Code { .. } => 2,
+            Self::NoDay(_) | Self::Code { .. } | Self::StillToCome(_) => 2,
             Self::Event(_)
             | Self::Payload(_)
             | Self::TooLong { .. }
@@ -123,6 +132,8 @@ impl CustodyFailure {
             | Self::Forked { .. }
             | Self::Unsigned { .. }
             | Self::OtherBasis { .. }
+            | Self::HeadGone(_)
+            | Self::NotInForce { .. }
             | Self::TrustedBehind { .. } => 3,
             Self::Settings { .. }
             | Self::NotApart(_)

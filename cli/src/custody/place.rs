@@ -9,16 +9,22 @@
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use sluis_log::{NoteVerifier, Origin, StoredEntry, VerifiedCheckpoint};
 
 use super::failure::CustodyFailure;
 use super::settings::Settings;
 use crate::files::{FileFailure, Readers, make_folder, replace};
-use crate::log::{LogFailure, checkpoint_in, put_checkpoint, read_file};
+use crate::log::{LogFailure, LogFolder, checkpoint_in, put_checkpoint, read_file};
 
 /// Longest record of custody: some hundred bytes, of which codes and settings are bounded.
 const MAX_RECORD_BYTES: usize = 64 * 1024;
+
+/// For how long another process is waited for: five seconds.
+const LOCK_ATTEMPTS: u32 = 100;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 /// The trusted place, locked.
 pub(super) struct TrustedPlace<'a> {
@@ -30,47 +36,47 @@ impl<'a> TrustedPlace<'a> {
     /// Makes it, with its folder, for a register that is begun.
     pub(super) fn make(settings: &'a Settings) -> Result<Self, CustodyFailure> {
         let head = &settings.head;
-        let lock = beside(head, ".lock");
         for folder in [&settings.folder, parent(head)] {
             make_folder(folder).map_err(failed(folder))?;
         }
         apart(settings)?;
-        let lock = File::create(&lock).map_err(failed(&lock))?;
-        Self::taken(head, lock)
+        Self::taken(head, Self::lock_file(head, true)?)
     }
 
     /// To write in, by this process alone.
     pub(super) fn to_write(settings: &'a Settings) -> Result<Self, CustodyFailure> {
-        let lock = Self::open(settings)?;
-        Self::taken(&settings.head, lock)
+        let head = begun(settings)?;
+        Self::taken(head, Self::lock_file(head, true)?)
     }
 
     /// To read, while nobody writes.
     pub(super) fn to_read(settings: &'a Settings) -> Result<Self, CustodyFailure> {
-        let lock = Self::open(settings)?;
-        let head = settings.head.as_path();
+        let head = begun(settings)?;
+        let lock = Self::lock_file(head, false)?;
         lock.lock_shared().map_err(failed(head))?;
         Ok(Self { head, _lock: lock })
     }
 
-    fn open(settings: &Settings) -> Result<File, CustodyFailure> {
-        apart(settings)?;
-        let path = beside(&settings.head, ".lock");
-        match File::open(&path) {
-            Ok(lock) => Ok(lock),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                Err(CustodyFailure::NotBegun(settings.head.clone()))
-            }
-            Err(error) => Err(failed(&path)(error)),
-        }
+    /// Opened to be written where the lock is to be exclusive, as file systems of other machines want it.
+    fn lock_file(head: &Path, to_write: bool) -> Result<File, CustodyFailure> {
+        let path = beside(head, ".lock");
+        let mut options = File::options();
+        let is_there = path.exists();
+        options.read(true).write(to_write || !is_there);
+        let opened = options.create(to_write || !is_there).open(&path);
+        opened.map_err(failed(&path))
     }
 
+    /// Readers are done in a moment, and so are those who write.
     fn taken(head: &'a Path, lock: File) -> Result<Self, CustodyFailure> {
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { head, _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(CustodyFailure::Busy(head.to_owned())),
-            Err(TryLockError::Error(error)) => Err(failed(head)(error)),
+        for _ in 0..LOCK_ATTEMPTS {
+            match lock.try_lock() {
+                Ok(()) => return Ok(Self { head, _lock: lock }),
+                Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
+                Err(TryLockError::Error(error)) => return Err(failed(head)(error)),
+            }
         }
+        Err(CustodyFailure::Busy(head.to_owned()))
     }
 
     /// The last head that was signed.
@@ -100,6 +106,19 @@ impl<'a> TrustedPlace<'a> {
         let text = serde_json::to_vec(record).map_err(io::Error::from);
         text.and_then(|text| replace(&path, &text, Readers::Owner))
             .map_err(failed(&path))
+    }
+}
+
+/// The head of a register that was begun.
+fn begun(settings: &Settings) -> Result<&Path, CustodyFailure> {
+    let head = settings.head.as_path();
+    apart(settings)?;
+    if head.exists() {
+        Ok(head)
+    } else if LogFolder::new(settings.folder.clone()).is_empty()? {
+        Err(CustodyFailure::NotBegun(head.to_owned()))
+    } else {
+        Err(CustodyFailure::HeadGone(head.to_owned()))
     }
 }
 

@@ -4,8 +4,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use sluis_log::{CustodyCode, CustodyDay, EventSource, NoteVerifier, Origin};
-use sluis_policy::Retention;
+use sluis_log::{CustodyCode, CustodyDay, EventSource, NoteVerifier, Origin, UnixMillis};
+use sluis_policy::{Catalogue, Retention, Standing};
+use sluis_token::UnixTime;
 
 use super::failure::CustodyFailure;
 use crate::catalogue::read_catalogue;
@@ -37,7 +38,7 @@ pub(super) struct Settings {
     pub(super) deliberation: String,
     /// The last day of the data by the catalogue in force, where it has one.
     pub(super) allowed: Option<CustodyDay>,
-    pub(super) policy: [u8; 32],
+    pub(super) catalogue: Catalogue,
     pub(super) source: EventSource,
 }
 
@@ -66,19 +67,28 @@ impl Settings {
         let key = NoteVerifier::parse(&key).map_err(|error| wrong("key", &error))?;
         let origin = Origin::parse(key.name().as_str()).map_err(|error| wrong("key", &error))?;
         let base = path.parent().unwrap_or(Path::new(""));
-        let (folder, head) = (base.join(folder), base.join(head));
+        for (member, path) in [("folder", &folder), ("head", &head)] {
+            if path.file_name().is_none() {
+                return Err(wrong(member, &"expected a path with a name at its end"));
+            }
+        }
+        // Without a slash at the end, as other files are named after it.
+        let whole = |path: PathBuf| base.join(path).components().collect::<PathBuf>();
+        let (folder, head) = (whole(folder), whole(head));
         let catalogue = read_catalogue(&base.join(catalogue))?;
         let mut entries = catalogue.statutory_bases();
-        let entry = entries.find(|entry| entry.code() == basis).ok_or_else(|| {
-            wrong(
-                "basis",
-                &format!("the catalogue has no statutory basis {basis:?}"),
-            )
+        let found = entries.find(|entry| entry.code() == basis).map(|entry| {
+            let allowed = match entry.retention() {
+                Retention::Until(day) => CustodyDay::parse(&day.to_string()).ok(),
+                Retention::For(_) => None,
+            };
+            (entry.deliberation().to_string(), allowed)
+        });
+        let (deliberation, allowed) = found.ok_or_else(|| {
+            let problem = format!("the catalogue has no statutory basis {basis:?}");
+            wrong("basis", &problem)
         })?;
-        let allowed = match entry.retention() {
-            Retention::Until(day) => CustodyDay::parse(&day.to_string()).ok(),
-            Retention::For(_) => None,
-        };
+        drop(entries);
         let basis = CustodyCode::parse(&basis);
         let source = EventSource::new(&service, &source, &institution);
         Ok(Self {
@@ -87,18 +97,30 @@ impl Settings {
             origin,
             key,
             basis: basis.map_err(|error| wrong("basis", &error))?,
-            deliberation: entry.deliberation().to_string(),
             allowed,
-            policy: catalogue.digest(),
+            deliberation,
+            catalogue,
             source: source.map_err(|error| wrong("service, source or institution", &error))?,
         })
     }
 
-    /// The last day of data on a carrier: the wanted one, if the catalogue in force allows it (S-12.1, S-12.2).
+    /// The last day of data on a carrier: the wanted one, if the catalogue allows it and its deliberation is in force at
+    /// that moment (S-12.1, S-12.2).
     pub(super) fn last_day(
         &self,
         wanted: Option<CustodyDay>,
+        at: UnixMillis,
     ) -> Result<CustodyDay, CustodyFailure> {
+        let moment = UnixTime::from_seconds(at.as_millis() / 1_000);
+        let standing = moment.and_then(|at| self.catalogue.standing(&self.deliberation, at));
+        match standing {
+            Some(Standing::InForce(_)) => {}
+            Some(Standing::NotYet { .. } | Standing::Ended { .. } | Standing::Repealed { .. })
+            | None => {
+                let deliberation = self.deliberation.clone();
+                return Err(CustodyFailure::NotInForce { deliberation, at });
+            }
+        }
         match (wanted, self.allowed) {
             (Some(wanted), Some(allowed)) if wanted > allowed => Err(CustodyFailure::TooLong {
                 deliberation: self.deliberation.clone(),

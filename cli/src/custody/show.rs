@@ -3,7 +3,8 @@
 use std::io::Write;
 
 use sluis_log::{
-    CarrierCustody, CustodyAction, CustodyCode, CustodyPlace, CustodyRecord, CustodyRegister,
+    CarrierCustody, CustodyAction, CustodyCode, CustodyDay, CustodyPlace, CustodyRecord,
+    CustodyRegister,
 };
 
 use super::arguments::{CheckArguments, ShowArguments};
@@ -18,6 +19,10 @@ const LATE_MS: u64 = 86_400_000;
 
 pub(super) fn show(arguments: &ShowArguments, out: &mut impl Write) -> Result<(), CustodyFailure> {
     let settings = Settings::read(&arguments.register.config)?;
+    let now = now_millis()?;
+    if let Some(at) = arguments.at.filter(|at| *at > now) {
+        return Err(CustodyFailure::StillToCome(at));
+    }
     let book = Book::open(&settings)?;
     let asked = |record: &&CustodyRecord| {
         let event = record.event();
@@ -35,7 +40,10 @@ pub(super) fn show(arguments: &ShowArguments, out: &mut impl Write) -> Result<()
     }
     let mut register = CustodyRegister::default();
     known.try_for_each(|record| register.take(record))?;
-    let lines: Vec<String> = register.carriers().map(stands).collect();
+    let mut lines: Vec<String> = register.carriers().map(stands).collect();
+    if lines.is_empty() {
+        lines.push("no carrier".to_owned());
+    }
     print(&lines, out)
 }
 
@@ -45,39 +53,76 @@ pub(super) fn check(
 ) -> Result<(), CustodyFailure> {
     let settings = Settings::read(&arguments.register.config)?;
     let book = Book::open(&settings)?;
-    let carriers = book.register().carriers();
-    let (ended, open): (Vec<_>, Vec<_>) = carriers.partition(|(_, known)| known.has_ended());
-    let late = book.records().iter().zip(0_u64..);
-    let late: Vec<String> = late
-        .filter(|(record, _)| delay_ms(record) > LATE_MS)
-        .map(|(_, index)| index.to_string())
-        .collect();
-    let late = if late.is_empty() {
-        "none".to_owned()
-    } else {
-        late.join(", ")
+    let register = book.register();
+    let numbered = || book.records().iter().zip(0_u64..);
+    let late = numbered().filter(|(record, _)| delay_ms(record) > LATE_MS);
+    let after = numbered().filter(|(record, _)| is_after_its_day(record, register, &settings));
+    let index = |(_, index): (&CustodyRecord, u64)| index.to_string();
+    let named = |wanted: fn(&CarrierCustody) -> bool| {
+        let carriers = register.carriers().filter(|(_, known)| wanted(known));
+        listed(carriers.map(|(carrier, _)| carrier.to_string()))
     };
-    let lines = [
+    let mut lines = vec![
         format!(
             "{}: {} records, all signed; every chain of custody holds",
             settings.origin,
             book.records().len(),
         ),
         format!(
-            "carriers with data of {}: {}; without any more: {}",
+            "carriers with data of {}: {}; destroyed: {}; withdrawn: {}",
             settings.basis,
-            open.len(),
-            ended.len(),
+            named(|known| !known.has_ended()),
+            named(|known| matches!(known.place(), CustodyPlace::Destroyed { .. })),
+            named(|known| *known.place() == CustodyPlace::Withdrawn),
         ),
-        format!("recorded more than a day after it happened: {late}"),
+        format!(
+            "recorded more than a day after it happened: {}",
+            listed(late.map(index))
+        ),
+        format!(
+            "used or destroyed after the last day: {}",
+            listed(after.map(index))
+        ),
     ];
+    if !book.is_settled() {
+        lines.push(
+            "the folder has not all of it yet: the next command that records something finishes it"
+                .to_owned(),
+        );
+    }
     print(&lines, out)?;
-    let alarms = book.register().alarms(now_millis()?, settings.allowed);
+    let alarms = register.alarms(now_millis()?, settings.allowed);
     if alarms.is_empty() {
         Ok(())
     } else {
         Err(CustodyFailure::Alarm(alarms))
     }
+}
+
+fn listed(names: impl Iterator<Item = String>) -> String {
+    let names: Vec<String> = names.collect();
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    }
+}
+
+/// Whether something was done with data that were to be gone (S-18.5).
+fn is_after_its_day(
+    record: &CustodyRecord,
+    register: &CustodyRegister,
+    settings: &Settings,
+) -> bool {
+    let event = record.event();
+    let acts = matches!(
+        event.action,
+        CustodyAction::Used { .. } | CustodyAction::Destroyed { .. }
+    );
+    let mut carriers = register.carriers();
+    let known = carriers.find(|(carrier, _)| **carrier == event.carrier);
+    let last_day = known.map(|(_, known)| known.last_day(settings.allowed));
+    acts && last_day.is_some_and(|day| CustodyDay::in_brussels(event.happened_at) > day)
 }
 
 /// From what happened to its record.

@@ -61,8 +61,14 @@ impl Case {
     fn keep_until(&self, day: &str) {
         let path = format!("{}/../catalogue.toml", env!("CARGO_MANIFEST_DIR"));
         let text = fs::read_to_string(path).unwrap();
-        let changed = text.replace("\"2024-03-31\"", &format!("\"{day}\""));
+        let mut changed = text.replace("\"2024-03-31\"", &format!("\"{day}\""));
         assert!(changed.contains(&format!("\"{day}\"")));
+        if day > "2024-03-31" {
+            // Its deliberation is in force so long too.
+            let ended = "inForceUntil = \"2024-04-01T00:00:00+02:00\"";
+            assert!(changed.contains(ended));
+            changed = changed.replace(ended, "inForceUntil = \"2099-04-01T00:00:00+02:00\"");
+        }
         fs::write(self.0.join("catalogue.toml"), changed).unwrap();
     }
 
@@ -72,11 +78,8 @@ impl Case {
 
     /// Runs a command, given in words.
     fn look(&self, words: &str) -> Result<String, CustodyFailure> {
-        let words: Vec<&str> = words.split_whitespace().collect();
-        let config = self.path("custody.toml");
-        let all = [&["sluis-custody"], &words[..], &["--config", &config]].concat();
         let mut out = Vec::new();
-        run(&Command::try_parse_from(all).unwrap().custody, &mut out)?;
+        run(&parsed(self, words).custody, &mut out)?;
         Ok(String::from_utf8(out).unwrap())
     }
 
@@ -120,6 +123,13 @@ impl Drop for Case {
     }
 }
 
+fn parsed(case: &Case, words: &str) -> Command {
+    let words: Vec<&str> = words.split_whitespace().collect();
+    let config = case.path("custody.toml");
+    let all = [&["sluis-custody"], &words[..], &["--config", &config]].concat();
+    Command::try_parse_from(all).unwrap()
+}
+
 fn copy_all(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
@@ -144,7 +154,7 @@ const REGISTER: &str = "register --carrier hd-1 --custodian kt-1 --encryption ve
 const HAND_OVER: &str = "hand-over --carrier hd-1 --from kt-1 --to kt-2 --seal S-1 --outside --separate-bag --at 2018-05-02T10:00:00+02:00";
 const STORE: &str =
     "store --carrier hd-1 --by kt-2 --location safe-1 --at 2018-05-02T12:00:00+02:00";
-const TAKE_OUT: &str = "take-out --carrier hd-1 --by kt-2 --at 2018-05-03T09:00:00+02:00";
+const TAKE_OUT: &str = "take-out --carrier hd-1 --by kt-2 --inside --at 2018-05-03T09:00:00+02:00";
 const USE: &str = "use --carrier hd-1 --by kt-2 --network-off --no-temporary-files --at 2018-05-03T09:05:00+02:00";
 const DESTROY: &str =
     "destroy --carrier hd-1 --by kt-2 --method physicalDestruction --at 2018-05-04T09:00:00+02:00";
@@ -178,7 +188,7 @@ fn a_carrier_is_followed_from_its_first_day_to_its_last() {
         assert!(fsck.contains(&whole), "{fsck}");
     }
     let at = |time: &str| case.look(&format!("show --at {time}")).unwrap();
-    assert_eq!(at("2018-05-01T09:00:00+02:00"), "");
+    assert_eq!(at("2018-05-01T09:00:00+02:00"), "no carrier\n");
     for (time, place) in [
         ("2018-05-01T10:00:00+02:00", "in the hands of kt-1 since"),
         (
@@ -211,8 +221,9 @@ fn a_carrier_is_followed_from_its_first_day_to_its_last() {
     assert_eq!(
         case.look("check").unwrap(),
         format!(
-            "{ORIGIN}: 6 records, all signed; every chain of custody holds\ncarriers with data of mimosis: 0; without any more: 1\n\
-             recorded more than a day after it happened: 0, 1, 2, 3, 4, 5\n"
+            "{ORIGIN}: 6 records, all signed; every chain of custody holds\ncarriers with data of mimosis: none; destroyed: hd-1; withdrawn: none\n\
+             recorded more than a day after it happened: 0, 1, 2, 3, 4, 5\n\
+             used or destroyed after the last day: none\n"
         )
     );
     // Outsiders verify one hand-over without the rest.
@@ -252,16 +263,21 @@ fn what_does_not_follow_is_not_recorded() {
             "which is after",
         ),
         (
-            "keep-longer --carrier hd-1 --keep-until 2025-01-01",
+            "keep-longer --carrier hd-1 --keep-until 2025-01-01 --at 2019-01-01T00:00:00+01:00",
             "under 17/020 the data may be kept until 2024-03-31",
         ),
         (
-            "keep-longer --carrier hd-1",
+            "keep-longer --carrier hd-1 --at 2019-01-01T00:00:00+01:00",
             "the data may be kept until 2024-03-31 already",
         ),
+        ("keep-longer --carrier hd-1", "17/020 is not in force at 20"),
         (
             "register --carrier hd-2 --custodian kt-1 --encryption bitLocker",
-            "the data may be kept until 2024-03-31 (S-12.1)",
+            "17/020 is not in force at 20",
+        ),
+        (
+            "register --carrier hd-2 --custodian kt-1 --encryption bitLocker --keep-until 2018-01-01 --at 2019-01-01T00:00:00+01:00",
+            "the data may be kept until 2018-01-01 (S-12.1)",
         ),
     ] {
         let (code, said) = refused(case.write(words));
@@ -272,7 +288,7 @@ fn what_does_not_follow_is_not_recorded() {
     }
     case.write(&REGISTER.replace("hd-1", "hd-2")).unwrap();
     let (_, said) = refused(case.write(&REGISTER.replace("hd-1", "hd-3")));
-    assert!(said.contains("no more may be (S-17.1)"), "{said}");
+    assert!(said.contains("no more may (S-17.1)"), "{said}");
     let after = fs::read_to_string(case.0.join("register/records.jsonl")).unwrap();
     assert_eq!(after.lines().count(), 3);
     assert!(
@@ -299,6 +315,7 @@ fn a_command_without_its_declarations_is_wrong_usage() {
         (USE, "--network-off"),
         (USE, "--no-temporary-files"),
         (STORE, "--location safe-1"),
+        (TAKE_OUT, "--inside"),
         (REGISTER, "--encryption veraCrypt"),
     ] {
         assert!(
@@ -332,7 +349,7 @@ fn a_carrier_that_was_to_be_destroyed_is_an_alarm() {
     assert!(
         case.look("check")
             .unwrap()
-            .contains("carriers with data of mimosis: 1; without any more: 0")
+            .contains("carriers with data of mimosis: hd-1; destroyed: none; withdrawn: none")
     );
     let shown = case.look("show").unwrap();
     assert!(
@@ -363,7 +380,7 @@ fn what_is_no_code_is_refused_without_being_repeated() {
             "{said}"
         );
     }
-    assert_eq!(case.look("show").unwrap(), "");
+    assert_eq!(case.look("show").unwrap(), "no carrier\n");
 }
 
 #[test]
@@ -376,7 +393,7 @@ fn what_is_lost_is_an_alarm_and_a_mistake_is_withdrawn() {
         .unwrap();
     let alarm = "alarm: hd-1 is lost since 2018-05-01T09:00:00.000Z, and kt-1 had it last";
     assert_eq!(refused(case.look("check")), (7, alarm.to_owned()));
-    case.write("find --carrier hd-1 --by kt-3 --at 2018-05-01T12:00:00+02:00")
+    case.write("find --carrier hd-1 --by kt-3 --at 2018-05-01T12:00:00.999+02:00")
         .unwrap();
     case.write(
         "move --carrier hd-1 --by kt-3 --outside --separate-bag --at 2018-05-01T13:00:00+02:00",
@@ -386,11 +403,11 @@ fn what_is_lost_is_an_alarm_and_a_mistake_is_withdrawn() {
     case.write("withdraw --carrier hd-2 --by kt-1").unwrap();
     let said = case.look("check").unwrap();
     assert!(
-        said.contains("carriers with data of mimosis: 1; without any more: 1"),
+        said.contains("carriers with data of mimosis: hd-1; destroyed: none; withdrawn: hd-2"),
         "{said}"
     );
     assert!(
-        said.ends_with("recorded more than a day after it happened: 0, 1, 2, 3, 4\n"),
+        said.contains("recorded more than a day after it happened: 0, 1, 2, 3, 4\n"),
         "{said}"
     );
     let shown = case.look("show").unwrap();
@@ -405,7 +422,7 @@ fn what_is_lost_is_an_alarm_and_a_mistake_is_withdrawn() {
     let history = case.look("show --carrier hd-1").unwrap();
     for line in [
         "lost: by kt-1",
-        "found: kt-3 has it",
+        "2018-05-01T10:00:00.000Z  found: kt-3 has it",
         "moved: by kt-3, out of the building",
     ] {
         assert!(history.contains(line), "{history}");
@@ -424,7 +441,7 @@ fn a_register_is_begun_once_and_is_there_before_anything_is_done_with_it() {
     }
     assert!(!case.0.join("register").exists() && !case.0.join("elsewhere").exists());
     case.write("begin").unwrap();
-    assert_eq!(case.look("show").unwrap(), "");
+    assert_eq!(case.look("show").unwrap(), "no carrier\n");
     assert!(
         case.look("check")
             .unwrap()
@@ -436,10 +453,16 @@ fn a_register_is_begun_once_and_is_there_before_anything_is_done_with_it() {
             && said.ends_with("a register was begun there before, or something else is there"),
         "{said}"
     );
-    // Nor where the head is gone, or the folder.
+    // Nor where the head is gone: nothing tells then what was signed last.
     fs::remove_file(case.0.join("elsewhere/head")).unwrap();
     assert_eq!(refused(case.write("begin")).0, 4);
-    assert_eq!(refused(case.look("check")).0, 4);
+    for ran in [case.look("check"), case.write(REGISTER)] {
+        let (code, said) = refused(ran);
+        assert!(
+            code == 3 && said.contains("gone, and the register's folder is there"),
+            "{said}"
+        );
+    }
     // The head is not where the folder is, however that is spelled.
     for head in [
         "register/head",
@@ -491,6 +514,12 @@ fn a_command_that_was_stopped_is_gone_on_from_at_every_step() {
         }
         // With the signed head the record stands.
         let stands = done >= 2;
+        let mut seen = Vec::new();
+        run(&parsed(&case, "check").custody, &mut seen).unwrap_err();
+        let unfinished = String::from_utf8(seen)
+            .unwrap()
+            .contains("has not all of it yet");
+        assert_eq!(unfinished, (2..steps.len()).contains(&done), "{done}");
         let (code, said) = refused(case.look("check"));
         assert_eq!(code, 7, "{done}: {said}");
         let shown = case.look("show").unwrap();
@@ -615,6 +644,90 @@ fn a_folder_or_head_that_was_put_back_is_found_and_not_signed_for() {
     assert!(short.log("fsck").contains("4 entries, all verify"));
 }
 
+#[cfg(unix)]
+#[test]
+fn what_is_put_into_the_folder_reaches_nothing_outside_of_it_and_holds_up_nobody() {
+    use std::os::unix::fs::{MetadataExt, symlink};
+    let case = Case::begun();
+    case.write(REGISTER).unwrap();
+    let key = fs::read(case.0.join("key")).unwrap();
+    // Written through a link, the head or the key would be gone.
+    symlink(
+        "../elsewhere/head",
+        case.0.join("register/records.jsonl.new"),
+    )
+    .unwrap();
+    symlink("../key", case.0.join("register/checkpoint.new")).unwrap();
+    fs::hard_link(case.0.join("key"), case.0.join("elsewhere/head.record.new")).unwrap();
+    case.write(HAND_OVER).unwrap();
+    assert_eq!(fs::read(case.0.join("key")).unwrap(), key);
+    assert!(case.log("fsck").contains("2 entries, all verify"));
+    for private in ["register/records.jsonl", "elsewhere/head.record"] {
+        let mode = fs::metadata(case.0.join(private)).unwrap().mode();
+        assert_eq!(mode & 0o077, 0, "{private}");
+    }
+    for name in ["register/records.jsonl", "register/checkpoint"] {
+        let other = case.copy();
+        fs::remove_file(other.0.join(name)).unwrap();
+        let made = std::process::Command::new("mkfifo")
+            .arg(other.0.join(name))
+            .status();
+        assert!(made.unwrap().success());
+        for ran in [other.look("check"), other.write(STORE)] {
+            let (code, said) = refused(ran);
+            assert!(code == 1 && said.ends_with("not a regular file"), "{said}");
+        }
+    }
+}
+
+#[test]
+fn what_was_done_after_the_last_day_is_listed() {
+    let case = Case::begun();
+    case.write(REGISTER).unwrap();
+    case.write("use --carrier hd-1 --by kt-1 --network-off --no-temporary-files --at 2024-03-31T23:59:59+02:00").unwrap();
+    case.write("use --carrier hd-1 --by kt-1 --network-off --no-temporary-files --at 2024-04-01T00:00:00+02:00").unwrap();
+    case.write("destroy --carrier hd-1 --by kt-1 --method overwritten")
+        .unwrap();
+    let said = case.look("check").unwrap();
+    assert!(
+        said.ends_with("used or destroyed after the last day: 2, 3\n"),
+        "{said}"
+    );
+    let (code, said) = refused(case.look("show --at 2090-01-01T00:00:00Z"));
+    assert!(code == 2 && said.contains("is still to come"), "{said}");
+}
+
+#[test]
+fn tiles_that_others_came_in_the_place_of_are_gone() {
+    let case = Case::begun();
+    case.keep_until("2098-03-31");
+    case.write(REGISTER).unwrap();
+    let used = "use --carrier hd-1 --by kt-1 --network-off --no-temporary-files";
+    for _ in 1..258 {
+        case.write(used).unwrap();
+    }
+    let mut files = Vec::new();
+    let mut folders = vec![case.0.join("register/tile")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(case.0.join("register/tile")).unwrap();
+                files.push(name.to_str().unwrap().to_owned());
+            }
+        }
+    }
+    files.sort();
+    let (level, bundles) = (
+        ["0/000", "0/001.p/2", "1/000.p/1"],
+        ["entries/000", "entries/001.p/2"],
+    );
+    assert_eq!(files, [&level[..], &bundles[..]].concat());
+    assert!(case.log("fsck").contains("258 entries, all verify"));
+}
+
 #[test]
 fn any_changed_byte_of_the_register_is_found() {
     let case = Case::begun();
@@ -657,7 +770,7 @@ fn a_record_that_the_rules_do_not_allow_is_named_though_it_is_signed() {
         source: &settings.source,
         id: EntryId::from_random([9; 16]),
         at: record.recorded_at(),
-        policy: PolicyDigest(settings.policy),
+        policy: PolicyDigest(settings.catalogue.digest()),
     };
     let random = CommitmentRandom::new([9; 32]);
     entries.push(sluis_log::CustodyRecord::entry(&envelope, record.event(), random, head).unwrap());
@@ -698,7 +811,7 @@ fn one_process_writes_at_a_time_and_what_cannot_be_written_changes_nothing() {
     lock.lock().unwrap();
     let (code, said) = refused(case.write(HAND_OVER));
     assert!(
-        code == 1 && said.ends_with("another process writes to the register"),
+        code == 1 && said.contains("other processes have used the register"),
         "{said}"
     );
     drop(lock);
@@ -735,6 +848,16 @@ fn settings_that_are_wrong_are_named() {
         ("folder", "folders", "line 1: unknown field `folders`"),
         ("key = \"", "key = \"x", "key: "),
         ("institution = \"fps\"\n", "", "missing field `institution`"),
+        (
+            "head = \"elsewhere/head\"",
+            "head = \"\"",
+            "head: expected a path with a name at its end",
+        ),
+        (
+            "folder = \"register\"",
+            "folder = \"..\"",
+            "folder: expected a path with a name at its end",
+        ),
     ] {
         assert!(good.contains(from));
         fs::write(case.0.join("custody.toml"), good.replacen(from, to, 1)).unwrap();
@@ -752,5 +875,5 @@ fn settings_that_are_wrong_are_named() {
         code == 4 && said.ends_with("not the private key of the register's key"),
         "{said}"
     );
-    assert_eq!(case.look("show").unwrap(), "");
+    assert_eq!(case.look("show").unwrap(), "no carrier\n");
 }

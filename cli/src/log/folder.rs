@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use sluis_log::{
     ChainVerifier, EdgeTiles, ExportHeader, IdCheck, LeafHash, MAX_NOTE_BYTES, NoteVerifier,
-    Origin, Quorum, StoredEntry, TILE_WIDTH, TreeError, TreeFile, TreeFiles, TreeFilesError,
-    TreeHead, VerifiedCheckpoint, integrate,
+    Origin, Quorum, StoredEntry, TILE_WIDTH, TilePath, TreeError, TreeFile, TreeFiles,
+    TreeFilesError, TreeHead, VerifiedCheckpoint, integrate,
 };
 
 use super::failure::LogFailure;
@@ -40,7 +40,7 @@ impl LogFolder {
     /// Every record, its chain and commitments verified; none where there is no file of them yet.
     pub(crate) fn records(&self, origin: &Origin) -> Result<Vec<StoredEntry>, LogFailure> {
         let path = self.path.join(RECORDS);
-        if !path.try_exists().map_err(|error| failed(&path, error))? {
+        if !is_there(&path)? {
             return Ok(Vec::new());
         }
         let entries = ExportedEntries::open(&path)?;
@@ -98,33 +98,67 @@ impl LogFolder {
     ) -> Result<(), LogFailure> {
         let mut files = TreeFiles::default();
         let mut bundle = Vec::new();
+        let mut written = Vec::new();
         for entry in entries {
             bundle.push(entry);
             if bundle.len() == usize::from(TILE_WIDTH) {
-                self.put(files.add(std::mem::take(&mut bundle)))?;
+                written.extend(self.put(files.add(std::mem::take(&mut bundle)))?);
             }
         }
         if !bundle.is_empty() {
-            self.put(files.add(bundle))?;
+            written.extend(self.put(files.add(bundle))?);
         }
-        self.put(files.edge())?;
-        put_checkpoint(&self.path.join(CHECKPOINT), checkpoint)
+        written.extend(self.put(files.edge())?);
+        put_checkpoint(&self.path.join(CHECKPOINT), checkpoint)?;
+        written.iter().try_for_each(|name| self.tidy(name))
     }
 
-    /// What is there already is left as it is.
-    fn put(&self, files: Result<Vec<TreeFile>, TreeFilesError>) -> Result<(), LogFailure> {
+    /// Removes the partial tiles that this one came in the place of (tlog-tiles, Partial Tiles).
+    fn tidy(&self, name: &TilePath) -> Result<(), LogFailure> {
+        let full = name.with_width(TILE_WIDTH).map_err(LogFailure::Path)?;
+        let partials = self.path.join(format!("{full}.p"));
+        let removed = if name.is_partial() {
+            let earlier = (1..name.width()).map(|width| partials.join(width.to_string()));
+            earlier
+                .map(fs::remove_file)
+                .find(|removed| !is_gone(removed))
+        } else {
+            Some(fs::remove_dir_all(&partials)).filter(|removed| !is_gone(removed))
+        };
+        removed
+            .unwrap_or(Ok(()))
+            .map_err(|error| failed(&partials, error))
+    }
+
+    /// Tells which were written; what is there already is left as it is.
+    fn put(
+        &self,
+        files: Result<Vec<TreeFile>, TreeFilesError>,
+    ) -> Result<Vec<TilePath>, LogFailure> {
         let files = files.map_err(|error| failed(&self.path, io::Error::other(error)))?;
+        let mut written = Vec::new();
         for (name, bytes) in files {
             let path = self.path.join(name.to_string());
-            if read_file(&path, bytes.len())?.as_deref() == Some(bytes.as_slice()) {
+            if is_there(&path)?
+                && read_file(&path, bytes.len())?.as_deref() == Some(bytes.as_slice())
+            {
                 continue;
             }
             make_folder(path.parent().unwrap_or(&self.path))
                 .and_then(|()| replace(&path, &bytes, Readers::Any))
                 .map_err(|error| failed(&path, error))?;
+            written.push(name);
         }
-        Ok(())
+        Ok(written)
     }
+}
+
+/// Whether nothing is there any more.
+fn is_gone(removed: &io::Result<()>) -> bool {
+    removed
+        .as_ref()
+        .err()
+        .is_none_or(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
 /// A checkpoint of that log in a file, if there is one, verified.
@@ -133,11 +167,18 @@ pub(crate) fn checkpoint_in(
     origin: &Origin,
     key: &NoteVerifier,
 ) -> Result<Option<VerifiedCheckpoint>, LogFailure> {
+    if !is_there(path)? {
+        return Ok(None);
+    }
     let Some(bytes) = read_file(path, MAX_NOTE_BYTES)? else {
         return Ok(None);
     };
     let keys = std::slice::from_ref(key);
-    let trusted = trust::checkpoint(&bytes, origin, keys, &Quorum::none())?;
+    let trusted = trust::checkpoint(&bytes, origin, keys, &Quorum::none());
+    let trusted = trusted.map_err(|failure| LogFailure::State {
+        path: path.to_owned(),
+        problem: failure.to_string(),
+    })?;
     Ok(Some(trusted.checkpoint))
 }
 
@@ -161,6 +202,17 @@ pub(crate) fn head_of(entries: &[StoredEntry], size: u64) -> Result<Option<TreeH
     let leaves = entries.iter().map(|stored| LeafHash::of(&stored.entry));
     let leaves: Vec<LeafHash> = leaves.collect();
     Ok(Some(integrate(&EdgeTiles::empty(), &leaves)?.head))
+}
+
+/// Whether there is a file. What is something else is not opened: who may write in the folder could have a reader wait
+/// for ever.
+fn is_there(path: &Path) -> Result<bool, LogFailure> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_file() => Ok(true),
+        Ok(_) => Err(failed(path, io::Error::other("not a regular file"))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(failed(path, error)),
+    }
 }
 
 fn line(text: &mut Vec<u8>, value: &impl serde::Serialize) -> io::Result<()> {

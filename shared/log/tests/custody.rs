@@ -231,6 +231,11 @@ fn a_mistake_is_withdrawn_as_long_as_nothing_else_is_known() {
     register.follow(at(11), &used).unwrap();
     let error = refused(&register, "hd-3", withdrawn("kt-1"));
     assert!(matches!(error, CustodyError::NotNew(_)), "{error}");
+    // An alarm is not ended by saying that there was nothing to be destroyed.
+    let mut late = event("hd-1", 0, withdrawn("kt-1"));
+    late.happened_at = UnixMillis::parse("2024-03-31T22:00:00Z").unwrap();
+    let error = register.follow(late.happened_at, &late).unwrap_err();
+    assert!(matches!(error, CustodyError::Ended { .. }), "{error}");
 }
 
 #[test]
@@ -262,6 +267,13 @@ fn what_is_lost_keeps_its_place_and_is_an_alarm_until_it_is_found() {
     assert_eq!(
         said(&register),
         ["hd-1 is lost since 2018-05-01T12:00:00.000Z, and kt-1 had it last"]
+    );
+    let late = UnixMillis::parse("2024-03-31T22:00:00Z").unwrap();
+    let alarms = register.alarms(late, None);
+    assert_eq!(
+        alarms.len(),
+        3,
+        "lost, and to be destroyed, both: {alarms:?}"
     );
     let again = event("hd-1", 10, found("kt-2"));
     register.follow(at(10), &again).unwrap();
@@ -335,6 +347,50 @@ fn a_third_carrier_is_refused_at_every_moment() {
     assert_eq!(error, Err(CustodyError::TooMany));
     let from_then_on = event("hd-3", 10, registered("kt-1"));
     assert_eq!(register.follow(at(30), &from_then_on), Ok(()));
+}
+
+#[test]
+fn carriers_that_came_after_each_other_take_one_place() {
+    let mut register = CustodyRegister::default();
+    let mut follow = |recorded, carrier, hours, action| {
+        register.follow(at(recorded), &event(carrier, hours, action))
+    };
+    assert_eq!(follow(50, "hd-1", 10, registered("kt-1")), Ok(()));
+    assert_eq!(follow(50, "hd-1", 20, destroyed("kt-1")), Ok(()));
+    assert_eq!(follow(50, "hd-2", 20, registered("kt-1")), Ok(()));
+    assert_eq!(follow(50, "hd-2", 30, destroyed("kt-1")), Ok(()));
+    // Of before all that, and recorded after it.
+    assert_eq!(follow(51, "hd-3", 5, registered("kt-1")), Ok(()));
+    let error = follow(51, "hd-4", 6, registered("kt-1"));
+    assert_eq!(error, Err(CustodyError::TooMany));
+    assert_eq!(follow(51, "hd-3", 7, destroyed("kt-1")), Ok(()));
+    assert_eq!(follow(52, "hd-4", 7, registered("kt-1")), Ok(()));
+}
+
+#[test]
+fn since_when_it_is_there_is_told_apart_from_what_was_done_with_it() {
+    let mut register = after(&[
+        ("hd-1", registered("kt-1")),
+        ("hd-1", handed_over("kt-1", "kt-2", false)),
+        ("hd-1", used("kt-2")),
+        ("hd-1", kept_longer("2026-03-31")),
+    ]);
+    let since = |register: &CustodyRegister| {
+        let (_, known) = register.carriers().next().unwrap();
+        known.since()
+    };
+    assert_eq!(since(&register), at(1));
+    let gone = event("hd-1", 4, lost("kt-2"));
+    register.follow(at(4), &gone).unwrap();
+    let longer = event("hd-1", 5, kept_longer("2027-03-31"));
+    register.follow(at(5), &longer).unwrap();
+    assert_eq!(since(&register), at(4));
+    // What happened before the last that is known does not follow, whatever it changes.
+    let early = register.follow(at(9), &event("hd-1", 4, found("kt-2")));
+    assert!(
+        matches!(early, Err(CustodyError::OutOfOrder { .. })),
+        "{early:?}"
+    );
 }
 
 #[test]

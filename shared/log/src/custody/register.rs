@@ -27,7 +27,12 @@ pub struct CarrierCustody {
     custodian: CustodyCode,
     place: CustodyPlace,
     seal: Option<CustodyCode>,
+    /// From when on there were data on it.
+    began: UnixMillis,
+    /// Since when it is there, with whom it is.
     since: UnixMillis,
+    /// The last that happened to it.
+    last: UnixMillis,
     /// Whether nothing but its registration is known of it.
     is_new: bool,
 }
@@ -120,7 +125,7 @@ pub enum CustodyError {
     Known(CustodyCode),
     /// One carrier too many.
     #[error(
-        "there are {MAX_OPEN_CARRIERS} carriers with the data already, and no more may be (S-17.1)"
+        "{MAX_OPEN_CARRIERS} other carriers have the data then or later, and no more may (S-17.1)"
     )]
     TooMany,
     /// The data were to be gone by then.
@@ -208,7 +213,7 @@ impl CustodyRegister {
                 },
                 None,
             ) => {
-                self.room_at(happened)?;
+                self.room_from(happened)?;
                 kept(*keep_until, happened)?;
                 CarrierCustody {
                     encryption: *encryption,
@@ -216,7 +221,9 @@ impl CustodyRegister {
                     custodian: custodian.clone(),
                     place: CustodyPlace::InHand { outside: false },
                     seal: None,
+                    began: happened,
                     since: happened,
+                    last: happened,
                     is_new: true,
                 }
             }
@@ -225,7 +232,7 @@ impl CustodyRegister {
             }
             (_, None) => return Err(CustodyError::Unknown(carrier.clone())),
             (action, Some(known)) => {
-                let last = known.since;
+                let last = known.last;
                 if happened < last {
                     let carrier = carrier.clone();
                     return Err(CustodyError::OutOfOrder {
@@ -236,7 +243,14 @@ impl CustodyRegister {
                 }
                 let mut next = known.clone();
                 next.follow(carrier, action)?;
-                next.since = happened;
+                if (&next.custodian, &next.place) != (&known.custodian, &known.place) {
+                    next.since = happened;
+                }
+                // What was to be destroyed by then was no mistake.
+                if next.place == CustodyPlace::Withdrawn {
+                    kept(known.keep_until, happened)?;
+                }
+                next.last = happened;
                 next.is_new = false;
                 next
             }
@@ -259,17 +273,18 @@ impl CustodyRegister {
         for (carrier, known) in &self.carriers {
             let carrier = carrier.clone();
             let custodian = known.custodian.clone();
-            let keep_until = allowed.map_or(known.keep_until, |day| day.min(known.keep_until));
-            if known.ended_at().is_none() && kept(keep_until, now).is_err() {
+            if known.place == CustodyPlace::Lost {
+                alarms.push(CustodyAlarm::Lost {
+                    carrier: carrier.clone(),
+                    since: known.since,
+                    custodian: custodian.clone(),
+                });
+            }
+            let keep_until = known.last_day(allowed);
+            if !known.has_ended() && kept(keep_until, now).is_err() {
                 alarms.push(CustodyAlarm::Overdue {
                     carrier,
                     keep_until,
-                    custodian,
-                });
-            } else if known.place == CustodyPlace::Lost {
-                alarms.push(CustodyAlarm::Lost {
-                    carrier,
-                    since: known.since,
                     custodian,
                 });
             }
@@ -277,12 +292,19 @@ impl CustodyRegister {
         alarms
     }
 
-    /// Whether one more carrier may have the data from then on. One whose end came later
-    /// than that counts, also where its end was recorded before; and so does one that is
-    /// lost.
-    fn room_at(&self, moment: UnixMillis) -> Result<(), CustodyError> {
-        let there = |known: &&CarrierCustody| known.ended_at().is_none_or(|end| end > moment);
-        if self.carriers.values().filter(there).count() < MAX_OPEN_CARRIERS {
+    /// Whether one more carrier may have the data from then on: at no moment are there too
+    /// many, in whatever order it was recorded. One that is lost counts.
+    fn room_from(&self, moment: UnixMillis) -> Result<(), CustodyError> {
+        let open_at = |at: UnixMillis| {
+            let open = |known: &&CarrierCustody| {
+                known.began <= at && known.ended_at().is_none_or(|end| end > at)
+            };
+            self.carriers.values().filter(open).count()
+        };
+        // There are most of them when one has just begun.
+        let begins = self.carriers.values().map(|known| known.began);
+        let mut moments = begins.filter(|at| *at > moment).chain([moment]);
+        if moments.all(|at| open_at(at) < MAX_OPEN_CARRIERS) {
             Ok(())
         } else {
             Err(CustodyError::TooMany)
@@ -292,7 +314,7 @@ impl CustodyRegister {
 
 /// Whether data that may be kept until that day may be there at that moment.
 fn kept(keep_until: CustodyDay, moment: UnixMillis) -> Result<(), CustodyError> {
-    if CustodyDay::at(moment) <= keep_until {
+    if CustodyDay::in_brussels(moment) <= keep_until {
         Ok(())
     } else {
         Err(CustodyError::Ended { keep_until })
@@ -325,7 +347,12 @@ impl CarrierCustody {
         self.seal.as_ref()
     }
 
-    /// When the last thing happened to it.
+    /// The last day of its data, no later than the catalogue in force allows.
+    pub fn last_day(&self, allowed: Option<CustodyDay>) -> CustodyDay {
+        allowed.map_or(self.keep_until, |day| day.min(self.keep_until))
+    }
+
+    /// Since when it is there, with whom it is.
     pub const fn since(&self) -> UnixMillis {
         self.since
     }
@@ -337,7 +364,7 @@ impl CarrierCustody {
 
     const fn ended_at(&self) -> Option<UnixMillis> {
         match self.place {
-            CustodyPlace::Destroyed { .. } | CustodyPlace::Withdrawn => Some(self.since),
+            CustodyPlace::Destroyed { .. } | CustodyPlace::Withdrawn => Some(self.last),
             CustodyPlace::InHand { .. } | CustodyPlace::Stored { .. } | CustodyPlace::Lost => None,
         }
     }

@@ -76,7 +76,7 @@ impl CustodyDay {
     }
 
     /// The day that it is in Brussels.
-    pub(crate) fn at(at: UnixMillis) -> Self {
+    pub fn in_brussels(at: UnixMillis) -> Self {
         Self::in_utc(at.in_brussels())
     }
 }
@@ -143,7 +143,7 @@ mod tests {
         ] {
             assert_eq!(CustodyDay::parse(text), Err(CustodyDayError), "{text}");
         }
-        let day = |text| CustodyDay::at(UnixMillis::parse(text).unwrap()).to_string();
+        let day = |text| CustodyDay::in_brussels(UnixMillis::parse(text).unwrap()).to_string();
         // S-12.1: the last day of 17/020 ends at 22:00 UTC.
         assert_eq!(day("2024-03-31T21:59:59Z"), "2024-03-31");
         assert_eq!(day("2024-03-31T22:00:00Z"), "2024-04-01");
