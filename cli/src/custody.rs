@@ -22,8 +22,8 @@ pub(crate) use arguments::CustodyCommand;
 pub(crate) use failure::CustodyFailure;
 
 use crate::clock::now_millis;
-use crate::files::{FileFailure, name_of};
-use crate::keys::{KeysFailure, random_bytes, read_seed};
+use crate::files::FileFailure;
+use crate::keys::{random_bytes, read_signer};
 use arguments::{BeginArguments, RecordCommand};
 use book::Book;
 use settings::Settings;
@@ -78,12 +78,7 @@ fn record(command: &RecordCommand, out: &mut impl Write) -> Result<(), CustodyFa
 }
 
 fn signer(path: &Path, settings: &Settings) -> Result<NoteSigner, CustodyFailure> {
-    let seed = read_seed(path)?;
-    let signer = NoteSigner::new(settings.key.name().clone(), &seed);
-    let signer = signer.map_err(|error| KeysFailure::Unusable {
-        name: name_of(path),
-        error,
-    })?;
+    let signer = read_signer(settings.key.name(), path)?;
     if signer.verifier().to_string() == settings.key.to_string() {
         Ok(signer)
     } else {

@@ -231,20 +231,29 @@ pub(crate) fn read_auditor_key(path: &Path) -> Result<AuditorKey, KeysFailure> {
 }
 
 fn verifier(arguments: &VerifierArguments, out: &mut impl Write) -> Result<(), KeysFailure> {
-    let seed = read_seed(&arguments.key)?;
     let (name, path) = (arguments.name.clone(), &arguments.key);
     let unusable = |error| KeysFailure::Unusable {
         name: name_of(path),
         error,
     };
     let key = if arguments.witness {
+        let seed = read_seed(path)?;
         let signer = CosignatureSigner::new(name, &seed).map_err(unusable)?;
         signer.verifier().to_string()
     } else {
-        let signer = NoteSigner::new(name, &seed).map_err(unusable)?;
-        signer.verifier().to_string()
+        read_signer(&name, path)?.verifier().to_string()
     };
     Ok(writeln!(out, "{key}").map_err(FileFailure::Output)?)
+}
+
+/// The key of that name in a file, which signs notes.
+pub(crate) fn read_signer(name: &KeyName, path: &Path) -> Result<NoteSigner, KeysFailure> {
+    let seed = read_seed(path)?;
+    let signer = NoteSigner::new(name.clone(), &seed);
+    signer.map_err(|error| KeysFailure::Unusable {
+        name: name_of(path),
+        error,
+    })
 }
 
 /// The 32 bytes in a file, from which an Ed25519 key is made.

@@ -8,9 +8,8 @@
 use std::path::Path;
 
 use sluis_log::{
-    ChainHash, ChainHead, Checkpoint, CommitmentRandom, CustodyAction, CustodyEvent, CustodyRecord,
-    CustodyRegister, Envelope, HASH_BYTES, NoteSigner, StoredEntry, TreeHead, VerifiedCheckpoint,
-    verify_chain,
+    ChainHead, Checkpoint, CommitmentRandom, CustodyAction, CustodyEvent, CustodyRecord,
+    CustodyRegister, Envelope, LeafHash, NoteSigner, StoredEntry, TreeHead, VerifiedCheckpoint,
 };
 
 use super::failure::CustodyFailure;
@@ -27,6 +26,8 @@ pub(super) struct Book<'a> {
     place: TrustedPlace<'a>,
     folder: LogFolder,
     entries: Vec<StoredEntry>,
+    /// The end of their chain.
+    end: ChainHead,
     records: Vec<CustodyRecord>,
     register: CustodyRegister,
     /// The last head that was signed, which is over all of them.
@@ -65,15 +66,17 @@ impl<'a> Book<'a> {
         let signed = place.head(origin, key)?;
         let signed = signed.ok_or_else(|| CustodyFailure::NotBegun(settings.head.clone()))?;
         let folder = LogFolder::new(settings.folder.clone());
-        let mut entries = folder.records(origin)?;
+        let (mut entries, mut verifier) = folder.records(origin)?;
         let published = folder.checkpoint(origin, key)?;
         let shown = published.map_or_else(TreeHead::empty, |published| published.head());
         let head = signed.head();
         let there = count(&entries);
         if there.saturating_add(1) == head.size {
             // Signed, and not in the folder yet. That it is the record that was signed the comparison tells.
-            entries.extend(place.record()?);
-            verify_chain(origin, entries.iter().cloned()).map_err(LogFailure::Fsck)?;
+            if let Some(record) = place.record()? {
+                verifier.next(&record).map_err(LogFailure::Fsck)?;
+                entries.push(record);
+            }
         }
         compare(&entries, head, shown, &settings.head)?;
         let (records, register) = replayed(&entries, settings)?;
@@ -81,6 +84,7 @@ impl<'a> Book<'a> {
             settings,
             place,
             folder,
+            end: verifier.summary().head,
             entries,
             records,
             register,
@@ -118,22 +122,22 @@ impl<'a> Book<'a> {
         }
         room_for(&event.action, self.entries.len())?;
         self.register.follow(envelope.at, event)?;
-        let end = self.end();
-        let record = CustodyRecord::entry(envelope, event, random, end)?;
+        let index = self.end.size;
+        let record = CustodyRecord::entry(envelope, event, random, self.end)?;
         self.place.put_record(&record)?;
+        self.end = self.end.followed_by(LeafHash::of(&record.entry));
         self.entries.push(record);
-        let size = count(&self.entries);
-        let head = head_of(&self.entries, size).map_err(LogFailure::Proof)?;
+        let head = head_of(&self.entries, self.end.size).map_err(LogFailure::Proof)?;
         // INVARIANT: so many entries are there; they were just counted.
         let head = head.ok_or(CustodyFailure::Full)?;
         self.signed = signed(self.settings, head, signer)?;
         self.place.put_head(&self.signed)?;
         let settled = self.settle();
         settled.map_err(|failure| CustodyFailure::Unsettled {
-            index: end.size,
+            index,
             failure: Box::new(failure),
         })?;
-        Ok(end.size)
+        Ok(index)
     }
 
     /// Brings the folder to what was signed.
@@ -142,19 +146,6 @@ impl<'a> Book<'a> {
             .put_records(&self.settings.origin, &self.entries)?;
         let entries = self.entries.iter().map(|stored| stored.entry.clone());
         self.folder.publish(&self.signed, entries)
-    }
-
-    fn end(&self) -> ChainHead {
-        let genesis = ChainHead::genesis(&self.settings.origin);
-        let Some(last) = self.entries.last() else {
-            return genesis;
-        };
-        let hash = <[u8; HASH_BYTES]>::try_from(last.chain.as_slice());
-        ChainHead {
-            size: last.index.saturating_add(1),
-            // INVARIANT: the chain was verified as it was read.
-            hash: hash.map_or(genesis.hash, ChainHash),
-        }
     }
 }
 
@@ -213,7 +204,8 @@ fn compare(
             signed: signed.size,
         });
     }
-    for (known, name) in [(signed, "trusted head"), (shown, "checkpoint")] {
+    let earlier = (shown != signed).then_some((shown, "checkpoint"));
+    for (known, name) in [(signed, "trusted head")].into_iter().chain(earlier) {
         match head_of(entries, known.size).map_err(LogFailure::Proof)? {
             None => {
                 return Err(CustodyFailure::RolledBack {

@@ -8,7 +8,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use sluis_log::{NoteVerifier, Origin, StoredEntry, VerifiedCheckpoint};
 
 use super::failure::CustodyFailure;
 use super::settings::Settings;
-use crate::files::{FileFailure, Readers, make_folder, replace};
+use crate::files::{FileFailure, Readers, beside, folder_of, make_folder, replace};
 use crate::log::{LogFailure, LogFolder, checkpoint_in, put_checkpoint, read_file};
 
 /// Longest record of custody: some hundred bytes, of which codes and settings are bounded.
@@ -36,7 +36,7 @@ impl<'a> TrustedPlace<'a> {
     /// Makes it, with its folder, for a register that is begun.
     pub(super) fn make(settings: &'a Settings) -> Result<Self, CustodyFailure> {
         let head = &settings.head;
-        for folder in [&settings.folder, parent(head)] {
+        for folder in [&settings.folder, folder_of(head)] {
             make_folder(folder).map_err(failed(folder))?;
         }
         apart(settings)?;
@@ -125,24 +125,12 @@ fn begun(settings: &Settings) -> Result<&Path, CustodyFailure> {
 /// Whoever puts the folder back must not put the head back with it.
 fn apart(settings: &Settings) -> Result<(), CustodyFailure> {
     let real = |path: &Path| fs::canonicalize(path).ok();
-    match (real(&settings.folder), real(parent(&settings.head))) {
+    match (real(&settings.folder), real(folder_of(&settings.head))) {
         (Some(folder), Some(parent)) if parent.starts_with(&folder) => {
             Err(CustodyFailure::NotApart(settings.head.clone()))
         }
         (_, _) => Ok(()),
     }
-}
-
-fn parent(path: &Path) -> &Path {
-    let parent = path.parent();
-    let named = parent.filter(|parent| !parent.as_os_str().is_empty());
-    named.unwrap_or(Path::new("."))
-}
-
-fn beside(head: &Path, ending: &str) -> PathBuf {
-    let mut name = head.as_os_str().to_owned();
-    name.push(ending);
-    PathBuf::from(name)
 }
 
 fn failed(path: &Path) -> impl Fn(io::Error) -> CustodyFailure {

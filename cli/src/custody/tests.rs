@@ -760,11 +760,8 @@ fn a_record_that_the_rules_do_not_allow_is_named_though_it_is_signed() {
     case.write(HAND_OVER).unwrap();
     let settings = super::Settings::read(&case.0.join("custody.toml")).unwrap();
     let folder = log::LogFolder::new(settings.folder.clone());
-    let mut entries = folder.records(&settings.origin).unwrap();
-    let mut head = sluis_log::ChainHead::genesis(&settings.origin);
-    for entry in &entries {
-        head = head.followed_by(entry.decode().unwrap().leaf_hash());
-    }
+    let (mut entries, verifier) = folder.records(&settings.origin).unwrap();
+    let head = verifier.summary().head;
     let record = sluis_log::CustodyRecord::read(&entries[1]).unwrap();
     let envelope = Envelope {
         source: &settings.source,

@@ -17,6 +17,7 @@ use super::remote::RemoteLog;
 use super::source::{Announced, RemoteEntries};
 use super::tree_source::{CHECKPOINT, Copying, TreeSource};
 use super::trust;
+use crate::files::beside;
 
 pub(crate) fn export(arguments: &ExportArguments, out: &mut impl Write) -> Result<(), LogFailure> {
     let ExportArguments {
@@ -152,9 +153,7 @@ pub(super) struct Partial {
 
 impl Partial {
     pub(super) fn create(path: &Path) -> io::Result<Self> {
-        let mut name = path.as_os_str().to_owned();
-        name.push(".partial");
-        let path = PathBuf::from(name);
+        let path = beside(path, ".partial");
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         // It holds personal data, if under pseudonyms.
@@ -190,9 +189,7 @@ impl NewFolder {
         if folder.exists() {
             return Err(failed(folder, io::ErrorKind::AlreadyExists.into()));
         }
-        let mut name = folder.as_os_str().to_owned();
-        name.push(".partial");
-        let path = PathBuf::from(name);
+        let path = beside(folder, ".partial");
         fs::create_dir(&path).map_err(|error| failed(&path, error))?;
         Ok(Self { path })
     }

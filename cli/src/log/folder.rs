@@ -37,11 +37,15 @@ impl LogFolder {
         }
     }
 
-    /// Every record, its chain and commitments verified; none where there is no file of them yet.
-    pub(crate) fn records(&self, origin: &Origin) -> Result<Vec<StoredEntry>, LogFailure> {
+    /// Every record, its chain and commitments verified, and what verifies the next; none where there is no file of them.
+    pub(crate) fn records(
+        &self,
+        origin: &Origin,
+    ) -> Result<(Vec<StoredEntry>, ChainVerifier), LogFailure> {
         let path = self.path.join(RECORDS);
+        let mut verifier = ChainVerifier::new(origin, IdCheck::All);
         if !is_there(&path)? {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), verifier));
         }
         let entries = ExportedEntries::open(&path)?;
         let announced = entries.announced().clone();
@@ -51,15 +55,13 @@ impl LogFolder {
                 found: announced.origin,
             });
         }
-        let mut verifier = ChainVerifier::new(origin, IdCheck::All);
         let mut records = Vec::new();
         for entry in entries {
             let entry = entry?;
             verifier.next(&entry)?;
             records.push(entry);
         }
-        verifier.finish(announced.size)?;
-        Ok(records)
+        Ok((records, verifier))
     }
 
     /// Replaces the records by these, durably.

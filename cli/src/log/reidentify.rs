@@ -10,11 +10,11 @@ mod party_log;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use sluis_log::SignedNote;
 use sluis_log::reidentify::{
     Author, HolderNumber, PAIR_BYTES, ReidentificationRequest, Requesters, SplitRandoms, Step,
     VerifiedHalf, VerifiedRequest, combine as combined,
 };
-use sluis_log::{NoteSigner, SignedNote, UnixMillis};
 use zeroize::Zeroizing;
 
 pub(crate) use arguments::ReidentifyCommand;
@@ -22,10 +22,10 @@ pub(crate) use failure::ReidentifyFailure;
 
 use super::failure::LogFailure;
 use super::trace::{PartyFile, PartyLog};
-use crate::clock;
+use crate::clock::now_millis;
 use crate::files::{name_of, read_text, write_secret};
-use crate::keys::{KeysFailure, random_bytes, read_seed};
-use arguments::{AnswerArguments, CombineArguments, RequestArguments, RequestFrom, Signer};
+use crate::keys::{KeysFailure, random_bytes, read_signer};
+use arguments::{AnswerArguments, CombineArguments, RequestArguments, RequestFrom};
 
 /// Runs the command and writes what it has to say.
 pub(crate) fn run(command: &ReidentifyCommand, out: &mut impl Write) -> Result<(), LogFailure> {
@@ -38,12 +38,12 @@ pub(crate) fn run(command: &ReidentifyCommand, out: &mut impl Write) -> Result<(
 }
 
 fn request(arguments: &RequestArguments) -> Result<(), ReidentifyFailure> {
-    let signer = signer(&arguments.signer)?;
+    let signer = read_signer(&arguments.signer.name, &arguments.signer.key_file)?;
     let asked = ReidentificationRequest::new(
         &arguments.issuer,
         (&arguments.token_id, &arguments.token_hash),
         (arguments.reason, &arguments.reference),
-        now()?,
+        now_millis()?,
         random_bytes()?,
     )
     .map_err(ReidentifyFailure::Asked)?;
@@ -56,7 +56,7 @@ fn request(arguments: &RequestArguments) -> Result<(), ReidentifyFailure> {
 }
 
 fn answer(arguments: &AnswerArguments) -> Result<(), ReidentifyFailure> {
-    let signer = signer(&arguments.signer)?;
+    let signer = read_signer(&arguments.signer.name, &arguments.signer.key_file)?;
     let verified = verified(&arguments.from)?;
     let issued = PartyLog {
         party: arguments.party,
@@ -75,7 +75,9 @@ fn answer(arguments: &AnswerArguments) -> Result<(), ReidentifyFailure> {
         move |error| ReidentifyFailure::Procedure { path, error }
     };
     let request = &arguments.from.request;
-    let answerable = verified.answerable(now()?, &found).map_err(of(request))?;
+    let answerable = verified
+        .answerable(now_millis()?, &found)
+        .map_err(of(request))?;
     let text = read_text(&arguments.holder)?;
     let holder =
         HolderNumber::parse(text.trim()).map_err(|error| ReidentifyFailure::Procedure {
@@ -140,20 +142,12 @@ fn note(path: &Path) -> Result<SignedNote, ReidentifyFailure> {
     })
 }
 
-fn signer(arguments: &Signer) -> Result<NoteSigner, ReidentifyFailure> {
-    let seed = read_seed(&arguments.key_file)?;
-    NoteSigner::new(arguments.name.clone(), &seed).map_err(|error| {
-        let name = name_of(&arguments.key_file);
-        KeysFailure::Unusable { name, error }.into()
-    })
-}
-
 fn record(
     author: &Author,
     step: Step,
     request: &ReidentificationRequest,
 ) -> Result<String, ReidentifyFailure> {
-    let line = author.record(step, request, now()?);
+    let line = author.record(step, request, now_millis()?);
     line.map_err(ReidentifyFailure::Record)
 }
 
@@ -170,11 +164,4 @@ fn write_note(path: &PathBuf, note: &SignedNote) -> Result<(), ReidentifyFailure
     let text = Zeroizing::new(note.to_string());
     let text = text.strip_suffix('\n').unwrap_or(&text);
     Ok(write_secret(Some(path), text, &mut std::io::sink())?)
-}
-
-fn now() -> Result<UnixMillis, ReidentifyFailure> {
-    let seconds = clock::now()?.as_seconds();
-    let clock = || ReidentifyFailure::File(crate::files::FileFailure::Clock);
-    let millis = seconds.checked_mul(1000).ok_or_else(clock)?;
-    UnixMillis::new(millis).map_err(|_| clock())
 }
